@@ -1,0 +1,26 @@
+"""cc_* for our own code, written or generated: C11, all warnings, all errors."""
+
+WARN = [
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Werror",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wwrite-strings",
+    "-Wvla",
+]
+
+# gRPC core's own headers declare functions without a prototype.
+DEFINES = ["_GNU_SOURCE"]
+
+def c_library(name, copts = [], local_defines = [], **kwargs):
+    native.cc_library(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, **kwargs)
+
+def c_binary(name, copts = [], local_defines = [], **kwargs):
+    native.cc_binary(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, **kwargs)
+
+def c_test(name, copts = [], local_defines = [], size = "small", tags = [], **kwargs):
+    """A test of its own network namespace (loopback only), so that ports never collide."""
+    native.cc_test(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, size = size, tags = tags + ["block-network"], **kwargs)

@@ -1,0 +1,138 @@
+"""Debian's -dev packages as Bazel repositories, one per library, found with pkg-config.
+
+`@sqlite3//:sqlite3` is a cc_library: -I directories of pkg-config become symlinks under include/ (ordinary,
+relative, sandboxable inputs), -D become defines, the rest of --libs becomes link options.  Headers right under
+/usr/include need nothing: that is a built-in include directory of the auto-configured C toolchain.
+
+A package that is missing fails only the targets that use it, with the apt line that mends it.  The lists of
+packages that `bazel/run` and `bazel/test` install are bazel/apt-run.txt and bazel/apt-test.txt.
+"""
+
+# target -> (pkg-config module, Debian package, link options instead of pkg-config's).
+# An empty module name: the library has no .pc file and its headers lie in /usr/include.
+LIBRARIES = {
+    "argon2": ("libargon2", "libargon2-dev", ["-largon2"]),
+    "cmocka": ("cmocka", "libcmocka-dev", []),
+    "crypto": ("libcrypto", "libssl-dev", []),
+    "grpc": ("grpc", "libgrpc-dev", ["-lgrpc", "-lgpr"]),  # grpc.pc lists seventy abseil libraries
+    "grpcxx": ("grpc++", "libgrpc++-dev", ["-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf"]),
+    "jansson": ("jansson", "libjansson-dev", []),
+    "jwt": ("libjwt", "libjwt-dev", []),
+    "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
+    "protobuf_c": ("libprotobuf-c", "libprotobuf-c-dev", []),
+    "sqlite3": ("sqlite3", "libsqlite3-dev", []),
+    "zlib": ("zlib", "zlib1g-dev", []),
+}
+
+# Programs: repository -> (program, Debian package).
+PROGRAMS = {
+    "protoc": ("protoc", "protobuf-compiler"),
+    "protoc_gen_c": ("protoc-gen-c", "protobuf-c-compiler"),
+    "protoc_gen_grpc_cpp": ("grpc_cpp_plugin", "protobuf-compiler-grpc"),
+}
+
+# System .proto files as proto_library targets of @protobuf: file -> (targets that it imports, Debian package).
+PROTOS = {
+    "google/protobuf/any.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/descriptor.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/duration.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/empty.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/field_mask.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/struct.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/timestamp.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/wrappers.proto": ([], "libprotobuf-dev"),
+    "google/protobuf/compiler/plugin.proto": (["descriptor"], "libprotoc-dev"),
+}
+
+_BUILTIN = ["/usr/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu", "/usr/local/include"]
+
+def _missing(package):
+    fail("\n\nMissing Debian package; run:\n  apt-get install -y %s\nor bazel/test, which installs all that is missing.\n" % package)
+
+def _quoted(items):
+    return "[" + ", ".join(['"%s"' % i for i in items]) + "]"
+
+def _library_impl(rctx):
+    name = rctx.attr.name
+    cflags = rctx.execute(["pkg-config", "--cflags", rctx.attr.module])
+    libs = rctx.execute(["pkg-config", "--libs", rctx.attr.module])
+    if cflags.return_code != 0:
+        _missing(rctx.attr.package)
+    includes, defines = [], []
+    for flag in cflags.stdout.strip().split(" "):
+        if flag.startswith("-I") and flag[2:] not in _BUILTIN:
+            directory = "include/" + flag[2:].strip("/").replace("/", "_")
+            if directory not in includes:
+                rctx.symlink(flag[2:], directory)
+                includes.append(directory)
+        elif flag.startswith("-D") and flag[2:] not in defines and flag != "-DNOMINMAX":
+            defines.append(flag[2:])
+    links = rctx.attr.links or [l for l in libs.stdout.strip().split(" ") if l]
+    rctx.file("BUILD.bazel", "\n".join([
+        'package(default_visibility = ["//visibility:public"])',
+        "cc_library(",
+        '    name = "%s",' % name,
+        "    hdrs = glob(%s, allow_empty = True)," % _quoted([d + "/**/*.h" for d in includes]),
+        "    includes = %s," % _quoted(includes),
+        "    defines = %s," % _quoted(defines),
+        "    linkopts = %s," % _quoted(links),
+        ")",
+        "",
+    ]), executable = False)
+
+_library = repository_rule(
+    implementation = _library_impl,
+    attrs = {"links": attr.string_list(), "module": attr.string(mandatory = True), "package": attr.string(mandatory = True)},
+    configure = True,
+    environ = ["PATH", "PKG_CONFIG_PATH"],
+    local = True,
+)
+
+def _program_impl(rctx):
+    path = rctx.which(rctx.attr.program)
+    if not path:
+        _missing(rctx.attr.package)
+    rctx.symlink(path, "bin/" + rctx.attr.program)
+    rctx.file("BUILD.bazel", 'filegroup(name = "%s", srcs = ["bin/%s"], visibility = ["//visibility:public"])\n' % (
+        rctx.attr.name,
+        rctx.attr.program,
+    ), executable = False)
+
+_program = repository_rule(
+    implementation = _program_impl,
+    attrs = {"package": attr.string(mandatory = True), "program": attr.string(mandatory = True)},
+    configure = True,
+    environ = ["PATH"],
+    local = True,
+)
+
+def _protos_impl(rctx):
+    out = ['package(default_visibility = ["//visibility:public"])']
+    for proto, imports in rctx.attr.imports.items():
+        if not rctx.path("/usr/include/" + proto).exists:
+            _missing(rctx.attr.packages[proto])
+        rctx.symlink("/usr/include/" + proto, proto)
+        out.append('proto_library(name = "%s_proto", srcs = ["%s"], deps = %s, strip_import_prefix = "/")' % (
+            proto.split("/")[-1][:-len(".proto")],
+            proto,
+            _quoted([":" + i + "_proto" for i in imports]),
+        ))
+    rctx.file("BUILD.bazel", "\n".join(out) + "\n", executable = False)
+
+_protos = repository_rule(
+    implementation = _protos_impl,
+    attrs = {"imports": attr.string_list_dict(), "packages": attr.string_dict()},
+    configure = True,
+    local = True,
+)
+
+def system_repositories():
+    for name, (module, package, links) in LIBRARIES.items():
+        _library(name = name, module = module, package = package, links = links)
+    for name, (program, package) in PROGRAMS.items():
+        _program(name = name, program = program, package = package)
+    _protos(
+        name = "protobuf",
+        imports = {p: spec[0] for p, spec in PROTOS.items()},
+        packages = {p: spec[1] for p, spec in PROTOS.items()},
+    )
