@@ -26,7 +26,7 @@ struct grpcc_message_limits {
         depth_max; /* nested messages [100]; libprotobuf-c recurses and has no limit of its own */
     uint32_t
         elements_max; /* elements of all repeated fields and all sub-messages together [1,000,000] */
-    size_t arena_max; /* bytes that decoding may allocate [16 times the size, plus 64 KiB] */
+    size_t arena_max; /* bytes that decoding may allocate [32 times the size, plus 64 KiB] */
 };
 
 /* A message of that type with every field at its default, in arena; NULL: no room. */

@@ -66,6 +66,8 @@ struct grpcc_error {
 /* Fills err (NULL is allowed) and returns status, so that a failure cannot leave without a message. */
 enum grpcc_status grpcc_error_set(struct grpcc_error *err, enum grpcc_status status,
                                   const char *format, ...) GRPCC_FORMAT(3, 4);
+enum grpcc_status grpcc_error_vset(struct grpcc_error *err, enum grpcc_status status,
+                                   const char *format, va_list args) GRPCC_FORMAT(3, 0);
 
 /* "INVALID_ARGUMENT" for 3 and so on; "UNKNOWN" for what is not a status. Static storage. */
 const char *grpcc_status_name(enum grpcc_status status);
