@@ -15,7 +15,8 @@
 #include "server/core/str.h"
 #include "server/core/uuid.h"
 
-/* A part of the tree that a token reaches; node nil: all of it. rights: comb.v1.Rights READ, WRITE or both. */
+/* A part of the tree that a token reaches; node nil: all of it. rights: comb.v1.Rights READ, WRITE
+ * or both. */
 struct comb_scope {
     struct comb_uuid node;
     uint32_t rights;
@@ -32,7 +33,8 @@ struct comb_principal {
     size_t n_scopes; /* 0: not narrowed */
 };
 
-/* A position in the order of all changes of one installation. On SQLite: the number of the newest feed entry. */
+/* A position in the order of all changes of one installation. On SQLite: the number of the newest
+ * feed entry. */
 struct comb_position {
     uint64_t incarnation;
     uint64_t sequence;
@@ -48,8 +50,8 @@ struct comb_ctx {
     bool strong;                            /* the caller wants a linearizable read */
     struct comb_position
         seen; /* of the caller's comb-token: what he must see at least; sequence 0: nothing */
-    struct comb_position
-        reached; /* set on the way: what the answer rests on or made; becomes the answer's comb-token */
+    struct comb_position reached; /* set on the way: what the answer rests on or made; becomes the
+                                     answer's comb-token */
     uint32_t authorised; /* bits 1 << comb.v1.Need that have been decided in the caller's favour */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Status and error of every function that can fail. The numbers are gRPC's, so nothing is mapped twice.
+ * Status and error of every function that can fail. The numbers are gRPC's, so nothing is mapped
+ * twice.
  */
 #ifndef COMB_CORE_ERROR_H
 #define COMB_CORE_ERROR_H
@@ -34,8 +35,8 @@ enum comb_status {
 #define COMB_ERROR_SUBJECT_MAX 128
 
 /*
- * How something failed. Owned by the caller, no heap. `reason` is a number of comb.v1.ErrorReason (api/comb/v1/errors.proto),
- * 0 where the status says all; the dispatcher sends it as ErrorInfo.
+ * How something failed. Owned by the caller, no heap. `reason` is a number of comb.v1.ErrorReason
+ * (api/comb/v1/errors.proto), 0 where the status says all; the dispatcher sends it as ErrorInfo.
  */
 struct comb_error {
     enum comb_status status;
@@ -45,13 +46,13 @@ struct comb_error {
     bool ambiguous;     /* a write may have happened: do not repeat it blindly */
     long native;        /* the store's own code; 0: none */
     int64_t retry_ms;   /* when to try again; 0: no advice */
-    char subject
-        [COMB_ERROR_SUBJECT_MAX]; /* the field ("target.parent.path") or the thing that it is about; "" */
-    char msg[COMB_ERROR_MESSAGE_MAX]; /* English, for developers; no secrets, no internals */
+    char subject[COMB_ERROR_SUBJECT_MAX]; /* the field ("target.parent.path") or the thing that it
+                                             is about; "" */
+    char msg[COMB_ERROR_MESSAGE_MAX];     /* English, for developers; no secrets, no internals */
 };
 
-/* Fills err (NULL is allowed) and returns status, so that a failure cannot leave without a message. reason: 0 or a
- * comb.v1.ErrorReason. Other members are reset. */
+/* Fills err (NULL is allowed) and returns status, so that a failure cannot leave without a message.
+ * reason: 0 or a comb.v1.ErrorReason. Other members are reset. */
 enum comb_status comb_error_set(struct comb_error *err, enum comb_status status, int reason,
                                 const char *format, ...) COMB_FORMAT(4, 5);
 /* As _set, with the field or thing that it is about. */

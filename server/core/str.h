@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A view of bytes that somebody else owns. Never depends on a NUL behind it; {NULL, 0} is the empty one.
+ * A view of bytes that somebody else owns. Never depends on a NUL behind it; {NULL, 0} is the empty
+ * one.
  */
 #ifndef COMB_CORE_STR_H
 #define COMB_CORE_STR_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a replica remembers: facts, never decisions (CONSISTENCY 4). Nodes by id and by (parent, name), the permission entries of a
- * node ("known to have none" too), a user's state and ordered subjects, workspaces by slug. Bounded; kept right by the feed.
+ * What a replica remembers: facts, never decisions (CONSISTENCY 4). Nodes by id and by (parent,
+ * name), the permission entries of a node ("known to have none" too), a user's state and ordered
+ * subjects, workspaces by slug. Bounded; kept right by the feed.
  *
- * A poll of the feed starts at least every COMB_FACTS_POLL_MS. Memory may be read only while the last good poll started less than
- * COMB_FACTS_BOUND_MS ago (CLOCK_BOOTTIME), its position covers the caller's token, and the call is not `strong`; else the call waits
- * for the next poll that starts after it arrived (single flight for all who wait, a bounded queue, then shed).
+ * A poll of the feed starts at least every COMB_FACTS_POLL_MS. Memory may be read only while the
+ * last good poll started less than COMB_FACTS_BOUND_MS ago (CLOCK_BOOTTIME), its position covers
+ * the caller's token, and the call is not `strong`; else the call waits for the next poll that
+ * starts after it arrived (single flight for all who wait, a bounded queue, then shed).
  */
 #ifndef COMB_FACTS_H
 #define COMB_FACTS_H
@@ -23,7 +25,8 @@ struct comb_facts;
 #define COMB_FACTS_POLL_MS 80
 #define COMB_FACTS_BOUND_MS 250
 
-/* Reserved ids. The super-root is the parent of all workspace roots and bins; it is its own parent's end: nobody sees it. */
+/* Reserved ids. The super-root is the parent of all workspace roots and bins; it is its own
+ * parent's end: nobody sees it. */
 extern const struct comb_uuid comb_node_super_root;     /* 00000000-0000-7000-8000-000000000001 */
 extern const struct comb_uuid comb_role_everybody;      /* 00000000-0000-7000-8000-000000000002 */
 extern const struct comb_uuid comb_role_administrators; /* 00000000-0000-7000-8000-000000000003 */
@@ -58,7 +61,8 @@ struct comb_subjects {
     uint64_t roles_revision;
     uint64_t
         generation; /* raised by all that must end tokens: disabling, deleting, a new password */
-    /* everybody, assigned roles in order, the user's own role; then those marked override in the same order. */
+    /* everybody, assigned roles in order, the user's own role; then those marked override in the
+     * same order. */
     const struct comb_uuid *roles;
     size_t n_roles;
 };
@@ -72,8 +76,8 @@ struct comb_workspace_fact {
 };
 
 /*
- * One link of a resolved chain: a node with the entries on it. A chain begins with the node itself and ends with the workspace's
- * root (or bin), whose parent is the super-root.
+ * One link of a resolved chain: a node with the entries on it. A chain begins with the node itself
+ * and ends with the workspace's root (or bin), whose parent is the super-root.
  */
 struct comb_fact_link {
     const struct comb_node *node;
@@ -90,10 +94,10 @@ struct comb_fact_chain {
 };
 
 /*
- * All of these give their answer through done, at once on the caller's thread where memory has it (no round trip, nothing blocks),
- * else later on a thread of the store (one round trip); done is called exactly once and must not block. The answer lives in
- * ctx->arena. ctx->reached is raised to the position that the answer rests on.
- * The _wait forms block until then: not on a poller.
+ * All of these give their answer through done, at once on the caller's thread where memory has it
+ * (no round trip, nothing blocks), else later on a thread of the store (one round trip); done is
+ * called exactly once and must not block. The answer lives in ctx->arena. ctx->reached is raised to
+ * the position that the answer rests on. The _wait forms block until then: not on a poller.
  */
 typedef void (*comb_facts_done)(void *data, enum comb_status status, const struct comb_error *err);
 
@@ -107,7 +111,8 @@ void comb_facts_path(struct comb_facts *facts, struct comb_ctx *ctx, const struc
 void comb_facts_subjects(struct comb_facts *facts, struct comb_ctx *ctx,
                          const struct comb_uuid *user, struct comb_subjects *ret_subjects,
                          comb_facts_done done, void *data);
-/* By slug, or where slug is "personal" the user's own. NOT_FOUND is no error: ret_workspace->id is nil. */
+/* By slug, or where slug is "personal" the user's own. NOT_FOUND is no error: ret_workspace->id is
+ * nil. */
 void comb_facts_workspace(struct comb_facts *facts, struct comb_ctx *ctx, comb_str slug,
                           const struct comb_uuid *user, struct comb_workspace_fact *ret_workspace,
                           comb_facts_done done, void *data);
@@ -129,13 +134,15 @@ enum comb_status comb_facts_workspace_wait(struct comb_facts *facts, struct comb
                                            struct comb_workspace_fact *ret_workspace,
                                            struct comb_error *err) COMB_MUST_CHECK;
 
-/* True if the memory may answer this call right now (bound, token, not strong); a read from SQL that is not cached asks it too:
- * such reads must come after _sync. Blocks until a poll that started after the call began, where it may not. Raises ctx->reached. */
+/* True if the memory may answer this call right now (bound, token, not strong); a read from SQL
+ * that is not cached asks it too: such reads must come after _sync. Blocks until a poll that
+ * started after the call began, where it may not. Raises ctx->reached. */
 enum comb_status comb_facts_sync_wait(struct comb_facts *facts, struct comb_ctx *ctx,
                                       struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tells every feed entry that a poll brings, in order, on the poll's thread, after the facts were changed by it: what watches and
- * caches of other areas (tokens) hang on. Must not block. Register before _start. */
+/* Tells every feed entry that a poll brings, in order, on the poll's thread, after the facts were
+ * changed by it: what watches and caches of other areas (tokens) hang on. Must not block. Register
+ * before _start. */
 typedef void (*comb_facts_listener)(void *data, const struct comb_feed_record *record);
 enum comb_status comb_facts_listen(struct comb_facts *facts, comb_facts_listener listener,
                                    void *data, struct comb_error *err) COMB_MUST_CHECK;

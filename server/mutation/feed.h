@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the change feed (CONSISTENCY 3). Entries are written by mutation.h, in the transaction of the change itself.
+ * Reading the change feed (CONSISTENCY 3). Entries are written by mutation.h, in the transaction of
+ * the change itself.
  */
 #ifndef COMB_MUTATION_FEED_H
 #define COMB_MUTATION_FEED_H
@@ -16,9 +17,10 @@ struct comb_feed_record {
 };
 
 /*
- * The ordered reader: up to max entries after `after`, nothing skipped. *ret_end is the position up to which has been read: go on
- * from it. OUT_OF_RANGE (CURSOR_EXPIRED) where `after` is older than the retention; INVALID_ARGUMENT (CURSOR_INVALID) where it
- * is of another incarnation or ahead of the feed. Blocks.
+ * The ordered reader: up to max entries after `after`, nothing skipped. *ret_end is the position up
+ * to which has been read: go on from it. OUT_OF_RANGE (CURSOR_EXPIRED) where `after` is older than
+ * the retention; INVALID_ARGUMENT (CURSOR_INVALID) where it is of another incarnation or ahead of
+ * the feed. Blocks.
  */
 enum comb_status comb_feed_read(struct comb_sql *sql, struct comb_ctx *ctx,
                                 struct comb_position after, size_t max,
@@ -30,8 +32,9 @@ enum comb_status comb_feed_head(struct comb_sql *sql, struct comb_ctx *ctx,
                                 struct comb_position *ret_head,
                                 struct comb_error *err) COMB_MUST_CHECK;
 
-/* The statements of the caches' poll, for a COMB_SQL_POLL request of the caller's own: entries after ?1, at most ?2, by sequence;
- * comb_feed_decode reads its rows. And deletes entries older than ?1 (microseconds): retention. */
+/* The statements of the caches' poll, for a COMB_SQL_POLL request of the caller's own: entries
+ * after ?1, at most ?2, by sequence; comb_feed_decode reads its rows. And deletes entries older
+ * than ?1 (microseconds): retention. */
 extern const char comb_feed_poll_sql[];
 extern const char comb_feed_head_sql[];
 enum comb_status comb_feed_decode(struct grpcc_arena *arena, uint64_t incarnation,

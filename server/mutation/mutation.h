@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every mutation shares, composed in one place: the guard of the decision, the area's own guarded statements, the feed
- * entries and the request id go to the store as one request, all or none (CONSISTENCY 1 and 2).
+ * What every mutation shares, composed in one place: the guard of the decision, the area's own
+ * guarded statements, the feed entries and the request id go to the store as one request, all or
+ * none (CONSISTENCY 1 and 2).
  *
- * A domain decides on facts and describes the write as a plan; comb_mutation_run() executes it, decides again where a guard did
- * not hold, and answers a repeated request id with the first outcome.
+ * A domain decides on facts and describes the write as a plan; comb_mutation_run() executes it,
+ * decides again where a guard did not hold, and answers a repeated request id with the first
+ * outcome.
  */
 #ifndef COMB_MUTATION_H
 #define COMB_MUTATION_H
@@ -18,7 +20,8 @@
 
 struct comb_mutations;
 
-/* What a feed entry is about; the numbers are stored. 1 to 99: nodes, the numbers of comb.v1.ChangeKind. */
+/* What a feed entry is about; the numbers are stored. 1 to 99: nodes, the numbers of
+ * comb.v1.ChangeKind. */
 enum comb_feed_kind {
     COMB_FEED_NODE_CREATED = 1,
     COMB_FEED_NODE_CONTENT = 2,
@@ -35,7 +38,8 @@ enum comb_feed_kind {
     COMB_FEED_TOKEN = 103      /* subject: the session or token that was revoked */
 };
 
-/* Ancestors that an entry records at most; a path is never deeper (COMB_PATH_DEPTH_MAX in core/limits.h). */
+/* Ancestors that an entry records at most; a path is never deeper (COMB_PATH_DEPTH_MAX in
+ * core/limits.h). */
 struct comb_feed_entry {
     enum comb_feed_kind kind;
     struct comb_uuid subject;    /* node, user, role, workspace, token */
@@ -60,8 +64,8 @@ struct comb_chain_link {
     uint64_t acl_revision;
 };
 struct comb_decision {
-    /* The nodes whose entries and places were looked at: target's and parents' chains, each up to its workspace's root. Links
-     * may repeat. */
+    /* The nodes whose entries and places were looked at: target's and parents' chains, each up to
+     * its workspace's root. Links may repeat. */
     const struct comb_chain_link *links;
     size_t n_links;
     struct comb_uuid user;   /* whose roles were looked at; nil: nobody's */
@@ -79,38 +83,41 @@ struct comb_plan {
     int lock;
     const struct comb_decision *decisions; /* any number; NULL: none */
     size_t n_decisions;
-    /* The area's statements, in order; the first one is guarded and compares the revision of what it changes. */
+    /* The area's statements, in order; the first one is guarded and compares the revision of what
+     * it changes. */
     struct comb_sql_statement statements[COMB_PLAN_STATEMENTS_MAX];
     size_t n_statements;
     struct comb_feed_entry feed[COMB_PLAN_FEED_MAX];
     size_t n_feed;
-    comb_str
-        outcome; /* kept with the request id, given back by a repetition; at most COMB_OUTCOME_MAX */
-    int64_t now_us; /* in: the store's clock, microseconds since 1970, for the plan's own use */
-    /* Maps a violated UNIQUE of the area's statement i to the error of the call, after the request id has been looked up; NULL:
-     * the plan is decided again once more and then CONTENTION. */
+    comb_str outcome; /* kept with the request id, given back by a repetition; at most
+                         COMB_OUTCOME_MAX */
+    int64_t now_us;   /* in: the store's clock, microseconds since 1970, for the plan's own use */
+    /* Maps a violated UNIQUE of the area's statement i to the error of the call, after the request
+     * id has been looked up; NULL: the plan is decided again once more and then CONTENTION. */
     enum comb_status (*on_constraint)(void *data, size_t statement, struct comb_error *err);
 };
 
 /* The locks of WRITE_LOCKED. */
 enum comb_mutation_lock { COMB_LOCK_MOVES = 1, COMB_LOCK_RIGHTS = 2 };
 
-/* Decides and fills plan (zeroed before). Called again after a failed guard, at most COMB_MUTATION_ATTEMPTS times; facts then are
- * at least as new as the failure. What the plan points to lives in ctx->arena. A plan without statements and feed is a success that
- * changes nothing (its outcome is not kept). */
+/* Decides and fills plan (zeroed before). Called again after a failed guard, at most
+ * COMB_MUTATION_ATTEMPTS times; facts then are at least as new as the failure. What the plan points
+ * to lives in ctx->arena. A plan without statements and feed is a success that changes nothing (its
+ * outcome is not kept). */
 typedef enum comb_status (*comb_mutation_decide)(void *data, struct comb_ctx *ctx,
                                                  struct comb_plan *plan, struct comb_error *err);
 #define COMB_MUTATION_ATTEMPTS 8
 
-/* Identifies one mutation. hash: SHA-256 of what the caller asked, so that an id used for something else is noticed. */
+/* Identifies one mutation. hash: SHA-256 of what the caller asked, so that an id used for something
+ * else is noticed. */
 struct comb_request_key {
     struct comb_uuid id;
     uint8_t hash[32];
 };
 /*
- * Checks and reads a request_id field and hashes the request: message is the request as it came, packed deterministically.
- * Errors: INVALID_ARGUMENT (REQUEST_ID_INVALID; also where the header comb-request-id, given as header, differs), OUT_OF_RANGE
- * (REQUEST_ID_EXPIRED).
+ * Checks and reads a request_id field and hashes the request: message is the request as it came,
+ * packed deterministically. Errors: INVALID_ARGUMENT (REQUEST_ID_INVALID; also where the header
+ * comb-request-id, given as header, differs), OUT_OF_RANGE (REQUEST_ID_EXPIRED).
  */
 enum comb_status comb_request_key_init(struct comb_request_key *key, comb_str request_id,
                                        comb_str packed_request, comb_str header,
@@ -122,9 +129,10 @@ struct comb_outcome {
 };
 
 /*
- * Runs one mutation. On success ctx->reached covers it. Errors: decide's own (after the request id has been looked up);
- * INVALID_ARGUMENT, REQUEST_ID_REUSED; ABORTED, CONTENTION; those of comb_sql_run. Blocks; not on a poller.
- * A lost or ambiguous write is resolved by the request id before anything is answered.
+ * Runs one mutation. On success ctx->reached covers it. Errors: decide's own (after the request id
+ * has been looked up); INVALID_ARGUMENT, REQUEST_ID_REUSED; ABORTED, CONTENTION; those of
+ * comb_sql_run. Blocks; not on a poller. A lost or ambiguous write is resolved by the request id
+ * before anything is answered.
  */
 enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb_ctx *ctx,
                                    const struct comb_request_key *key, comb_mutation_decide decide,
@@ -132,8 +140,9 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
                                    struct comb_error *err) COMB_MUST_CHECK;
 
 /*
- * committed is called after each durable change, on any thread, must not block: the hint that wakes the caches' poll.
- * refresh makes the facts at least as new as this moment before a plan is decided again; blocks.
+ * committed is called after each durable change, on any thread, must not block: the hint that wakes
+ * the caches' poll. refresh makes the facts at least as new as this moment before a plan is decided
+ * again; blocks.
  */
 struct comb_mutations_hooks {
     void (*committed)(void *data, struct comb_position position);

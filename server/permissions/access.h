@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a caller's reference to a node that he may use: resolves it on the facts, applies the permission rule, and remembers what the
- * decision rested on, so that a mutation can repeat it as a guard.
+ * From a caller's reference to a node that he may use: resolves it on the facts, applies the
+ * permission rule, and remembers what the decision rested on, so that a mutation can repeat it as a
+ * guard.
  *
- * What a caller may not read does not exist for him: NOT_FOUND. PERMISSION_DENIED is told only about a node that he may read.
+ * What a caller may not read does not exist for him: NOT_FOUND. PERMISSION_DENIED is told only
+ * about a node that he may read.
  */
 #ifndef COMB_PERMISSIONS_ACCESS_H
 #define COMB_PERMISSIONS_ACCESS_H
@@ -18,12 +20,12 @@ struct comb_access;
 struct comb_access_node {
     struct comb_fact_chain chain; /* links[0] is the node */
     const struct comb_node
-        *node;        /* links[0].node; NULL: the top ("/"), or missing with allow_missing */
-    int rights;       /* the caller's effective rights on it */
-    bool manages;     /* administrator, or owner of the workspace */
-    const char *path; /* "/slug/a/b" where the reference was a path, else NULL */
-    comb_str missing
-        [2]; /* with allow_missing: rest of the path that does not exist, and its last part */
+        *node;           /* links[0].node; NULL: the top ("/"), or missing with allow_missing */
+    int rights;          /* the caller's effective rights on it */
+    bool manages;        /* administrator, or owner of the workspace */
+    const char *path;    /* "/slug/a/b" where the reference was a path, else NULL */
+    comb_str missing[2]; /* with allow_missing: rest of the path that does not exist, and its last
+                            part */
     struct comb_decision decision; /* for the guard */
 };
 
@@ -32,12 +34,12 @@ struct comb_access_options {
     const char *field;      /* of the request, for errors: "node" */
     bool allow_recycled;    /* the chain may end in a bin (Restore) */
     bool allow_top;         /* "/" is allowed: node NULL */
-    bool
-        allow_missing; /* the path need not exist: `need` is then asked of its deepest existing folder */
+    bool allow_missing;     /* the path need not exist: `need` is then asked of its deepest existing
+                               folder */
 };
 
-/* Blocking form. Marks ctx->authorised. Errors: INVALID_ARGUMENT (PATH_INVALID, FIELD_INVALID), NOT_FOUND (NODE_NOT_FOUND),
- * PERMISSION_DENIED (RIGHT_MISSING, SCOPE_EXCEEDED). */
+/* Blocking form. Marks ctx->authorised. Errors: INVALID_ARGUMENT (PATH_INVALID, FIELD_INVALID),
+ * NOT_FOUND (NODE_NOT_FOUND), PERMISSION_DENIED (RIGHT_MISSING, SCOPE_EXCEEDED). */
 enum comb_status comb_access_resolve(struct comb_access *access, struct comb_ctx *ctx,
                                      const struct comb_v1_node_ref *ref,
                                      const struct comb_access_options *options,
@@ -50,17 +52,20 @@ void comb_access_resolve_start(struct comb_access *access, struct comb_ctx *ctx,
                                struct comb_access_node *ret_node, comb_facts_done done, void *data);
 
 /*
- * Rights of the caller on children of a folder whose own chain is known: for lists, row by row. entries: those on the child.
+ * Rights of the caller on children of a folder whose own chain is known: for lists, row by row.
+ * entries: those on the child.
  */
 int comb_access_child_rights(struct comb_access *access, struct comb_ctx *ctx,
                              const struct comb_access_node *folder, const struct comb_node *child,
                              const struct comb_entry *entries, size_t n_entries);
-/* Rights of the caller on a node by its id, for feeds: 0 where it does not exist or the chain ends in a bin. */
+/* Rights of the caller on a node by its id, for feeds: 0 where it does not exist or the chain ends
+ * in a bin. */
 enum comb_status comb_access_rights(struct comb_access *access, struct comb_ctx *ctx,
                                     const struct comb_uuid *id, int *ret_rights,
                                     struct comb_fact_chain *ret_chain,
                                     struct comb_error *err) COMB_MUST_CHECK;
-/* The absolute path by which the caller reaches the node of the chain, in ctx->arena ("/personal/…" for his own). */
+/* The absolute path by which the caller reaches the node of the chain, in ctx->arena ("/personal/…"
+ * for his own). */
 enum comb_status comb_access_path(struct comb_ctx *ctx, const struct comb_fact_chain *chain,
                                   const char **ret_path, struct comb_error *err) COMB_MUST_CHECK;
 

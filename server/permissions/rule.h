@@ -21,7 +21,8 @@ struct comb_verdict {
     size_t entry; /* of the link's entries */
 };
 
-/* Effective rights of subjects on the first node of the chain at now_us; scopes narrow them (n_scopes 0: not). */
+/* Effective rights of subjects on the first node of the chain at now_us; scopes narrow them
+ * (n_scopes 0: not). */
 struct comb_verdict comb_rule_evaluate(const struct comb_fact_link *links, size_t n_links,
                                        const struct comb_uuid *roles, size_t n_roles,
                                        const struct comb_scope *scopes, size_t n_scopes,

@@ -2,13 +2,14 @@
 /*
  * The sql row's connection layer: statements in, rows out, asynchronous. It knows no domain.
  *
- * A request is a list of statements that run in order and all or none. Reads run on a pool of readers, each request on one
- * snapshot. Writes are queued: on SQLite one writer takes all that is queued, a savepoint per request, and commits them as
- * one durable group; nobody is answered before the commit is durable. A PostgreSQL driver sends them through pipelines
- * of their kind.
+ * A request is a list of statements that run in order and all or none. Reads run on a pool of
+ * readers, each request on one snapshot. Writes are queued: on SQLite one writer takes all that is
+ * queued, a savepoint per request, and commits them as one durable group; nobody is answered before
+ * the commit is durable. A PostgreSQL driver sends them through pipelines of their kind.
  *
- * A statement marked `guard` repeats in SQL what a decision rested on: if it neither changes nor returns a row, the request
- * writes nothing and ends with ABORTED and result.guard_failed >= 0: decide again, in a new request.
+ * A statement marked `guard` repeats in SQL what a decision rested on: if it neither changes nor
+ * returns a row, the request writes nothing and ends with ABORTED and result.guard_failed >= 0:
+ * decide again, in a new request.
  */
 #ifndef COMB_BACKEND_SQL_H
 #define COMB_BACKEND_SQL_H
@@ -62,8 +63,8 @@ static inline struct comb_sql_value comb_sql_uuid(const struct comb_uuid *id)
 }
 
 struct comb_sql_statement {
-    const char *
-        text; /* in the store's dialect, parameters ?1 ?2 …; static storage: its address is the key of the prepared one */
+    const char *text; /* in the store's dialect, parameters ?1 ?2 …; static storage: its address is
+                         the key of the prepared one */
     const struct comb_sql_value *params;
     size_t n_params;
     bool guard;
@@ -73,8 +74,9 @@ enum comb_sql_kind {
     COMB_SQL_READ = 0, /* a point read */
     COMB_SQL_SCAN,     /* a page or a walk: kept apart, so that it delays no point read */
     COMB_SQL_WRITE,
-    COMB_SQL_WRITE_LOCKED, /* a write under the advisory lock `lock`; on SQLite, with its one writer, the same as WRITE */
-    COMB_SQL_POLL /* the poll of the caches: never waits behind others */
+    COMB_SQL_WRITE_LOCKED, /* a write under the advisory lock `lock`; on SQLite, with its one
+                              writer, the same as WRITE */
+    COMB_SQL_POLL          /* the poll of the caches: never waits behind others */
 };
 
 /* Largest number of rows that all statements of one request may return together. */
@@ -99,7 +101,8 @@ struct comb_sql_result {
     const struct comb_sql_rows *rows; /* one for each statement */
     size_t n_rows;                    /* number of statements that have run */
     int guard_failed;                 /* index of the guard that did not hold; -1: none */
-    int constraint_failed; /* index of the statement that violated UNIQUE or a foreign key; -1: none */
+    int constraint_failed; /* index of the statement that violated UNIQUE or a foreign key; -1: none
+                            */
 };
 
 static inline const struct comb_sql_value *comb_sql_at(const struct comb_sql_rows *rows, size_t row,
@@ -109,9 +112,10 @@ static inline const struct comb_sql_value *comb_sql_at(const struct comb_sql_row
 }
 
 /*
- * Called exactly once for each submit, on a thread of the store, also on deadline, on close and on failure; it must not block.
- * result is NULL unless status is OK, or ABORTED by a guard, or ALREADY_EXISTS by a constraint; it lives until done returns.
- * A deadline ends the wait, not the write: DEADLINE_EXCEEDED of a write that may have happened has err->ambiguous.
+ * Called exactly once for each submit, on a thread of the store, also on deadline, on close and on
+ * failure; it must not block. result is NULL unless status is OK, or ABORTED by a guard, or
+ * ALREADY_EXISTS by a constraint; it lives until done returns. A deadline ends the wait, not the
+ * write: DEADLINE_EXCEEDED of a write that may have happened has err->ambiguous.
  */
 typedef void (*comb_sql_done)(void *data, enum comb_status status,
                               const struct comb_sql_result *result, const struct comb_error *err);
@@ -130,7 +134,8 @@ struct comb_sql_stats {
         retries; /* requests; durable commits; requests run again after a lost transaction */
 };
 
-/* A step of the schema. Applied in order of (area, version), each in a transaction of its own together with its record. */
+/* A step of the schema. Applied in order of (area, version), each in a transaction of its own
+ * together with its record. */
 struct comb_sql_migration {
     const char *area; /* "tree" */
     int version;      /* 1, 2, … */
@@ -157,16 +162,16 @@ struct comb_sql {
 };
 
 /*
- * Runs a request. ctx gives the deadline only; statements, parameters and their bytes are copied, so all may be gone when it
- * returns. Threads: any, also inside a done.
+ * Runs a request. ctx gives the deadline only; statements, parameters and their bytes are copied,
+ * so all may be gone when it returns. Threads: any, also inside a done.
  */
 void comb_sql_submit(struct comb_sql *sql, const struct comb_ctx *ctx,
                      const struct comb_sql_request *request, comb_sql_done done, void *data);
 
 /*
- * The same, for who may wait: not on a poller and not inside a done. *ret_result lives in ctx's arena.
- * Errors: ABORTED (a guard, result is set), ALREADY_EXISTS (a constraint, result is set), DEADLINE_EXCEEDED, UNAVAILABLE,
- * RESOURCE_EXHAUSTED (disk full), INTERNAL.
+ * The same, for who may wait: not on a poller and not inside a done. *ret_result lives in ctx's
+ * arena. Errors: ABORTED (a guard, result is set), ALREADY_EXISTS (a constraint, result is set),
+ * DEADLINE_EXCEEDED, UNAVAILABLE, RESOURCE_EXHAUSTED (disk full), INTERNAL.
  */
 enum comb_status comb_sql_run(struct comb_sql *sql, struct comb_ctx *ctx,
                               const struct comb_sql_request *request,
@@ -180,8 +185,8 @@ void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats);
 /* Waits for what is under way; what is queued ends with UNAVAILABLE. NULL is fine. */
 void comb_sql_close(struct comb_sql *sql);
 
-/* Opens "sqlite:PATH": the file is made with mode 0600 where it is missing; FAILED_PRECONDITION with a message that says so
- * where another process has the installation open. */
+/* Opens "sqlite:PATH": the file is made with mode 0600 where it is missing; FAILED_PRECONDITION
+ * with a message that says so where another process has the installation open. */
 enum comb_status comb_sql_sqlite_open(comb_str path, struct comb_sql **ret_sql,
                                       struct comb_error *err) COMB_MUST_CHECK;
 

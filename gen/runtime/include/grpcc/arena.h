@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bump allocator with one owner and one free: everything that a call allocates lives in its arena.
+ * A bump allocator with one owner and one free: everything that a call allocates lives in its
+ * arena.
  *
- * An arena is not thread-safe: one thread at a time. Allocation can fail (no memory, or the arena's own limit) and
- * then answers NULL; grpcc_arena_failed() says that it happened, and stays true until the reset.
- * Built with GRPCC_ARENA_DEBUG each item is a malloc of its own, so that ASan sees overruns.
+ * An arena is not thread-safe: one thread at a time. Allocation can fail (no memory, or the arena's
+ * own limit) and then answers NULL; grpcc_arena_failed() says that it happened, and stays true
+ * until the reset. Built with GRPCC_ARENA_DEBUG each item is a malloc of its own, so that ASan sees
+ * overruns.
  */
 #ifndef GRPCC_ARENA_H
 #define GRPCC_ARENA_H
@@ -25,7 +27,8 @@ struct grpcc_arena;
 /* The limit of an arena made with limit 0, in bytes. */
 #define GRPCC_ARENA_LIMIT_DEFAULT (64u << 20)
 
-/* A new, empty arena that never holds more than limit_bytes (0: the default); NULL without memory. */
+/* A new, empty arena that never holds more than limit_bytes (0: the default); NULL without memory.
+ */
 struct grpcc_arena *grpcc_arena_new(size_t limit_bytes);
 /* Runs what grpcc_arena_on_free() registered, newest first, and frees all. NULL is fine. */
 void grpcc_arena_free(struct grpcc_arena *arena);
@@ -46,7 +49,8 @@ char *grpcc_arena_printf(struct grpcc_arena *arena, const char *format, ...)
 char *grpcc_arena_vprintf(struct grpcc_arena *arena, const char *format,
                           va_list args) GRPCC_MUST_CHECK;
 
-/* Calls function(data) when the arena is freed or reset. False: no room, and function was not registered. */
+/* Calls function(data) when the arena is freed or reset. False: no room, and function was not
+ * registered. */
 bool grpcc_arena_on_free(struct grpcc_arena *arena, void (*function)(void *data),
                          void *data) GRPCC_MUST_CHECK;
 
@@ -58,8 +62,8 @@ bool grpcc_arena_failed(const struct grpcc_arena *arena);
 ProtobufCAllocator *grpcc_arena_allocator(struct grpcc_arena *arena);
 
 /*
- * The seam under every allocation of the runtime: tests make the N-th one fail. Call before any other function of the
- * library, or never; malloc, realloc and free are the default.
+ * The seam under every allocation of the runtime: tests make the N-th one fail. Call before any
+ * other function of the library, or never; malloc, realloc and free are the default.
  */
 struct grpcc_allocator {
     void *(*alloc)(size_t size);

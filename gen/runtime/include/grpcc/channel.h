@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client: channels and calls on gRPC core's C API. Generated code wraps everything here in typed functions.
+ * The client: channels and calls on gRPC core's C API. Generated code wraps everything here in
+ * typed functions.
  *
- * One poller thread (all signals blocked) serves all channels of the process; callbacks run on it and must not block. A
- * blocking call made on it answers FAILED_PRECONDITION. After a fork without exec every handle answers FAILED_PRECONDITION.
- * Channels may be used from any number of threads at once; a call by one thread at a time, but for _cancel.
+ * One poller thread (all signals blocked) serves all channels of the process; callbacks run on it
+ * and must not block. A blocking call made on it answers FAILED_PRECONDITION. After a fork without
+ * exec every handle answers FAILED_PRECONDITION. Channels may be used from any number of threads at
+ * once; a call by one thread at a time, but for _cancel.
  */
 #ifndef GRPCC_CHANNEL_H
 #define GRPCC_CHANNEL_H
@@ -40,7 +42,8 @@ struct grpcc_channel_options {
     const char *user_agent; /* prefix of the user-agent header */
 };
 
-/* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet. */
+/* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet.
+ */
 struct grpcc_channel *grpcc_channel_new(const char *target,
                                         const struct grpcc_channel_options *options,
                                         struct grpcc_error *err) GRPCC_MUST_CHECK;
@@ -64,8 +67,8 @@ struct grpcc_call_options {
     const struct grpcc_metadata *metadata;
     size_t n_metadata;
     struct grpcc_call *parent; /* a server call: its deadline and cancellation reach this one */
-    /* Called with each header (trailing false) and trailer of the answer, before the call's function returns or its
-     * callback runs. Values live during the call of it only. */
+    /* Called with each header (trailing false) and trailer of the answer, before the call's
+     * function returns or its callback runs. Values live during the call of it only. */
     void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
                         size_t length);
     void *on_metadata_data;
@@ -77,8 +80,9 @@ enum grpcc_status grpcc_unary(struct grpcc_channel *channel, const struct grpcc_
                               const ProtobufCMessage *request, void **ret_response,
                               struct grpcc_error *err) GRPCC_MUST_CHECK;
 
-/* Unary, callback: done runs once on the poller thread, also when this fails at once (then before it returns). The call
- * handle is for _cancel and must be freed, at any time; freeing does not cancel. ret_call may be NULL. */
+/* Unary, callback: done runs once on the poller thread, also when this fails at once (then before
+ * it returns). The call handle is for _cancel and must be freed, at any time; freeing does not
+ * cancel. ret_call may be NULL. */
 typedef void (*grpcc_unary_done)(void *data, enum grpcc_status status, void *response,
                                  const struct grpcc_error *err);
 void grpcc_unary_start(struct grpcc_channel *channel, const struct grpcc_method *method,
@@ -87,22 +91,25 @@ void grpcc_unary_start(struct grpcc_channel *channel, const struct grpcc_method 
                        struct grpcc_client_call **ret_call);
 
 /*
- * Streams. open (request NULL for client and bidi streams) -> read/write -> close_send -> finish -> free. finish waits for
- * the status and may be called at any time: it cancels what the caller has not read. free without finish cancels.
+ * Streams. open (request NULL for client and bidi streams) -> read/write -> close_send -> finish ->
+ * free. finish waits for the status and may be called at any time: it cancels what the caller has
+ * not read. free without finish cancels.
  */
 struct grpcc_client_call *grpcc_stream_open(struct grpcc_channel *channel,
                                             const struct grpcc_method *method,
                                             const struct grpcc_call_options *options,
                                             const ProtobufCMessage *request,
                                             struct grpcc_error *err) GRPCC_MUST_CHECK;
-/* 1: *ret_message holds a message in arena; 0: the stream has ended, _finish tells how; -1: decoding failed, in err. */
+/* 1: *ret_message holds a message in arena; 0: the stream has ended, _finish tells how; -1:
+ * decoding failed, in err. */
 int grpcc_stream_read(struct grpcc_client_call *call, struct grpcc_arena *arena, void **ret_message,
                       struct grpcc_error *err) GRPCC_MUST_CHECK;
 /* False: the stream has ended, _finish tells how. */
 bool grpcc_stream_write(struct grpcc_client_call *call,
                         const ProtobufCMessage *message) GRPCC_MUST_CHECK;
 bool grpcc_stream_close_send(struct grpcc_client_call *call);
-/* The status; for client streams also the one response (in arena; pass NULLs where the method has none). */
+/* The status; for client streams also the one response (in arena; pass NULLs where the method has
+ * none). */
 enum grpcc_status grpcc_stream_finish(struct grpcc_client_call *call, struct grpcc_arena *arena,
                                       void **ret_response, struct grpcc_error *err);
 /* Any thread, any time before free. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the generator knows of a file, a service and a method, as tables that generated code fills and the runtime reads.
- * All of it is const and lives as long as the program.
+ * What the generator knows of a file, a service and a method, as tables that generated code fills
+ * and the runtime reads. All of it is const and lives as long as the program.
  */
 #ifndef GRPCC_DESCRIPTOR_H
 #define GRPCC_DESCRIPTOR_H
@@ -15,14 +15,14 @@ extern "C" {
 #endif
 
 struct grpcc_file {
-    const char *name;    /* "comb/v1/tree.proto", as imports spell it */
-    const char *package; /* "comb.v1" */
-    const uint8_t *
-        descriptor; /* the serialized FileDescriptorProto as protoc gave it (proto3_optional kept, no source info) */
+    const char *name;          /* "comb/v1/tree.proto", as imports spell it */
+    const char *package;       /* "comb.v1" */
+    const uint8_t *descriptor; /* the serialized FileDescriptorProto as protoc gave it
+                                  (proto3_optional kept, no source info) */
     size_t descriptor_size;
     const struct grpcc_file *const *imports; /* NULL-terminated */
-    /* Full names of all that reflection can be asked for: services, methods, messages, enums, enum values, fields,
-     * extensions; sorted bytewise. */
+    /* Full names of all that reflection can be asked for: services, methods, messages, enums, enum
+     * values, fields, extensions; sorted bytewise. */
     const char *const *symbols;
     size_t n_symbols;
 };
@@ -40,8 +40,8 @@ struct grpcc_method {
     enum grpcc_call_kind kind;
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
-    /* The serialized MethodOptions, custom options among them; NULL and 0 for none. Repeated occurrences of one option
-     * are to be merged by whoever reads it. */
+    /* The serialized MethodOptions, custom options among them; NULL and 0 for none. Repeated
+     * occurrences of one option are to be merged by whoever reads it. */
     const uint8_t *options;
     size_t options_size;
 };

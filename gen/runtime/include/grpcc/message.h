@@ -2,9 +2,10 @@
 /*
  * Messages: made in an arena, checked before they are decoded, packed once.
  *
- * A generated `struct pkg_v1_msg` starts with a ProtobufCMessage `base`, and `pkg_v1_msg_descriptor` describes it to
- * libprotobuf-c's runtime. Programs never allocate one by hand: `pkg_v1_msg_new(arena)` does, so that a message may get
- * fields at its end without breaking a program built before.
+ * A generated `struct pkg_v1_msg` starts with a ProtobufCMessage `base`, and
+ * `pkg_v1_msg_descriptor` describes it to libprotobuf-c's runtime. Programs never allocate one by
+ * hand: `pkg_v1_msg_new(arena)` does, so that a message may get fields at its end without breaking
+ * a program built before.
  */
 #ifndef GRPCC_MESSAGE_H
 #define GRPCC_MESSAGE_H
@@ -24,9 +25,9 @@ extern "C" {
 struct grpcc_message_limits {
     uint32_t
         depth_max; /* nested messages [100]; libprotobuf-c recurses and has no limit of its own */
-    uint32_t
-        elements_max; /* elements of all repeated fields and all sub-messages together [1,000,000] */
-    size_t arena_max; /* bytes that decoding may allocate [32 times the size, plus 64 KiB] */
+    uint32_t elements_max; /* elements of all repeated fields and all sub-messages together
+                              [1,000,000] */
+    size_t arena_max;      /* bytes that decoding may allocate [32 times the size, plus 64 KiB] */
 };
 
 /* A message of that type with every field at its default, in arena; NULL: no room. */
@@ -34,10 +35,10 @@ void *grpcc_message_new(struct grpcc_arena *arena,
                         const ProtobufCMessageDescriptor *descriptor) GRPCC_MUST_CHECK;
 
 /*
- * Decodes size bytes. Before anything is decoded one pass over the bytes checks depth, number of elements, that strings
- * are UTF-8 without NUL, and lengths.
- * Errors: INVALID_ARGUMENT with the path of the field ("filter.and.filters[3].name: not UTF-8"), RESOURCE_EXHAUSTED where
- * the arena is full. *ret_message is untouched on failure.
+ * Decodes size bytes. Before anything is decoded one pass over the bytes checks depth, number of
+ * elements, that strings are UTF-8 without NUL, and lengths. Errors: INVALID_ARGUMENT with the path
+ * of the field ("filter.and.filters[3].name: not UTF-8"), RESOURCE_EXHAUSTED where the arena is
+ * full. *ret_message is untouched on failure.
  */
 enum grpcc_status grpcc_message_unpack(struct grpcc_arena *arena,
                                        const ProtobufCMessageDescriptor *descriptor,

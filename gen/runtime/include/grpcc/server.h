@@ -2,20 +2,25 @@
 /*
  * The server: typed handlers on gRPC core's C API.
  *
- * A service is a generated table of function pointers (`struct comb_v1_tree_server`), one per method, NULL answers
- * UNIMPLEMENTED. Every handler has one of two forms, whatever the method's mode:
+ * A service is a generated table of function pointers (`struct comb_v1_tree_server`), one per
+ * method, NULL answers UNIMPLEMENTED. Every handler has one of two forms, whatever the method's
+ * mode:
  *
- *     void (*unary_or_server_stream)(void *self, struct grpcc_call *call, const struct req *request);
- *     void (*client_or_bidi_stream)(void *self, struct grpcc_call *call);
+ *     void (*unary_or_server_stream)(void *self, struct grpcc_call *call, const struct req
+ * *request); void (*client_or_bidi_stream)(void *self, struct grpcc_call *call);
  *
- * and ends the call exactly once, before or after it returns, from any thread: with the generated typed
- * `..._finish(call, response)` (unary, client stream), with grpcc_call_finish_ok() (server stream, bidi) or with grpcc_call_fail().
+ * and ends the call exactly once, before or after it returns, from any thread: with the generated
+ * typed
+ * `..._finish(call, response)` (unary, client stream), with grpcc_call_finish_ok() (server stream,
+ * bidi) or with grpcc_call_fail().
  *
- * Modes: INLINE runs on a poller and must not block; ASYNC runs there too, and finishes later, from any thread;
- * BLOCKING (the default) runs on a worker of a bounded pool and may block, also in grpcc_call_read/_send.
+ * Modes: INLINE runs on a poller and must not block; ASYNC runs there too, and finishes later, from
+ * any thread; BLOCKING (the default) runs on a worker of a bounded pool and may block, also in
+ * grpcc_call_read/_send.
  *
- * Memory: request, and all that grpcc_call_arena() gives, live until the call has ended and its handler has returned. After
- * the call is finished a handler must not touch `call` again unless it holds a reference (grpcc_call_ref).
+ * Memory: request, and all that grpcc_call_arena() gives, live until the call has ended and its
+ * handler has returned. After the call is finished a handler must not touch `call` again unless it
+ * holds a reference (grpcc_call_ref).
  */
 #ifndef GRPCC_SERVER_H
 #define GRPCC_SERVER_H
@@ -40,9 +45,9 @@ enum grpcc_mode { GRPCC_MODE_BLOCKING = 0, GRPCC_MODE_INLINE = 1, GRPCC_MODE_ASY
 
 /* Zero in a member: the default in brackets. */
 struct grpcc_server_options {
-    size_t size; /* sizeof(struct grpcc_server_options): lets the struct grow */
-    unsigned
-        pollers; /* threads that poll completion queues [2 per queue, queues = cores / 2, at least 1] */
+    size_t size;      /* sizeof(struct grpcc_server_options): lets the struct grow */
+    unsigned pollers; /* threads that poll completion queues [2 per queue, queues = cores / 2, at
+                         least 1] */
     unsigned workers; /* threads for blocking methods [32] */
     unsigned
         streams_blocking_max;  /* workers that streaming calls may hold at once [half of workers] */
@@ -63,13 +68,15 @@ struct grpcc_server_options {
     bool no_health;                   /* do not serve grpc.health */
 };
 
-/* A server that does not listen yet; NULL and err without memory. Threads: none are started before _start. */
+/* A server that does not listen yet; NULL and err without memory. Threads: none are started before
+ * _start. */
 struct grpcc_server *grpcc_server_new(const struct grpcc_server_options *options,
                                       struct grpcc_error *err) GRPCC_MUST_CHECK;
 
 /*
- * Adds all methods of a service; generated code wraps it, typed: comb_v1_tree_register(server, &table, self).
- * table is the generated struct of function pointers; it and self must live as long as the server. Before _start.
+ * Adds all methods of a service; generated code wraps it, typed: comb_v1_tree_register(server,
+ * &table, self). table is the generated struct of function pointers; it and self must live as long
+ * as the server. Before _start.
  */
 enum grpcc_status grpcc_server_add_service(struct grpcc_server *server,
                                            const struct grpcc_service *service, const void *table,
@@ -82,14 +89,15 @@ struct grpcc_method_config {
         timeout_max_ms; /* a call without a deadline, or with a later one, gets this; 0: none */
     void *tag;          /* the server program's own, see grpcc_call_tag() */
 };
-/* path: "/comb.v1.Tree/Stat". NOT_FOUND where no service has it. Before _start; config is copied. */
+/* path: "/comb.v1.Tree/Stat". NOT_FOUND where no service has it. Before _start; config is copied.
+ */
 enum grpcc_status grpcc_server_configure_method(struct grpcc_server *server, const char *path,
                                                 const struct grpcc_method_config *config,
                                                 struct grpcc_error *err) GRPCC_MUST_CHECK;
 
 /*
- * Interceptors run around every call, the built-in services (health, reflection) and unknown methods too, first added
- * first on the way in, last on the way out. All slots may be NULL.
+ * Interceptors run around every call, the built-in services (health, reflection) and unknown
+ * methods too, first added first on the way in, last on the way out. All slots may be NULL.
  */
 enum grpcc_verdict {
     GRPCC_PROCEED = 0, /* go on */
@@ -97,11 +105,12 @@ enum grpcc_verdict {
     GRPCC_ANSWERED = 2 /* the interceptor has ended the call with grpcc_call_fail() */
 };
 struct grpcc_interceptor {
-    /* Before the handler, on the thread on which it would run: a worker for blocking methods, a poller otherwise (do not
-     * block there: DEFER). The request is decoded: grpcc_call_request(). */
+    /* Before the handler, on the thread on which it would run: a worker for blocking methods, a
+     * poller otherwise (do not block there: DEFER). The request is decoded: grpcc_call_request().
+     */
     enum grpcc_verdict (*begin)(void *self, struct grpcc_call *call);
-    /* The handler has ended the call and nothing has been sent yet: may add metadata, or replace an OK by a failure
-     * through grpcc_call_fail(). Any thread, must not block. */
+    /* The handler has ended the call and nothing has been sent yet: may add metadata, or replace an
+     * OK by a failure through grpcc_call_fail(). Any thread, must not block. */
     void (*before_finish)(void *self, struct grpcc_call *call, enum grpcc_status status);
     /* The call is over, status as the peer saw it, cancelled or not. Any thread, must not block. */
     void (*end)(void *self, struct grpcc_call *call, enum grpcc_status status);
@@ -111,20 +120,23 @@ enum grpcc_status grpcc_server_add_interceptor(struct grpcc_server *server,
                                                void *self,
                                                struct grpcc_error *err) GRPCC_MUST_CHECK;
 
-/* TLS of a listener: PEM files, read again when they change. ca_file NULL: clients show no certificate. */
+/* TLS of a listener: PEM files, read again when they change. ca_file NULL: clients show no
+ * certificate. */
 struct grpcc_server_tls {
     const char *certificate_file;
     const char *key_file;
     const char *client_ca_file;
 };
 /*
- * Listens on "127.0.0.1:7070", "[::]:0" (port 0: any), "unix:/path" (mode 0600). tls NULL: plaintext. Before _start.
- * *ret_port (NULL is fine) is the port bound, 0 for a Unix socket. UNAVAILABLE where the address is taken.
+ * Listens on "127.0.0.1:7070", "[::]:0" (port 0: any), "unix:/path" (mode 0600). tls NULL:
+ * plaintext. Before _start. *ret_port (NULL is fine) is the port bound, 0 for a Unix socket.
+ * UNAVAILABLE where the address is taken.
  */
 enum grpcc_status grpcc_server_listen(struct grpcc_server *server, const char *address,
                                       const struct grpcc_server_tls *tls, int *ret_port,
                                       struct grpcc_error *err) GRPCC_MUST_CHECK;
-/* Serves one connected socket (plaintext HTTP/2, prior knowledge); takes the descriptor. After _start. For tests. */
+/* Serves one connected socket (plaintext HTTP/2, prior knowledge); takes the descriptor. After
+ * _start. For tests. */
 enum grpcc_status grpcc_server_add_fd(struct grpcc_server *server, int fd,
                                       struct grpcc_error *err) GRPCC_MUST_CHECK;
 
@@ -132,16 +144,18 @@ enum grpcc_status grpcc_server_start(struct grpcc_server *server,
                                      struct grpcc_error *err) GRPCC_MUST_CHECK;
 
 /*
- * Drain, in this order: health turns NOT_SERVING (every Watch is told) while calls are still served for delay_ms; then new
- * calls answer UNAVAILABLE with pushback 0 before their handler, and what runs may finish until grace_ms have passed;
- * what is left then is cancelled. Long streams learn of it by grpcc_call_is_draining(). Blocks until the server is quiet.
- * Not from a thread of the server. A second call only waits.
+ * Drain, in this order: health turns NOT_SERVING (every Watch is told) while calls are still served
+ * for delay_ms; then new calls answer UNAVAILABLE with pushback 0 before their handler, and what
+ * runs may finish until grace_ms have passed; what is left then is cancelled. Long streams learn of
+ * it by grpcc_call_is_draining(). Blocks until the server is quiet. Not from a thread of the
+ * server. A second call only waits.
  */
 void grpcc_server_drain(struct grpcc_server *server, unsigned delay_ms, unsigned grace_ms);
 /* Stops at once where no drain came before, joins all threads, frees. NULL is fine. */
 void grpcc_server_free(struct grpcc_server *server);
 
-/* Health of one service name ("" is the whole server); what is registered starts as SERVING. Any thread. */
+/* Health of one service name ("" is the whole server); what is registered starts as SERVING. Any
+ * thread. */
 enum grpcc_serving { GRPCC_SERVING_UNKNOWN = 0, GRPCC_SERVING = 1, GRPCC_NOT_SERVING = 2 };
 void grpcc_server_set_health(struct grpcc_server *server, const char *service,
                              enum grpcc_serving serving);
@@ -169,7 +183,8 @@ grpcc_call_deadline_ns(const struct grpcc_call *call); /* CLOCK_MONOTONIC; INT64
 bool grpcc_call_is_cancelled(
     const struct grpcc_call *call); /* by the peer, by its deadline, by a drain's end */
 bool grpcc_call_is_draining(const struct grpcc_call *call);
-/* function(data) once, when the call is cancelled, or never; at once if it is already. Any thread. */
+/* function(data) once, when the call is cancelled, or never; at once if it is already. Any thread.
+ */
 bool grpcc_call_on_cancel(struct grpcc_call *call, void (*function)(void *data),
                           void *data) GRPCC_MUST_CHECK;
 
@@ -180,9 +195,11 @@ void *grpcc_call_user_data(const struct grpcc_call *call);
 struct grpcc_call *grpcc_call_ref(struct grpcc_call *call);
 void grpcc_call_unref(struct grpcc_call *call);
 
-/* The first value of a request header (lower case key; "-bin" values as bytes); NULL: absent. Lives as long as the call. */
+/* The first value of a request header (lower case key; "-bin" values as bytes); NULL: absent. Lives
+ * as long as the call. */
 const char *grpcc_call_metadata(const struct grpcc_call *call, const char *key, size_t *ret_length);
-/* Response headers before the first message, trailers with the end. Copied. False: no room, or the key or value is not valid. */
+/* Response headers before the first message, trailers with the end. Copied. False: no room, or the
+ * key or value is not valid. */
 bool grpcc_call_add_initial_metadata(struct grpcc_call *call, const char *key, const void *value,
                                      size_t length) GRPCC_MUST_CHECK;
 bool grpcc_call_add_trailing_metadata(struct grpcc_call *call, const char *key, const void *value,
@@ -190,19 +207,22 @@ bool grpcc_call_add_trailing_metadata(struct grpcc_call *call, const char *key, 
 
 /* Goes on after GRPCC_DEFER, from any thread, once. */
 void grpcc_call_resume(struct grpcc_call *call);
-/* Only while an inline or async handler runs: the rest happens in function, on a worker, where blocking is allowed. */
+/* Only while an inline or async handler runs: the rest happens in function, on a worker, where
+ * blocking is allowed. */
 void grpcc_call_hand_over(struct grpcc_call *call,
                           void (*function)(void *self, struct grpcc_call *call,
                                            const void *request),
                           void *self);
 
-/* Blocking stream steps, workers only. _read: OK with *ret_message NULL at the end of the stream; the message lives in
- * arena. _send returns when core has taken the message (flow control). CANCELLED when the call is over. */
+/* Blocking stream steps, workers only. _read: OK with *ret_message NULL at the end of the stream;
+ * the message lives in arena. _send returns when core has taken the message (flow control).
+ * CANCELLED when the call is over. */
 enum grpcc_status grpcc_call_read(struct grpcc_call *call, struct grpcc_arena *arena,
                                   void **ret_message, struct grpcc_error *err) GRPCC_MUST_CHECK;
 enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessage *message,
                                   struct grpcc_error *err) GRPCC_MUST_CHECK;
-/* Callback forms for async handlers; one read and one send may be under way. done runs on a poller. */
+/* Callback forms for async handlers; one read and one send may be under way. done runs on a poller.
+ */
 void grpcc_call_read_start(struct grpcc_call *call, struct grpcc_arena *arena,
                            void (*done)(void *data, enum grpcc_status status, void *message,
                                         const struct grpcc_error *err),
@@ -210,13 +230,14 @@ void grpcc_call_read_start(struct grpcc_call *call, struct grpcc_arena *arena,
 void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *message,
                            void (*done)(void *data, enum grpcc_status status), void *data);
 
-/* Ends: exactly one of them, once; packs before it returns. A second end is ignored and logged: it is a bug. */
+/* Ends: exactly one of them, once; packs before it returns. A second end is ignored and logged: it
+ * is a bug. */
 void grpcc_call_finish(struct grpcc_call *call, const ProtobufCMessage *response);
 void grpcc_call_finish_ok(struct grpcc_call *call);
 void grpcc_call_fail(struct grpcc_call *call, enum grpcc_status status, const char *format, ...)
     GRPCC_FORMAT(3, 4);
-/* Before _fail: adds a message to google.rpc.Status.details (ErrorInfo first). Dropped, with the last ones first, where all
- * exceed GRPCC_STATUS_DETAILS_MAX. Copied. */
+/* Before _fail: adds a message to google.rpc.Status.details (ErrorInfo first). Dropped, with the
+ * last ones first, where all exceed GRPCC_STATUS_DETAILS_MAX. Copied. */
 void grpcc_call_add_detail(struct grpcc_call *call, const ProtobufCMessage *detail);
 /* Before _fail: tells the client when to try again (grpc-retry-pushback-ms); -1: not at all. */
 void grpcc_call_set_pushback_ms(struct grpcc_call *call, int64_t pushback_ms);

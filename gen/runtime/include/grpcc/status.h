@@ -36,7 +36,8 @@ enum grpcc_status {
     GRPCC_UNAUTHENTICATED = 16
 };
 
-/* The longest status message that is sent or kept, in bytes; longer ones are cut at a UTF-8 boundary. */
+/* The longest status message that is sent or kept, in bytes; longer ones are cut at a UTF-8
+ * boundary. */
 #define GRPCC_STATUS_MESSAGE_MAX 1024
 /* The longest serialized google.rpc.Status (trailer grpc-status-details-bin), in bytes. */
 #define GRPCC_STATUS_DETAILS_MAX 4096
@@ -44,13 +45,13 @@ enum grpcc_status {
 struct google_rpc_status;
 
 /*
- * How a call, or a local step of one, failed. Owned by the caller, no heap of its own; `details` lives in the arena that
- * was given to the call and is NULL where the peer sent none.
+ * How a call, or a local step of one, failed. Owned by the caller, no heap of its own; `details`
+ * lives in the arena that was given to the call and is NULL where the peer sent none.
  */
 struct grpcc_error {
     enum grpcc_status status;
-    int64_t
-        pushback_ms; /* the server's grpc-retry-pushback-ms; -1: none was sent; -2: "do not retry" */
+    int64_t pushback_ms; /* the server's grpc-retry-pushback-ms; -1: none was sent; -2: "do not
+                            retry" */
     const struct google_rpc_status *details;
     char message[GRPCC_STATUS_MESSAGE_MAX + 1];
 };
@@ -63,7 +64,8 @@ struct grpcc_error {
         }                                                                                          \
     }
 
-/* Fills err (NULL is allowed) and returns status, so that a failure cannot leave without a message. */
+/* Fills err (NULL is allowed) and returns status, so that a failure cannot leave without a message.
+ */
 enum grpcc_status grpcc_error_set(struct grpcc_error *err, enum grpcc_status status,
                                   const char *format, ...) GRPCC_FORMAT(3, 4);
 enum grpcc_status grpcc_error_vset(struct grpcc_error *err, enum grpcc_status status,

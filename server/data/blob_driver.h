@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data row: blobs by key, written once, never changed. Drivers: files (a folder); S3 comes
+ * beside it. A blob is written before the row that names it and removed after it: an orphan is
+ * possible and swept, a dangling name is not.
+ *
+ * All slots: any thread, may block on the disk, obey ctx's deadline between chunks.
+ */
+#ifndef COMB_BLOB_DRIVER_H
+#define COMB_BLOB_DRIVER_H
+
+#include "server/core/ctx.h"
+
+struct comb_blobs;
+struct comb_blob_writer;
+struct comb_blob_reader;
+
+/* Keys: "SESSION/BLOB", each a UUID in text form; the session is the writer's (CONSISTENCY 7.1). */
+#define COMB_BLOB_KEY_MAX 80
+
+struct comb_blob_driver {
+    const char *name; /* the URL's scheme: "files" */
+    uint32_t caps;
+    /* Begins a new blob; nothing is visible under key before _commit. size_hint 0: not known. */
+    enum comb_status (*create)(struct comb_blobs *self, struct comb_ctx *ctx, comb_str key,
+                               uint64_t size_hint, struct comb_blob_writer **ret_writer,
+                               struct comb_error *err);
+    enum comb_status (*write)(struct comb_blobs *self, struct comb_ctx *ctx,
+                              struct comb_blob_writer *writer, comb_str bytes,
+                              struct comb_error *err);
+    /* Durable under its key when it returns OK (file and folder synced). Frees the writer, also on
+     * failure, which leaves nothing. */
+    enum comb_status (*commit)(struct comb_blobs *self, struct comb_ctx *ctx,
+                               struct comb_blob_writer *writer, struct comb_error *err);
+    /* Drops what was written. NULL is fine. */
+    void (*abort)(struct comb_blobs *self, struct comb_blob_writer *writer);
+    /* NOT_FOUND where there is none. */
+    enum comb_status (*open)(struct comb_blobs *self, struct comb_ctx *ctx, comb_str key,
+                             struct comb_blob_reader **ret_reader, uint64_t *ret_size,
+                             struct comb_error *err);
+    /* Reads up to capacity bytes at offset; *ret_n 0 at the end. Threads: one reader, one thread.
+     */
+    enum comb_status (*read)(struct comb_blobs *self, struct comb_ctx *ctx,
+                             struct comb_blob_reader *reader, uint64_t offset, void *buffer,
+                             size_t capacity, size_t *ret_n, struct comb_error *err);
+    void (*close_reader)(struct comb_blobs *self, struct comb_blob_reader *reader);
+    /* Removes a blob; one that is not there is a success. */
+    enum comb_status (*remove)(struct comb_blobs *self, struct comb_ctx *ctx, comb_str key,
+                               struct comb_error *err);
+    /* Calls each(data, key, size) for every blob whose key begins with prefix, temporary ones of
+     * dead writers too (as they would be called); false from each ends the walk. */
+    enum comb_status (*list)(struct comb_blobs *self, struct comb_ctx *ctx, comb_str prefix,
+                             bool (*each)(void *data, comb_str key, uint64_t size), void *data,
+                             struct comb_error *err);
+    void (*close)(struct comb_blobs *self);
+};
+/* caps: other processes see the same blobs. */
+#define COMB_BLOB_CAP_SHARED 1u
+
+struct comb_blobs {
+    const struct comb_blob_driver *driver;
+};
+
+/* Opens "files:DIR"; the folder is made (0700) where it is missing. */
+enum comb_status comb_blob_files_open(comb_str directory, struct comb_blobs **ret_blobs,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+
+#endif
