@@ -1,4 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
 """cc_* for our own code, written or generated: C11, all warnings, all errors."""
+
+load("//bazel:source_tree.bzl", "check_folder")
 
 WARN = [
     "-Wall",
@@ -16,11 +19,14 @@ WARN = [
 DEFINES = ["_GNU_SOURCE"]
 
 def c_library(name, copts = [], local_defines = [], **kwargs):
+    check_folder()
     native.cc_library(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, **kwargs)
 
 def c_binary(name, copts = [], local_defines = [], **kwargs):
+    check_folder()
     native.cc_binary(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, **kwargs)
 
 def c_test(name, copts = [], local_defines = [], size = "small", tags = [], **kwargs):
     """A test of its own network namespace (loopback only), so that ports never collide."""
+    check_folder()
     native.cc_test(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, size = size, tags = tags + ["block-network"], **kwargs)

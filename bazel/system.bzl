@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Debian's -dev packages as Bazel repositories, one per library, found with pkg-config.
 
 `@sqlite3//:sqlite3` is a cc_library: -I directories of pkg-config become symlinks under include/ (ordinary,
@@ -46,8 +47,14 @@ PROTOS = {
 
 _BUILTIN = ["/usr/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu", "/usr/local/include"]
 
-def _missing(package):
-    fail("\n\nMissing Debian package; run:\n  apt-get install -y %s\nor bazel/test, which installs all that is missing.\n" % package)
+def _missing(rctx, package):
+    """Fails with the line that mends it, and the command whose list the package is in."""
+    for_tests = package in rctx.read(Label("//bazel:apt-test.txt")).split("\n")
+    fail("\n\nThe Debian package %s is missing. As root, run:\n  apt-get install -y --no-install-recommends %s\nor %s, which installs all that is missing.\n" % (
+        package,
+        package,
+        "bazel/test" if for_tests else "bazel/run",
+    ))
 
 def _quoted(items):
     return "[" + ", ".join(['"%s"' % i for i in items]) + "]"
@@ -57,7 +64,7 @@ def _library_impl(rctx):
     cflags = rctx.execute(["pkg-config", "--cflags", rctx.attr.module])
     libs = rctx.execute(["pkg-config", "--libs", rctx.attr.module])
     if cflags.return_code != 0:
-        _missing(rctx.attr.package)
+        _missing(rctx, rctx.attr.package)
     includes, defines = [], []
     for flag in cflags.stdout.strip().split(" "):
         if flag.startswith("-I") and flag[2:] not in _BUILTIN:
@@ -91,7 +98,7 @@ _library = repository_rule(
 def _program_impl(rctx):
     path = rctx.which(rctx.attr.program)
     if not path:
-        _missing(rctx.attr.package)
+        _missing(rctx, rctx.attr.package)
     rctx.symlink(path, "bin/" + rctx.attr.program)
     rctx.file("BUILD.bazel", 'filegroup(name = "%s", srcs = ["bin/%s"], visibility = ["//visibility:public"])\n' % (
         rctx.attr.name,
@@ -110,7 +117,7 @@ def _protos_impl(rctx):
     out = ['package(default_visibility = ["//visibility:public"])']
     for proto, imports in rctx.attr.imports.items():
         if not rctx.path("/usr/include/" + proto).exists:
-            _missing(rctx.attr.packages[proto])
+            _missing(rctx, rctx.attr.packages[proto])
         rctx.symlink("/usr/include/" + proto, proto)
         out.append('proto_library(name = "%s_proto", srcs = ["%s"], deps = %s, strip_import_prefix = "/")' % (
             proto.split("/")[-1][:-len(".proto")],

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# bazel/peers.sh
+#
+# Installs what bazel/peers.txt lists into $COMB_PEERS (~/.cache/comb/peers), once a machine and version:
+# Python packages into a virtual environment of their own, Go programs built by the Go that is one of these packages.
+# Tests reach them as @peers//:NAME (bazel/peers.bzl).
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+peers=${COMB_PEERS:-${HOME:?HOME is not set and COMB_PEERS neither}/.cache/comb/peers}
+mkdir -p "$peers/installed"
+exec 9>"$peers/lock"
+flock 9
+
+# mark KIND WHAT VERSION: the file whose presence says that it is installed.
+mark() {
+    printf '%s/installed/%s-%s-%s' "$peers" "$1" "${2//\//_}" "$3"
+}
+
+log=$peers/log
+installed=
+while read -r kind what version; do
+    [ -e "$(mark "$kind" "$what" "$version")" ] && continue
+    say "Installing $what $version into $peers"
+    case $kind in
+    pip)
+        {
+            [ -x "$peers/python/bin/pip" ] || /usr/bin/python3 -m venv "$peers/python"
+            "$peers/python/bin/pip" install --disable-pip-version-check "$what==$version"
+        } >"$log" 2>&1
+        ;;
+    go)
+        mkdir -p "$peers/bin"
+        env GOBIN="$peers/bin" GOPATH="$peers/go" GOCACHE="$peers/go-build" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
+            CGO_ENABLED=0 "$peers/python/bin/go" install "$what@$version" >"$log" 2>&1
+        ;;
+    *) die "bazel/peers.txt: what is '$kind'?" ;;
+    esac || {
+        tail -n 15 "$log" >&2
+        die "$what $version could not be installed (see above; all of it is in $log). It comes from $(
+            [ "$kind" = pip ] && echo PyPI || echo "the Go module proxy"
+        ): is the network there?" 2
+    }
+    : >"$(mark "$kind" "$what" "$version")"
+    installed=1
+done < <(read_list peers.txt)
+
+# A running Bazel remembers that they were missing.
+if [ -n "$installed" ] && command -v bazel >/dev/null; then
+    (cd "$COMB_SOURCE" && bazel sync --only=peers >/dev/null 2>&1) || true
+fi
