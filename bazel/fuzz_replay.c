@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The main of a replayed corpus: hands every file below the folders named on the command line to the fuzz program's
- * entry, once. libFuzzer has the same mode, but only for clang; this one is for any compiler and any sanitizer.
+ * The main of a replayed corpus: hands every file below the folders named on the command line to
+ * the fuzz program's entry, once. libFuzzer has the same mode, but only for clang; this one is for
+ * any compiler and any sanitizer.
  */
 #include <ftw.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which sandbox tests run in. Where the kernel refuses user namespaces Bazel quietly falls back to a sandbox without
- * them; then ports of tests would collide, leftovers would live on, and what is proved here would be proved elsewhere.
+ * Which sandbox tests run in. Where the kernel refuses user namespaces Bazel quietly falls back to
+ * a sandbox without them; then ports of tests would collide, leftovers would live on, and what is
+ * proved here would be proved elsewhere.
  */
 #include <errno.h>
 #include <fcntl.h>

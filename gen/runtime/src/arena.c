@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks in a list, the newest first; each is about twice as large as the one before, up to BLOCK_MAX. The first block is
- * part of the arena's own allocation, so that an arena that is reset and used again costs no malloc at all.
+ * Blocks in a list, the newest first; each is about twice as large as the one before, up to
+ * BLOCK_MAX. The first block is part of the arena's own allocation, so that an arena that is reset
+ * and used again costs no malloc at all.
  *
- * In debug mode every item is a block of exactly its size: the sanitizer then sees overruns and use after reset.
+ * In debug mode every item is a block of exactly its size: the sanitizer then sees overruns and use
+ * after reset.
  */
 #include "grpcc/arena.h"
 

@@ -5,8 +5,9 @@
 #include "message_scan.h"
 
 enum { DEPTH_MAX_DEFAULT = 100, ELEMENTS_MAX_DEFAULT = 1000000 };
-/* What decoding may allocate without limits of its own: libprotobuf-c's bookkeeping takes about 40 bytes for a field of
- * two, so a factor much below this would refuse honest messages of many short fields. */
+/* What decoding may allocate without limits of its own: libprotobuf-c's bookkeeping takes about 40
+ * bytes for a field of two, so a factor much below this would refuse honest messages of many short
+ * fields. */
 enum { ARENA_FACTOR = 32, ARENA_BASE = 64 << 10 };
 
 /* An allocator over an arena that stops after `left` bytes. */

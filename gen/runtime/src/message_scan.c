@@ -89,7 +89,8 @@ static const char *read_token(const uint8_t **next, const uint8_t *end, struct t
     return NULL;
 }
 
-/* Which element of its repeated field the current one is: counted again, only when an error needs it. */
+/* Which element of its repeated field the current one is: counted again, only when an error needs
+ * it. */
 static unsigned long frame_index(const struct frame *frame)
 {
     unsigned long index = 0;

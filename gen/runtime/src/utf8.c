@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Bytes of the character that starts at text, or 0. The second byte's range is what excludes overlong forms, surrogates
- * and values above U+10FFFF (Unicode, table 3-7). */
+/* Bytes of the character that starts at text, or 0. The second byte's range is what excludes
+ * overlong forms, surrogates and values above U+10FFFF (Unicode, table 3-7). */
 static size_t character_size(const unsigned char *text, size_t room)
 {
     unsigned char lead = text[0];
