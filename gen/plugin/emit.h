@@ -35,7 +35,8 @@ void emit_message_functions(struct emit *emit, const struct model_message *m);
 void emit_accessors(struct emit *emit, const struct model_message *m);
 /* The descriptor with its tables, in the source. */
 void emit_message_tables(struct emit *emit, const struct model_message *m);
-/* The default value of a field as an initializer, NULL: zero. Writes what it needs to the source, once per field. */
+/* The default value of a field as an initializer, NULL: zero. Writes what it needs to the source,
+ * once per field. */
 const char *emit_field_default(struct emit *emit, const struct model_message *m,
                                const struct model_field *field);
 /* The name of the object that descriptors point to as default_value; NULL: none. */

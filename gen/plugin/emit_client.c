@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of a service: a function per unary method, a handle with typed verbs per streaming one. */
+/* The client's side of a service: a function per unary method, a handle with typed verbs per
+ * streaming one. */
 #include "gen/plugin/emit.h"
 
 static void emit_unary(struct emit *emit, const struct model_method *method, const char *entry)

@@ -5,7 +5,8 @@
 
 #define BYTES_PER_LINE 20u
 
-/* One line of a comment, less its end; what would open or close a comment inside of it is taken apart. */
+/* One line of a comment, less its end; what would open or close a comment inside of it is taken
+ * apart. */
 static void add_comment_text(struct text *out, const char *line, size_t length)
 {
     while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '\r'))

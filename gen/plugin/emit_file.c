@@ -71,7 +71,8 @@ static void collect_symbols(struct emit *emit, struct symbols *symbols)
         qsort(symbols->names, symbols->n, sizeof(*symbols->names), compare_strings);
 }
 
-/* The file as protoc gave it, less the source info: comments and positions are of no use at run time. */
+/* The file as protoc gave it, less the source info: comments and positions are of no use at run
+ * time. */
 static size_t emit_descriptor(struct emit *emit)
 {
     Google__Protobuf__FileDescriptorProto bare = *emit->file->proto;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of a service: its table of handlers, and typed verbs for what a handler does with its call. */
+/* The server's side of a service: its table of handlers, and typed verbs for what a handler does
+ * with its call. */
 #include "gen/plugin/emit.h"
 
 static void emit_slots(struct emit *emit, const struct model_service *service)

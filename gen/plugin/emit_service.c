@@ -9,7 +9,8 @@ static const char *kind_of(const struct model_method *method)
     return method->server_streaming ? "GRPCC_SERVER_STREAM" : "GRPCC_UNARY";
 }
 
-/* Packed again from what protobuf-c parsed: it keeps custom options as unknown fields, byte for byte. */
+/* Packed again from what protobuf-c parsed: it keeps custom options as unknown fields, byte for
+ * byte. */
 static size_t emit_options(struct emit *emit, const struct model_method *method)
 {
     size_t size;

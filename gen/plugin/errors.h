@@ -9,7 +9,8 @@ struct errors {
     struct text lines; /* "file:line: message", one per line; empty: all is well */
 };
 
-/* Adds "file:line: message"; line 0: not known, left out. file NULL: the message is about the plugin's parameter. */
+/* Adds "file:line: message"; line 0: not known, left out. file NULL: the message is about the
+ * plugin's parameter. */
 void errors_add(struct errors *errors, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -6,7 +6,8 @@ struct owner {
     int line;
 };
 
-/* key: the identifier behind the space that it lives in; no space has a character of another's identifiers. */
+/* key: the identifier behind the space that it lives in; no space has a character of another's
+ * identifiers. */
 static void declare(struct identifiers *identifiers, const struct model_file *file,
                     const struct source_place *place, const char *name, const char *key)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every identifier that generated code declares, of all files of the run, so that two that are the same in C are an error
- * with a place in a .proto instead of one of the compiler. The emitters declare what they emit, where they emit it.
+ * Every identifier that generated code declares, of all files of the run, so that two that are the
+ * same in C are an error with a place in a .proto instead of one of the compiler. The emitters
+ * declare what they emit, where they emit it.
  */
 #ifndef GEN_PLUGIN_IDENTIFIERS_H
 #define GEN_PLUGIN_IDENTIFIERS_H

@@ -2,8 +2,9 @@
 /*
  * protoc-gen-grpcc: protoc's plugin that writes messages and typed gRPC stubs in C.
  *
- * Reads a CodeGeneratorRequest from standard input and writes a CodeGeneratorResponse to standard output. What is wrong
- * with a .proto goes into the response; only a failure of the program itself is an exit code.
+ * Reads a CodeGeneratorRequest from standard input and writes a CodeGeneratorResponse to standard
+ * output. What is wrong with a .proto goes into the response; only a failure of the program itself
+ * is an exit code.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 #include "gen/plugin/emit.h"
 #include "gen/plugin/names.h"
 
-/* The largest request that is read, in bytes: protobuf's own limit is 2 GiB, no real set of files comes near to this. */
+/* The largest request that is read, in bytes: protobuf's own limit is 2 GiB, no real set of files
+ * comes near to this. */
 #define REQUEST_BYTES_MAX (256u << 20)
 
 typedef Google__Protobuf__Compiler__CodeGeneratorRequest request_type;
@@ -44,7 +46,8 @@ static void add_output(response_type *response, struct pool *pool, const struct 
     response->file[response->n_file++] = output;
 }
 
-/* Emits every file of the run, so that all identifiers are known, and keeps those that protoc asked for. */
+/* Emits every file of the run, so that all identifiers are known, and keeps those that protoc asked
+ * for. */
 static void generate(const struct model *model, response_type *response)
 {
     struct identifiers identifiers = {.pool = model->pool, .errors = model->errors};
@@ -72,7 +75,8 @@ static void generate(const struct model *model, response_type *response)
     map_done(&identifiers.taken);
 }
 
-/* The parameter is "require=a.b.option,require=...", from --grpcc_opt or --grpcc_out=PARAMETER:DIRECTORY. */
+/* The parameter is "require=a.b.option,require=...", from --grpcc_opt or
+ * --grpcc_out=PARAMETER:DIRECTORY. */
 static void check_parameter(const struct model *model, const char *parameter)
 {
     static const char require[] = "require=";

@@ -59,7 +59,8 @@ static void build_enum(struct model *model, struct model_file *file, const char 
     add_type(model, e->full_name, e);
 }
 
-/* Names of the message and of what is nested in it; its fields come when all types of the run are known. */
+/* Names of the message and of what is nested in it; its fields come when all types of the run are
+ * known. */
 static void build_message(struct model *model, struct model_file *file, const char *scope,
                           const Google__Protobuf__DescriptorProto *proto,
                           const struct source_path *path)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The .proto files of one run as the emitters want them: types resolved, C names chosen, presence decided, comments and
- * lines attached. Everything lives in the pool given to model_build() and points into the request.
+ * The .proto files of one run as the emitters want them: types resolved, C names chosen, presence
+ * decided, comments and lines attached. Everything lives in the pool given to model_build() and
+ * points into the request.
  */
 #ifndef GEN_PLUGIN_MODEL_H
 #define GEN_PLUGIN_MODEL_H
@@ -94,8 +95,8 @@ struct model_enum {
     const char *name;
     const char *full_name;
     const char *c_name;
-    const char *
-        scope; /* full name of what encloses it: a package or a message; its values are named in there */
+    const char *scope; /* full name of what encloses it: a package or a message; its values are
+                          named in there */
     struct model_value *values;
     size_t n_values;
     struct source_place place;

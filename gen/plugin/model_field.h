@@ -5,7 +5,8 @@
 
 #include "gen/plugin/model.h"
 
-/* Fills field from proto; its place is set already. All types of the run are known, and the oneofs of message. */
+/* Fills field from proto; its place is set already. All types of the run are known, and the oneofs
+ * of message. */
 void model_field_build(struct model *model, const struct model_message *message,
                        struct model_field *field,
                        const Google__Protobuf__FieldDescriptorProto *proto);

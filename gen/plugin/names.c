@@ -60,7 +60,8 @@ static bool is_upper(char c)
     return isupper((unsigned char)c);
 }
 
-/* Whether a word of CamelCase starts at name[i]: after a small letter or digit, or as the last capital of a run. */
+/* Whether a word of CamelCase starts at name[i]: after a small letter or digit, or as the last
+ * capital of a run. */
 static bool starts_word(const char *name, size_t i)
 {
     if (i == 0 || !is_upper(name[i]) || name[i - 1] == '_' || name[i - 1] == '.')

@@ -7,13 +7,15 @@
 
 #include "gen/plugin/pool.h"
 
-/* True for words that are no identifiers in C11 or C++20, and for macros that every compiler or libc header may define. */
+/* True for words that are no identifiers in C11 or C++20, and for macros that every compiler or
+ * libc header may define. */
 bool names_is_reserved(const char *name);
 
 /* name, with a trailing '_' where it is reserved. */
 char *names_safe(struct pool *pool, const char *name);
 
-/* "HTTPRule" -> "http_rule", "OAuth2Token" -> "o_auth2_token": digits stay with what is before them. */
+/* "HTTPRule" -> "http_rule", "OAuth2Token" -> "o_auth2_token": digits stay with what is before
+ * them. */
 char *names_snake(struct pool *pool, const char *camel);
 
 /* "pkg.v1.Outer.InnerThing" -> "pkg_v1_outer_inner_thing"; a leading dot is ignored. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory of the plugin: everything that it makes lives until it ends, so there is one owner and one free.
+ * Memory of the plugin: everything that it makes lives until it ends, so there is one owner and one
+ * free.
  *
- * Without memory the program says so and exits: it runs for milliseconds, under protoc, and has nothing to save.
+ * Without memory the program says so and exits: it runs for milliseconds, under protoc, and has
+ * nothing to save.
  */
 #ifndef GEN_PLUGIN_POOL_H
 #define GEN_PLUGIN_POOL_H

@@ -8,7 +8,8 @@
 
 #include "gen/plugin/text.h"
 
-/* Emits the array `<prefix>_ranges_` for n > 0 ascending numbers; returns the number of runs, without the sentinel. */
+/* Emits the array `<prefix>_ranges_` for n > 0 ascending numbers; returns the number of runs,
+ * without the sentinel. */
 size_t ranges_emit(struct text *out, const char *prefix, const int32_t *numbers, size_t n);
 
 #endif

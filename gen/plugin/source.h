@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where things stand in a .proto, and the comments above them: protoc's SourceCodeInfo made searchable. */
+/* Where things stand in a .proto, and the comments above them: protoc's SourceCodeInfo made
+ * searchable. */
 #ifndef GEN_PLUGIN_SOURCE_H
 #define GEN_PLUGIN_SOURCE_H
 
@@ -12,7 +13,8 @@
 /* The deepest path that is looked up: messages nested in messages, two numbers each. */
 #define SOURCE_PATH_MAX 128u
 
-/* A path from a FileDescriptorProto to one of its parts: field number and index in turn, as descriptor.proto says. */
+/* A path from a FileDescriptorProto to one of its parts: field number and index in turn, as
+ * descriptor.proto says. */
 struct source_path {
     int32_t steps[SOURCE_PATH_MAX];
     size_t n;
@@ -33,7 +35,8 @@ struct source_place {
 void source_init(struct source *source, struct pool *pool,
                  const Google__Protobuf__SourceCodeInfo *info);
 
-/* path extended by two steps; longer paths than SOURCE_PATH_MAX end in the longest that fits, which is not found. */
+/* path extended by two steps; longer paths than SOURCE_PATH_MAX end in the longest that fits, which
+ * is not found. */
 struct source_path source_step(const struct source_path *path, int32_t field, size_t index);
 
 struct source_place source_find(const struct source *source, struct pool *pool,

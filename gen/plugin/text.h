@@ -17,7 +17,8 @@ void text_puts(struct text *text, const char *string);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Adds template with each $name$ replaced by the value that follows "name" in the arguments, which end with NULL:
+ * Adds template with each $name$ replaced by the value that follows "name" in the arguments, which
+ * end with NULL:
  *
  *     text_fill(out, "struct $m$ *$m$_new(void);\n", "m", "pkg_v1_node", NULL);
  *

@@ -19,14 +19,17 @@
 extern "C" {
 #endif
 
-/* The capacity that the array of a repeated field gets with its first element; from then on it doubles. */
+/* The capacity that the array of a repeated field gets with its first element; from then on it
+ * doubles. */
 #define GRPCC_GENERATED_CAPACITY_MIN 4u
 
 /*
- * Room for one element more behind the n elements of a repeated field: array itself, or a copy of it; NULL: no room.
+ * Room for one element more behind the n elements of a repeated field: array itself, or a copy of
+ * it; NULL: no room.
  *
- * *grown is the array that this function made last. Such an array has room for n rounded up to a power of two; any other
- * (decoded, or set by the program) is exactly as large as n says and is copied before it grows.
+ * *grown is the array that this function made last. Such an array has room for n rounded up to a
+ * power of two; any other (decoded, or set by the program) is exactly as large as n says and is
+ * copied before it grows.
  */
 GRPCC_MUST_CHECK static inline void *grpcc_generated_grow(struct grpcc_arena *arena, void *array,
                                                           size_t n, size_t element_size,
