@@ -15,6 +15,6 @@ def house_test(name, args = [], data = [], size = "small"):
         size = size,
         srcs = ["run.py"],
         args = [name, "external/source_tree/tree"] + args,
-        data = native.glob(["*.py"], exclude = ["run.py"]) + ["@source_tree//:sources"] + data,
+        data = native.glob(["*.py"], exclude = ["run.py", "*_test.py"]) + ["@source_tree//:sources"] + data,
         tags = ["block-network"],
     )
