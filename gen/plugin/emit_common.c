@@ -19,9 +19,6 @@ static void add_comment_text(struct text *out, const char *line, size_t length)
         if (opens || closes)
             text_puts(out, " ");
     }
-    /* A backslash at the end would join the next line. */
-    if (length > 0 && line[length - 1] == '\\')
-        text_puts(out, ".");
 }
 
 static const char *skip_blank_lines(const char *text)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gen/plugin/source.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,10 +48,9 @@ struct source_path source_step(const struct source_path *path, int32_t field, si
 {
     struct source_path longer = *path;
 
-    if (longer.n + 2 <= SOURCE_PATH_MAX) {
-        longer.steps[longer.n++] = field;
-        longer.steps[longer.n++] = (int32_t)index;
-    }
+    assert(longer.n + 2 <= SOURCE_PATH_MAX);
+    longer.steps[longer.n++] = field;
+    longer.steps[longer.n++] = (int32_t)index;
     return longer;
 }
 

@@ -10,8 +10,9 @@
 #include "gen/plugin/pool.h"
 #include "google/protobuf/descriptor.pb-c.h"
 
-/* The deepest path that is looked up: messages nested in messages, two numbers each. */
-#define SOURCE_PATH_MAX 128u
+/* The longest path, two numbers per level: protoc refuses messages that are nested more than 32
+ * deep. */
+#define SOURCE_PATH_MAX 80u
 
 /* A path from a FileDescriptorProto to one of its parts: field number and index in turn, as
  * descriptor.proto says. */
@@ -35,8 +36,7 @@ struct source_place {
 void source_init(struct source *source, struct pool *pool,
                  const Google__Protobuf__SourceCodeInfo *info);
 
-/* path extended by two steps; longer paths than SOURCE_PATH_MAX end in the longest that fits, which
- * is not found. */
+/* path extended by two steps: the field of a descriptor and the index in it. */
 struct source_path source_step(const struct source_path *path, int32_t field, size_t index);
 
 struct source_place source_find(const struct source *source, struct pool *pool,
