@@ -139,6 +139,16 @@ _RAW_RULE = re.compile(r"^\s*(?:native\.)?(cc_library|cc_binary|cc_test)\s*\(")
 _BAD_TAG = re.compile(r"""["'](flaky|local|no-sandbox|exclusive|external)["']|\bflaky\s*=""")
 
 
+def _compiles(lines):
+    """Whether the rule that begins at the first line has sources of its own; a bundle of others has none."""
+    for number, line in enumerate(lines):
+        if "srcs" in line:
+            return True
+        if line.rstrip().endswith(")") and (number == 0 or line.startswith((")", "    )"))):
+            return False
+    return False
+
+
 def check_build_files(tree):
     """BUILD files use the macros of bazel/, which carry warnings and sandbox, and no test leaves its sandbox."""
     for path in tree.paths():
@@ -147,10 +157,11 @@ def check_build_files(tree):
             yield Finding(path, 1, "build files are called BUILD here")
         if name != "BUILD":
             continue
-        for number, line in enumerate(tree.lines(path), 1):
+        lines = tree.lines(path)
+        for number, line in enumerate(lines, 1):
             code = line.split("#")[0]
             raw = _RAW_RULE.match(code)
-            if raw:
+            if raw and _compiles(lines[number - 1:]):
                 yield Finding(path, number, "%s: use the macro of //bazel:cc.bzl" % raw.group(1))
             tag = _BAD_TAG.search(code)
             if tag:

@@ -30,9 +30,9 @@ def _compile(tree, path, language, folders):
     return Finding(path, 1, "does not compile alone as %s: %s" % (language, first))
 
 
-def check_headers(tree, generated=()):
-    """generated: folders with the generated headers that ours include."""
-    folders = [tree.root] + [os.path.join(tree.root, f) for f in PUBLIC] + list(generated)
+def check_headers(tree, others=()):
+    """others: include folders of the libraries and generated headers that ours include."""
+    folders = [tree.root] + [os.path.join(tree.root, f) for f in PUBLIC] + list(others)
     headers = [p for p in tree.paths((".h",)) if p.split("/")[0] in ("client", "gen", "server", "tests")]
     jobs = [(p, "C") for p in headers] + [(p, "C++") for p in headers if p.startswith(PUBLIC)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -18,3 +18,26 @@ def house_test(name, args = [], data = [], size = "small"):
         data = native.glob(["*.py"], exclude = ["run.py", "*_test.py"]) + ["@source_tree//:sources"] + data,
         tags = ["block-network"],
     )
+
+def _include_folders_impl(ctx):
+    headers, folders = [], []
+    for dep in ctx.attr.deps:
+        context = dep[CcInfo].compilation_context
+        headers.append(context.headers)
+        folders += context.includes.to_list() + context.quote_includes.to_list() + context.system_includes.to_list()
+
+    # As the paths are in runfiles, where generated files lie beside sources.
+    generated = ctx.bin_dir.path + "/"
+    paths = {(f[len(generated):] if f.startswith(generated) else f): None for f in folders if f + "/" != generated}
+    listing = ctx.actions.declare_file(ctx.label.name + ".txt")
+    ctx.actions.write(listing, "\n".join(sorted(paths)) + "\n")
+    return [DefaultInfo(
+        files = depset([listing]),
+        runfiles = ctx.runfiles(files = [listing], transitive_files = depset(transitive = headers)),
+    )]
+
+include_folders = rule(
+    implementation = _include_folders_impl,
+    doc = "A list of the include folders of libraries; their headers come along as runfiles.",
+    attrs = {"deps": attr.label_list(providers = [CcInfo])},
+)

@@ -16,7 +16,7 @@ CHECKS = {
     "build_files": checks.check_build_files,
     "format": lambda tree, style: checks.check_format(tree, os.path.abspath(style)),
     "functions": checks.check_functions,
-    "headers": lambda tree, *generated: headers.check_headers(tree, generated),
+    "headers": lambda tree, listing: headers.check_headers(tree, open(listing).read().split()),
     "layers": layers.check_layers,
     "licence": checks.check_licence,
     "public_headers": layers.check_public_headers,
