@@ -52,6 +52,7 @@ struct comb_ctx {
         seen; /* of the caller's comb-token: what he must see at least; sequence 0: nothing */
     struct comb_position reached; /* set on the way: what the answer rests on or made; becomes the
                                      answer's comb-token */
+    bool replayed; /* set by the mutation: an outcome from before is answered, authorised then */
     uint32_t authorised; /* bits 1 << comb.v1.Need that have been decided in the caller's favour */
 };
 
