@@ -31,7 +31,7 @@ def check_licence(tree):
     """Every source file and script names its licence at the top."""
     for path in tree.paths():
         text = tree.text(path)
-        if path.endswith((".c", ".h", ".proto", ".py", ".sh")) or text.startswith("#!"):
+        if path.endswith((".bzl", ".c", ".h", ".proto", ".py", ".sh", ".sql")) or text.startswith("#!"):
             if not any(LICENCE in line for line in text.split("\n")[:LICENCE_WITHIN_LINES]):
                 yield Finding(path, 1, "no line '%s' at the top" % LICENCE)
 
@@ -135,18 +135,20 @@ def check_words(tree):
                     yield Finding(path, number, "'%s': %s" % (match.group(0), why))
 
 
-_RAW_RULE = re.compile(r"^\s*(?:native\.)?(cc_library|cc_binary|cc_test)\s*\(")
+_RAW_RULE = re.compile(r"^\s*(?:native\.)?(cc_library|cc_binary|cc_test|sh_test)\s*\(")
 _BAD_TAG = re.compile(r"""["'](flaky|local|no-sandbox|exclusive|external)["']|\bflaky\s*=""")
 
 
-def _compiles(lines):
-    """Whether the rule that begins at the first line has sources of its own; a bundle of others has none."""
-    for number, line in enumerate(lines):
-        if "srcs" in line:
-            return True
-        if line.rstrip().endswith(")") and (number == 0 or line.startswith((")", "    )"))):
-            return False
-    return False
+def _rule_text(lines):
+    """The rule that begins at the first line, to its closing bracket."""
+    depth, text = 0, []
+    for line in lines:
+        code = line.split("#")[0]
+        text.append(code)
+        depth += code.count("(") - code.count(")")
+        if depth <= 0:
+            break
+    return "\n".join(text)
 
 
 def check_build_files(tree):
@@ -160,9 +162,12 @@ def check_build_files(tree):
         lines = tree.lines(path)
         for number, line in enumerate(lines, 1):
             code = line.split("#")[0]
-            raw = _RAW_RULE.match(code)
-            if raw and _compiles(lines[number - 1:]):
-                yield Finding(path, number, "%s: use the macro of //bazel:cc.bzl" % raw.group(1))
+            rule = _RAW_RULE.match(code)
+            # A bundle of other libraries compiles nothing: cc_library without srcs is fine.
+            if rule and rule.group(1) != "sh_test" and "srcs" in _rule_text(lines[number - 1:]):
+                yield Finding(path, number, "%s: use the macro of //bazel:cc.bzl" % rule.group(1))
+            if rule and rule.group(1) == "sh_test" and "block-network" not in _rule_text(lines[number - 1:]):
+                yield Finding(path, number, "sh_test without the tag block-network: ports would collide")
             tag = _BAD_TAG.search(code)
             if tag:
                 yield Finding(path, number, "%s: a test runs in its sandbox, cached, beside others" % tag.group(0))

@@ -91,9 +91,10 @@ class HouseTest(unittest.TestCase):
             "b/BUILD": 'c_test(\n    name = "a",\n    tags = ["lo' 'cal"],\n)\n',
             "c/BUILD.bazel": "",
             "d/BUILD": 'cc_library(\n    name = "bundle",\n    deps = [":a"],\n)\n\ncc_library(\n    srcs = ["b.c"],\n)\n',
+            "e/BUILD": 'sh_test(\n    name = "s",\n    tags = ["block-network"],\n)\n\nsh_test(\n    name = "t",\n)\n',
         })
         self.assertEqual(self.found(checks.check_build_files(tree)),
-                         [("a/BUILD", 2), ("b/BUILD", 3), ("c/BUILD.bazel", 1), ("d/BUILD", 6)])
+                         [("a/BUILD", 2), ("b/BUILD", 3), ("c/BUILD.bazel", 1), ("d/BUILD", 6), ("e/BUILD", 6)])
 
     def test_apt_lists(self):
         files = {
