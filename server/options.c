@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLAG_NAME_MAX 64
+
+enum flag_type { FLAG_TEXT, FLAG_NUMBER, FLAG_SWITCH };
+
+/* One flag: where its value goes and what --help says. Numbers are limited to [min, max]. */
+struct flag {
+    const char *name; /* without the dashes */
+    enum flag_type type;
+    size_t offset;
+    const char *value_name;
+    const char *fallback;
+    unsigned min, max;
+    const char *help;
+};
+
+#define MEMBER(name) offsetof(struct comb_options, name)
+
+static const struct flag flags[] = {
+    {"home", FLAG_TEXT, MEMBER(home), "DIR", NULL, 0, 0,
+     "where the embedded stores lie; made with mode 0700 [~/.local/share/comb]"},
+    {"listen", FLAG_TEXT, MEMBER(listen), "ADDRESS", "127.0.0.1:7070", 0, 0,
+     "where the API is served: HOST:PORT (port 0: any) or unix:PATH [127.0.0.1:7070]"},
+    {"admin-listen", FLAG_TEXT, MEMBER(admin_listen), "ADDRESS", "127.0.0.1:7071", 0, 0,
+     "where comb.v1.Admin is served [127.0.0.1:7071, or the next free port]"},
+    {"tls-certificate", FLAG_TEXT, MEMBER(tls_certificate), "FILE", NULL, 0, 0,
+     "PEM certificate chain of the listeners; read again when it changes"},
+    {"tls-key", FLAG_TEXT, MEMBER(tls_key), "FILE", NULL, 0, 0, "PEM key of --tls-certificate"},
+    {"tls-client-ca", FLAG_TEXT, MEMBER(tls_client_ca), "FILE", NULL, 0, 0,
+     "PEM authorities: clients must show a certificate of one of them"},
+    {"insecure", FLAG_SWITCH, MEMBER(insecure), NULL, NULL, 0, 0,
+     "allow listening beyond this machine without TLS"},
+    {"sql", FLAG_TEXT, MEMBER(sql), "URL", NULL, 0, 0,
+     "tree, permissions, identity, ...: sqlite:PATH [sqlite:HOME/comb.db]"},
+    {"vault", FLAG_TEXT, MEMBER(vault), "URL", NULL, 0, 0,
+     "keys and secrets: json:PATH [json:HOME/vault.json]"},
+    {"data", FLAG_TEXT, MEMBER(data), "URL", NULL, 0, 0,
+     "content of files: files:DIR [files:HOME/data]"},
+    {"admin-password-file", FLAG_TEXT, MEMBER(admin_password_file), "FILE", NULL, 0, 0,
+     "password of the first administrator; without it one is made and kept in HOME/admin"},
+    {"ready-file", FLAG_TEXT, MEMBER(ready_file), "FILE", NULL, 0, 0,
+     "written when calls are served: lines listen=ADDRESS and admin=ADDRESS"},
+    {"log", FLAG_TEXT, MEMBER(log), "LEVELS", "all=info", 0, 0,
+     "error, warn, info, debug or trace, by component: all=warn,tree=debug [all=info]"},
+    {"drain-delay-ms", FLAG_NUMBER, MEMBER(drain_delay_ms), "MS", "500", 0, 600000,
+     "after SIGTERM, how long calls are still served while health says NOT_SERVING [500]"},
+    {"drain-grace-ms", FLAG_NUMBER, MEMBER(drain_grace_ms), "MS", "30000", 0, 600000,
+     "after that, how long running calls may take [30000]"},
+    {"workers", FLAG_NUMBER, MEMBER(workers), "N", "64", 1, 1024,
+     "threads for calls that wait for a store [64]"},
+    {"facts-mib", FLAG_NUMBER, MEMBER(facts_mib), "MIB", "64", 1, 65536,
+     "memory for folders, rights and roles [64]"},
+    {"feed-keep-hours", FLAG_NUMBER, MEMBER(feed_keep_hours), "H", "168", 1, 87600,
+     "how far the change feed goes back [168]"},
+    {"help", FLAG_SWITCH, MEMBER(help), NULL, NULL, 0, 0, "print this and exit"},
+    {"version", FLAG_SWITCH, MEMBER(version), NULL, NULL, 0, 0, "print the version and exit"},
+};
+
+#define N_FLAGS (sizeof flags / sizeof flags[0])
+
+static enum comb_status set_value(struct comb_options *options, const struct flag *flag,
+                                  const char *value, const char *from, struct comb_error *err)
+{
+    void *member = (char *)options + flag->offset;
+    if (flag->type == FLAG_TEXT) {
+        *(const char **)member = value;
+        return COMB_OK;
+    }
+    if (flag->type == FLAG_SWITCH) {
+        bool on = !value || strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
+        if (!on && strcmp(value, "0") != 0 && strcmp(value, "false") != 0)
+            return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                                  "%s: must be 1, true, 0 or false, and is \"%.64s\"", from, value);
+        *(bool *)member = on;
+        return COMB_OK;
+    }
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = strtoul(value, &end, 10);
+    if (!isdigit((unsigned char)value[0]) || *end || errno || number < flag->min ||
+        number > flag->max)
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                              "%s: must be a number from %u to %u, and is \"%.64s\"", from,
+                              flag->min, flag->max, value);
+    *(unsigned *)member = (unsigned)number;
+    return COMB_OK;
+}
+
+/* "drain-delay-ms" -> "COMB_DRAIN_DELAY_MS" */
+static void environment_name(const struct flag *flag, char ret_name[FLAG_NAME_MAX])
+{
+    snprintf(ret_name, FLAG_NAME_MAX, "COMB_%s", flag->name);
+    for (char *c = ret_name; *c; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+}
+
+static enum comb_status read_environment(struct comb_options *options, struct comb_error *err)
+{
+    for (size_t i = 0; i < N_FLAGS; i++) {
+        char name[FLAG_NAME_MAX];
+        environment_name(&flags[i], name);
+        const char *value = getenv(name);
+        if (!value || !*value)
+            continue;
+        enum comb_status status = set_value(options, &flags[i], value, name, err);
+        if (status != COMB_OK)
+            return status;
+        options->admin_listen_given |= strcmp(flags[i].name, "admin-listen") == 0;
+    }
+    return COMB_OK;
+}
+
+static const struct flag *find_flag(const char *name, size_t length)
+{
+    for (size_t i = 0; i < N_FLAGS; i++)
+        if (strlen(flags[i].name) == length && memcmp(flags[i].name, name, length) == 0)
+            return &flags[i];
+    return NULL;
+}
+
+/* One argument and, where it is not "--x=v", the one behind it; *at is moved on. */
+static enum comb_status read_argument(struct comb_options *options, int argc, char **argv, int *at,
+                                      struct comb_error *err)
+{
+    const char *argument = argv[(*at)++];
+    if (strncmp(argument, "--", 2) != 0)
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                              "what is \"%.64s\"? Flags begin with --; see combd --help", argument);
+    const char *name = argument + 2;
+    const char *equals = strchr(name, '=');
+    const struct flag *flag = find_flag(name, equals ? (size_t)(equals - name) : strlen(name));
+    if (!flag)
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                              "there is no flag \"%.64s\"; see combd --help", argument);
+    const char *value = equals ? equals + 1 : NULL;
+    if (!value && flag->type != FLAG_SWITCH) {
+        if (*at >= argc)
+            return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "--%s needs a value: --%s %s",
+                                  flag->name, flag->name, flag->value_name);
+        value = argv[(*at)++];
+    }
+    char from[FLAG_NAME_MAX];
+    snprintf(from, sizeof from, "--%s", flag->name);
+    options->admin_listen_given |= strcmp(flag->name, "admin-listen") == 0;
+    return set_value(options, flag, value, from, err);
+}
+
+enum comb_status comb_options_parse(struct comb_options *options, int argc, char **argv,
+                                    struct comb_error *err)
+{
+    *options = (struct comb_options){0};
+    enum comb_status status = COMB_OK;
+    for (size_t i = 0; i < N_FLAGS && status == COMB_OK; i++)
+        if (flags[i].fallback)
+            status = set_value(options, &flags[i], flags[i].fallback, flags[i].name, err);
+    if (status == COMB_OK)
+        status = read_environment(options, err);
+    for (int at = 1; at < argc && status == COMB_OK;)
+        status = read_argument(options, argc, argv, &at, err);
+    return status;
+}
+
+void comb_options_help(FILE *out)
+{
+    fputs("usage: combd [FLAGS]\n\n"
+          "Serves comb.v1 against its stores until SIGTERM or SIGINT, then drains: no call that "
+          "began\n"
+          "is lost. A second signal ends it at once.\n\n"
+          "Each flag --x-y can be given as COMB_X_Y in the environment; the command line wins.\n\n",
+          out);
+    for (size_t i = 0; i < N_FLAGS; i++) {
+        char left[FLAG_NAME_MAX];
+        snprintf(left, sizeof left, "--%s%s%s", flags[i].name, flags[i].value_name ? " " : "",
+                 flags[i].value_name ? flags[i].value_name : "");
+        fprintf(out, "  %-27s %s\n", left, flags[i].help);
+    }
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flags of combd. Each is `--x-y` on the command line and COMB_X_Y in the environment; the
+ * command line wins. One table (options.c) gives names, defaults and the text of --help.
+ */
+#ifndef COMB_OPTIONS_H
+#define COMB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "server/core/error.h"
+
+struct comb_options {
+    const char *home;
+    const char *listen;
+    const char *admin_listen;
+    bool admin_listen_given; /* else the next free port is taken where the default's is not */
+    const char *ready_file;
+    const char *admin_password_file;
+    const char *tls_certificate, *tls_key, *tls_client_ca;
+    bool insecure;
+    const char *sql, *vault, *data;
+    const char *log;
+    unsigned drain_delay_ms, drain_grace_ms;
+    unsigned workers;
+    unsigned facts_mib;
+    unsigned feed_keep_hours;
+    bool help, version;
+};
+
+/*
+ * Reads the environment, then the command line. Strings point into argv, the environment or static
+ * storage. INVALID_ARGUMENT with a message for a flag that does not exist, lacks its value or has a
+ * wrong one.
+ */
+enum comb_status comb_options_parse(struct comb_options *options, int argc, char **argv,
+                                    struct comb_error *err) COMB_MUST_CHECK;
+
+/* The text of --help. */
+void comb_options_help(FILE *out);
+
+#endif
