@@ -30,3 +30,9 @@ def c_test(name, copts = [], local_defines = [], size = "small", tags = [], **kw
     """A test of its own network namespace (loopback only), so that ports never collide."""
     check_folder()
     native.cc_test(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, size = size, tags = tags + ["block-network"], **kwargs)
+
+def cxx_test(name, copts = [], size = "small", tags = [], **kwargs):
+    """As c_test, of C++ sources: what programs in C++ see of our headers."""
+    check_folder()
+    warn = [w for w in WARN if w not in ["-Wstrict-prototypes", "-Wmissing-prototypes"]]
+    native.cc_test(name = name, copts = ["-std=c++17"] + warn + copts, size = size, tags = tags + ["block-network"], **kwargs)

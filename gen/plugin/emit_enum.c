@@ -134,10 +134,7 @@ static void emit_enum_tables(struct emit *emit, const struct model_enum *e)
               "\n"
               "const char *$e$_name(int value)\n"
               "{\n"
-              "    const ProtobufCEnumValue *found =\n"
-              "        protobuf_c_enum_descriptor_get_value(&$e$_descriptor, value);\n"
-              "\n"
-              "    return found ? found->name : NULL;\n"
+              "    return grpcc_generated_enum_name(&$e$_descriptor, value);\n"
               "}\n",
               "e", e->c_name, "full", e->full_name, "short", e->name, "package", e->file->package,
               "values", pool_printf(emit->pool, "%zu", n), "names",

@@ -55,6 +55,28 @@ GRPCC_MUST_CHECK static inline void *grpcc_generated_grow(struct grpcc_arena *ar
     return copy;
 }
 
+/*
+ * The name of value, NULL: none. libprotobuf-c's own lookup computes one more than the last number
+ * of a run, which INT_MAX does not survive.
+ */
+static inline const char *grpcc_generated_enum_name(const ProtobufCEnumDescriptor *descriptor,
+                                                    int value)
+{
+    unsigned low = 0, high = descriptor->n_values;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (descriptor->values[middle].value == value)
+            return descriptor->values[middle].name;
+        if (descriptor->values[middle].value < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 #ifdef __cplusplus
 }
 #endif
