@@ -49,7 +49,7 @@ GRPCC_MUST_CHECK static inline void *grpcc_generated_grow(struct grpcc_arena *ar
     copy = grpcc_arena_calloc(arena, capacity, element_size);
     if (!copy)
         return NULL;
-    if (n > 0)
+    if (array)
         memcpy(copy, array, n * element_size);
     *grown = copy;
     return copy;
