@@ -40,7 +40,7 @@ install_packages() {
             as_root=(sudo)
         else
             say "These Debian packages are missing and this user may not install them. As root, run:"
-            say "  apt-get install -y --no-install-recommends ${missing[*]}"
+            say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
             exit 2
         fi
     fi
@@ -54,7 +54,7 @@ install_packages() {
         tail -n 20 "$log" >&2
         rm -f "$log"
         say "apt-get failed (its last lines are above). When that is mended, run this again, or as root:"
-        say "  apt-get install -y --no-install-recommends ${missing[*]}"
+        say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
         exit 2
     fi
     rm -f "$log"

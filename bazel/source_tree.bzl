@@ -26,8 +26,9 @@ def check_folder():
 def _source_tree_impl(rctx):
     top = rctx.path(Label("@comb//:WORKSPACE")).dirname
     for folder in SOURCE_FOLDERS:
-        if rctx.path(str(top) + "/" + folder).exists:
-            rctx.symlink(str(top) + "/" + folder, "tree/" + folder)
+        if not rctx.path(str(top) + "/" + folder).exists:
+            fail("the folder %s is gone: take it out of SOURCE_FOLDERS" % folder)
+        rctx.symlink(str(top) + "/" + folder, "tree/" + folder)
     rctx.file("BUILD.bazel", "\n".join([
         "filegroup(",
         '    name = "sources",',
