@@ -112,6 +112,11 @@ bool grpcc_stream_close_send(struct grpcc_client_call *call);
  * none). */
 enum grpcc_status grpcc_stream_finish(struct grpcc_client_call *call, struct grpcc_arena *arena,
                                       void **ret_response, struct grpcc_error *err);
+/* As _finish without blocking: done runs once, on the poller, or before this returns where the
+ * status is there already. Not with a write under way. The response is NULL but for client streams.
+ */
+void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_arena *arena,
+                               grpcc_unary_done done, void *data);
 /* Any thread, any time before free. */
 void grpcc_client_call_cancel(struct grpcc_client_call *call);
 void grpcc_client_call_free(struct grpcc_client_call *call);

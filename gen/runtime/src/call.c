@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a server call: from a posted slot over interceptors and handler to the free list. */
+#include "call.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+#include "server.h"
+
+/* When a shed call may be tried again: long enough for a queue of short calls to drain. */
+enum { SHED_PUSHBACK_MS = 500 };
+
+/* Between an interceptor's GRPCC_DEFER and what follows it. Either side may come first. */
+enum parking { NOT_PARKED = 0, PARKED = 1, RESUMED = 2 };
+
+typedef void (*unary_handler)(void *self, struct grpcc_call *call, const void *request);
+typedef void (*stream_handler)(void *self, struct grpcc_call *call);
+
+/* ---- memory ---- */
+
+static struct grpcc_arena *arena_take(struct grpcc_server *server)
+{
+    struct grpcc_arena *arena = NULL;
+    pthread_mutex_lock(&server->lock);
+    if (server->n_free_arenas)
+        arena = server->free_arenas[--server->n_free_arenas];
+    pthread_mutex_unlock(&server->lock);
+    return arena ? arena : grpcc_arena_new(server->options.call_arena_max);
+}
+
+static struct grpcc_call *call_new(struct grpcc_server *server)
+{
+    struct grpcc_call *call = grpcc_memory_zalloc(sizeof(*call));
+    if (!call)
+        return NULL;
+    call->server = server;
+    grpc_metadata_array_init(&call->metadata);
+    pthread_mutex_init(&call->lock, NULL);
+    call->on_close.run = grpcc_call_on_close;
+    call->on_read.run = grpcc_call_on_read;
+    call->on_send.run = grpcc_call_on_send;
+    call->on_end.run = grpcc_call_on_end;
+    return call;
+}
+
+static void call_free(struct grpcc_call *call)
+{
+    grpc_metadata_array_destroy(&call->metadata);
+    pthread_mutex_destroy(&call->lock);
+    grpcc_memory_free(call);
+}
+
+struct grpcc_call *grpcc_call_take(struct grpcc_server *server)
+{
+    struct grpcc_arena *arena = arena_take(server);
+    if (!arena)
+        return NULL;
+    pthread_mutex_lock(&server->lock);
+    struct grpcc_call *call = server->free_calls;
+    if (call)
+        server->free_calls = call->next;
+    server->n_alive++;
+    pthread_mutex_unlock(&server->lock);
+    if (!call)
+        call = call_new(server);
+    if (call) {
+        call->arena = arena;
+        return call;
+    }
+    grpcc_arena_free(arena);
+    pthread_mutex_lock(&server->lock);
+    server->n_alive--;
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+/* What a call brought with it goes, what every call needs again stays. */
+static void call_reset(struct grpcc_call *call)
+{
+    grpcc_call_drop_hooks(call);
+    grpc_byte_buffer_destroy(call->payload);
+    grpc_byte_buffer_destroy(call->received);
+    grpc_byte_buffer_destroy(call->reply);
+    if (call->core)
+        grpc_call_unref(call->core);
+    struct grpcc_call kept = *call;
+    memset(call, 0, sizeof(*call));
+    call->server = kept.server;
+    call->metadata = kept.metadata;
+    call->metadata.count = 0;
+    call->lock = kept.lock;
+    call->on_close = kept.on_close;
+    call->on_read = kept.on_read;
+    call->on_send = kept.on_send;
+    call->on_end = kept.on_end;
+}
+
+static void call_give_back(struct grpcc_call *call)
+{
+    struct grpcc_server *server = call->server;
+    struct grpcc_arena *arena = call->arena;
+    grpcc_arena_reset(arena);
+    call_reset(call);
+    pthread_mutex_lock(&server->lock);
+    if (server->n_free_arenas < sizeof(server->free_arenas) / sizeof(server->free_arenas[0])) {
+        server->free_arenas[server->n_free_arenas++] = arena;
+        arena = NULL;
+    }
+    call->next = server->free_calls;
+    server->free_calls = call;
+    server->n_alive--;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+    grpcc_arena_free(arena);
+}
+
+void grpcc_calls_free(struct grpcc_server *server)
+{
+    while (server->free_calls) {
+        struct grpcc_call *call = server->free_calls;
+        server->free_calls = call->next;
+        call_free(call);
+    }
+    while (server->n_free_arenas)
+        grpcc_arena_free(server->free_arenas[--server->n_free_arenas]);
+}
+
+void grpcc_call_hold(struct grpcc_call *call)
+{
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+}
+
+void grpcc_call_release(struct grpcc_call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) == 1)
+        call_give_back(call);
+}
+
+struct grpcc_call *grpcc_call_ref(struct grpcc_call *call)
+{
+    atomic_fetch_add_explicit(&call->refs_of_users, 1, memory_order_relaxed);
+    grpcc_call_hold(call);
+    return call;
+}
+
+void grpcc_call_unref(struct grpcc_call *call)
+{
+    if (!call)
+        return;
+    atomic_fetch_sub_explicit(&call->refs_of_users, 1, memory_order_release);
+    grpcc_call_release(call);
+}
+
+/* ---- beginning ---- */
+
+bool grpcc_call_is_stream(const struct grpcc_call *call)
+{
+    return call->method && call->method->descriptor->kind != GRPCC_UNARY;
+}
+
+bool grpcc_call_is_builtin(const struct grpcc_call *call)
+{
+    return call->method && call->method->builtin;
+}
+
+static bool takes_stream(const struct grpcc_call *call)
+{
+    return call->method && (call->method->descriptor->kind == GRPCC_CLIENT_STREAM ||
+                            call->method->descriptor->kind == GRPCC_BIDI_STREAM);
+}
+
+void grpcc_call_adopt(struct grpcc_call *call, struct grpcc_slot *slot)
+{
+    grpc_metadata_array empty = call->metadata;
+    call->metadata = slot->metadata;
+    slot->metadata = empty;
+    call->method = slot->method;
+    call->core = slot->core;
+    call->payload = slot->payload;
+    slot->payload = NULL;
+    if (slot->method) {
+        call->path = slot->method->descriptor->path;
+        call->deadline_ns = grpcc_time_from_core(slot->deadline);
+        return;
+    }
+    char *path =
+        grpcc_arena_strndup(call->arena, (const char *)GRPC_SLICE_START_PTR(slot->details.method),
+                            GRPC_SLICE_LENGTH(slot->details.method));
+    call->path = path ? path : "";
+    call->deadline_ns = grpcc_time_from_core(slot->details.deadline);
+    grpc_call_details_destroy(&slot->details);
+    grpc_call_details_init(&slot->details);
+}
+
+/* The method's own time limit, where it is shorter than the client's deadline. */
+static void limit_time(struct grpcc_call *call)
+{
+    unsigned timeout_ms = call->method ? call->method->config.timeout_max_ms : 0;
+    if (!timeout_ms)
+        return;
+    int64_t deadline_ns = grpcc_now_ns() + (int64_t)timeout_ms * GRPCC_NS_PER_MS;
+    if (deadline_ns >= call->deadline_ns)
+        return;
+    call->deadline_ns = deadline_ns;
+    if (!grpcc_timers_add(&call->server->timers, call))
+        grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call's time limit");
+}
+
+static size_t request_bytes_max(const struct grpcc_call *call)
+{
+    size_t own = call->method->config.request_bytes_max;
+    return own ? own : call->server->options.request_bytes_max;
+}
+
+static void account_begin(struct grpcc_call *call)
+{
+    struct grpcc_server *server = call->server;
+    atomic_fetch_add_explicit(&server->calls_started, 1, memory_order_relaxed);
+    pthread_mutex_lock(&server->lock);
+    if (grpcc_call_is_builtin(call)) {
+        call->next = server->builtin_calls;
+        if (call->next)
+            call->next->previous = call;
+        server->builtin_calls = call;
+    } else {
+        server->n_in_flight++;
+        if (atomic_load(&server->lame_duck))
+            server->last_call_ns = grpcc_now_ns();
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void unlink_builtin_locked(struct grpcc_call *call)
+{
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        call->server->builtin_calls = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    call->next = NULL;
+    call->previous = NULL;
+}
+
+void grpcc_call_shed(struct grpcc_call *call, enum grpcc_status status, const char *why)
+{
+    atomic_fetch_add_explicit(&call->server->calls_shed, 1, memory_order_relaxed);
+    grpcc_call_set_pushback_ms(call, SHED_PUSHBACK_MS);
+    grpcc_call_abort(call, status, why);
+    grpcc_call_release(call);
+}
+
+static void call_run(struct grpcc_call *call);
+
+static void call_dispatch(struct grpcc_call *call, bool admitted)
+{
+    if (!call->method || call->method->config.mode != GRPCC_MODE_BLOCKING)
+        call_run(call);
+    else if (!grpcc_pool_submit(&call->server->pool, call, admitted))
+        grpcc_call_shed(call, GRPCC_RESOURCE_EXHAUSTED, "too many calls wait for a worker");
+}
+
+void grpcc_call_begin(struct grpcc_call *call)
+{
+    struct grpcc_server *server = call->server;
+    atomic_store(&call->refs, 3); /* the close, the end, and who runs it */
+    atomic_store(&call->operations, 2);
+    call->pushback_ms = -1;
+    call->details_tail = &call->details;
+    account_begin(call);
+
+    grpc_op close = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
+                     .data.recv_close_on_server.cancelled = &call->close_cancelled};
+    grpcc_core_start(call->core, &close, 1, &call->on_close);
+
+    if (atomic_load(&server->lame_duck) && !grpcc_call_is_builtin(call)) {
+        grpcc_call_set_pushback_ms(call, 0);
+        grpcc_call_abort(call, GRPCC_UNAVAILABLE, "the server is shutting down");
+        grpcc_call_release(call);
+        return;
+    }
+    if (call->payload && grpc_byte_buffer_length(call->payload) > request_bytes_max(call)) {
+        grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED,
+                         "the request is larger than this method allows");
+        grpcc_call_release(call);
+        return;
+    }
+    limit_time(call);
+    call_dispatch(call, false);
+}
+
+/* ---- running ---- */
+
+/* Nobody waits for the answer any more: the call is ended without being run. */
+static bool end_if_dead(struct grpcc_call *call)
+{
+    if (grpcc_now_ns() >= call->deadline_ns)
+        grpcc_call_abort(call, GRPCC_DEADLINE_EXCEEDED, "the deadline passed before the call ran");
+    else if (grpcc_call_is_cancelled(call))
+        grpcc_call_abort(call, GRPCC_CANCELLED, "cancelled before the call ran");
+    return atomic_load(&call->ended);
+}
+
+/* Decodes the request, once. False: it could not be decoded, and the call has been ended. */
+static bool decode_request(struct grpcc_call *call)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    void *request = NULL;
+    if (!call->method || takes_stream(call) || call->request)
+        return true;
+    if (!call->payload) {
+        grpcc_call_abort(call, GRPCC_INVALID_ARGUMENT, "the call has no request message");
+        return false;
+    }
+    enum grpcc_status status =
+        grpcc_buffer_unpack(call->payload, call->arena, call->method->descriptor->request,
+                            &call->server->options.message_limits, &request, &err);
+    grpc_byte_buffer_destroy(call->payload);
+    call->payload = NULL;
+    if (status) {
+        grpcc_call_abort(call, status, err.message);
+        return false;
+    }
+    call->request = request;
+    return true;
+}
+
+/* True: go on with the handler; false: the call has been ended, or is parked (*ret_parked). */
+static bool run_interceptors(struct grpcc_call *call, bool *ret_parked)
+{
+    struct grpcc_server *server = call->server;
+    while (call->next_interceptor < server->n_interceptors) {
+        const struct grpcc_server_interceptor *interceptor =
+            &server->interceptors[call->next_interceptor++];
+        if (!interceptor->slots.begin)
+            continue;
+        atomic_store(&call->parking, NOT_PARKED);
+        enum grpcc_verdict verdict = interceptor->slots.begin(interceptor->self, call);
+        if (verdict == GRPCC_DEFER && atomic_exchange(&call->parking, PARKED) == NOT_PARKED) {
+            *ret_parked = true;
+            return false;
+        }
+        if (atomic_load(&call->ended))
+            return false;
+        if (verdict == GRPCC_ANSWERED) {
+            grpcc_log(GRPCC_LOG_ERROR, "%s: an interceptor said ANSWERED and did not answer",
+                      call->path);
+            grpcc_call_abort(call, GRPCC_INTERNAL, "the call was not answered");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_handler(struct grpcc_call *call)
+{
+    const struct grpcc_server_method *method = call->method;
+    if (!method || !method->handler) {
+        grpcc_call_abort(call, GRPCC_UNIMPLEMENTED,
+                         method ? "the server does not implement this method"
+                                : "the server does not know this method");
+        return;
+    }
+    if (takes_stream(call))
+        ((stream_handler)method->handler)(method->self, call);
+    else
+        ((unary_handler)method->handler)(method->self, call, call->request);
+}
+
+/* A handler that has returned on a worker must have ended its call, or hold a reference to end it
+ * later. */
+static void check_ended(struct grpcc_call *call)
+{
+    if (atomic_load_explicit(&call->refs_of_users, memory_order_acquire) != 0)
+        return;
+    if (atomic_load(&call->ended))
+        return;
+    grpcc_log(GRPCC_LOG_ERROR, "%s: the handler returned without ending its call", call->path);
+    grpcc_call_abort(call, GRPCC_INTERNAL, "the call was not answered");
+}
+
+/* Needs, and gives back, the runner's reference. */
+static void call_run(struct grpcc_call *call)
+{
+    bool parked = false;
+    if (!end_if_dead(call) && decode_request(call) && run_interceptors(call, &parked)) {
+        run_handler(call);
+        if (call->method && call->method->config.mode == GRPCC_MODE_BLOCKING)
+            check_ended(call);
+    }
+    if (!parked)
+        grpcc_call_release(call);
+}
+
+void grpcc_call_work(struct grpcc_call *call)
+{
+    if (!call->job) {
+        call_run(call);
+        return;
+    }
+    if (!end_if_dead(call)) {
+        call->job(call->job_self, call, call->request);
+        check_ended(call);
+    }
+    grpcc_call_release(call);
+}
+
+void grpcc_call_resume(struct grpcc_call *call)
+{
+    if (atomic_exchange(&call->parking, RESUMED) == PARKED)
+        call_dispatch(call, true);
+}
+
+void grpcc_call_unpark(struct grpcc_call *call)
+{
+    if (atomic_exchange(&call->parking, RESUMED) == PARKED)
+        grpcc_call_release(call);
+}
+
+void grpcc_call_hand_over(struct grpcc_call *call,
+                          void (*function)(void *self, struct grpcc_call *call,
+                                           const void *request),
+                          void *self)
+{
+    if (call->job) {
+        grpcc_log(GRPCC_LOG_ERROR, "%s: handed over twice", call->path);
+        return;
+    }
+    call->job = function;
+    call->job_self = self;
+    grpcc_call_hold(call);
+    if (!grpcc_pool_submit(&call->server->pool, call, false))
+        grpcc_call_shed(call, GRPCC_RESOURCE_EXHAUSTED, "too many calls wait for a worker");
+}
+
+/* ---- the end ---- */
+
+static void account_over(struct grpcc_call *call, enum grpcc_status status)
+{
+    struct grpcc_server *server = call->server;
+    atomic_ullong *counter = &server->calls_failed;
+    if (status == GRPCC_OK)
+        counter = &server->calls_ok;
+    else if (atomic_load(&call->cancelled))
+        counter = &server->calls_cancelled;
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    pthread_mutex_lock(&server->lock);
+    if (grpcc_call_is_builtin(call))
+        unlink_builtin_locked(call);
+    else
+        server->n_in_flight--;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void grpcc_call_over(struct grpcc_call *call)
+{
+    struct grpcc_server *server = call->server;
+    enum grpcc_status status = call->status;
+    if (atomic_load(&call->cancelled))
+        status = grpcc_now_ns() >= call->deadline_ns ? GRPCC_DEADLINE_EXCEEDED : GRPCC_CANCELLED;
+    grpcc_timers_remove(&server->timers, call);
+    for (size_t i = call->next_interceptor; i-- > 0;)
+        if (server->interceptors[i].slots.end)
+            server->interceptors[i].slots.end(server->interceptors[i].self, call, status);
+    account_over(call, status);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server call. Its references: one per operation that core holds, one for the duty to end it
+ * (handed to the operation that sends the status), one for who runs it or has parked it, and those
+ * of grpcc_call_ref().
+ */
+#ifndef GRPCC_SRC_CALL_H
+#define GRPCC_SRC_CALL_H
+
+#include <stdatomic.h>
+
+#include "core.h"
+#include "details.h"
+#include "grpcc/server.h"
+#include "metadata.h"
+#include "server_pool.h"
+
+struct grpcc_slot;
+struct grpcc_server_method;
+
+enum { GRPCC_CANCEL_HOOKS_INLINE = 2 };
+
+struct grpcc_cancel_hook {
+    void (*function)(void *data);
+    void *data;
+    struct grpcc_cancel_hook *next;
+};
+
+typedef void (*grpcc_read_done)(void *data, enum grpcc_status status, void *message,
+                                const struct grpcc_error *err);
+typedef void (*grpcc_send_done)(void *data, enum grpcc_status status);
+
+struct grpcc_call {
+    struct grpcc_server *server;
+    const struct grpcc_server_method *method; /* NULL: a method that nobody registered */
+    struct grpcc_call *next; /* on the free list, or on server->builtin_calls, under server->lock */
+    struct grpcc_call *previous;
+    grpc_call *core;
+    struct grpcc_arena *arena;
+    const char *path;
+    const char *peer;
+    int64_t deadline_ns;
+    grpc_metadata_array metadata;
+    grpc_byte_buffer *payload;
+    ProtobufCMessage *request;
+    void *user_data;
+
+    atomic_uint refs;
+    atomic_uint refs_of_users;
+    atomic_bool cancelled;
+    atomic_bool ended;           /* claimed by who ends it */
+    atomic_uint parking;         /* enum parking, between GRPCC_DEFER and grpcc_call_resume */
+    atomic_uint operations;      /* of two: the close and the status; the call is over at 0 */
+    size_t next_interceptor;     /* how many have begun */
+    size_t timer_index;          /* under timers->lock; 0: none */
+    struct grpcc_pool_link link; /* under pool->lock */
+    void (*job)(void *self, struct grpcc_call *call, const void *request); /* handed over */
+    void *job_self;
+
+    struct grpcc_tag on_close;
+    int close_cancelled;
+
+    struct grpcc_tag on_read;
+    grpc_byte_buffer *received;
+    struct grpcc_arena *read_arena;
+    grpcc_read_done read_done;
+    void *read_data;
+    struct grpcc_wait *read_wait; /* of the blocking form */
+
+    struct grpcc_tag on_send;
+    grpcc_send_done send_done;
+    void *send_data;
+
+    struct grpcc_tag on_end;
+    enum grpcc_status status;
+    const char *message;
+    struct grpcc_detail *details;
+    struct grpcc_detail **details_tail;
+    bool has_pushback;
+    int64_t pushback_ms;
+    struct grpcc_metadata_list initial;
+    struct grpcc_metadata_list trailing;
+    const ProtobufCMessage *response; /* while _finish runs */
+    grpc_byte_buffer *reply;          /* the response, packed */
+    bool initial_sent;
+
+    pthread_mutex_t lock; /* all below */
+    bool sending;         /* a message is on its way: the end waits for it */
+    bool end_waits;
+    bool hooks_ran;
+    struct grpcc_cancel_hook *hooks;
+    struct grpcc_cancel_hook hooks_inline[GRPCC_CANCEL_HOOKS_INLINE];
+    unsigned n_hooks;
+};
+
+/* call.c: life */
+/* From the free list, with an arena; NULL without memory. */
+struct grpcc_call *grpcc_call_take(struct grpcc_server *server) GRPCC_MUST_CHECK;
+/* Takes over what the slot received, so that the slot can be posted again at once. */
+void grpcc_call_adopt(struct grpcc_call *call, struct grpcc_slot *slot);
+/* Sets the call going: refuses it, runs it or queues it. */
+void grpcc_call_begin(struct grpcc_call *call);
+/* What a worker does with a call that was queued. */
+void grpcc_call_work(struct grpcc_call *call);
+/* Ends a call that was not begun, with pushback, and lets go of the runner's reference. */
+void grpcc_call_shed(struct grpcc_call *call, enum grpcc_status status, const char *why);
+void grpcc_call_hold(struct grpcc_call *call);
+void grpcc_call_release(struct grpcc_call *call);
+bool grpcc_call_is_stream(const struct grpcc_call *call);
+bool grpcc_call_is_builtin(const struct grpcc_call *call);
+/* The call has ended for core and peer. */
+void grpcc_call_over(struct grpcc_call *call);
+void grpcc_calls_free(struct grpcc_server *server);
+
+/* call_end.c */
+/* A failure of the runtime's own; does nothing where the call has been ended. */
+void grpcc_call_abort(struct grpcc_call *call, enum grpcc_status status, const char *message);
+void grpcc_call_unpark(struct grpcc_call *call);
+/* Sends the end now that no message is on its way. */
+void grpcc_call_send_end(struct grpcc_call *call);
+void grpcc_call_on_end(struct grpcc_tag *tag, bool ok);
+
+/* call_stream.c */
+void grpcc_call_on_read(struct grpcc_tag *tag, bool ok);
+void grpcc_call_on_send(struct grpcc_tag *tag, bool ok);
+
+/* call_cancel.c */
+void grpcc_call_on_close(struct grpcc_tag *tag, bool ok);
+void grpcc_call_drop_hooks(struct grpcc_call *call);
+
+#endif

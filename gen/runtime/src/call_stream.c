@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading and sending the messages of a streaming call. */
+#include <string.h>
+
+#include "call.h"
+#include "grpcc/channel.h"
+#include "server.h"
+
+static bool has_requests_to_read(const struct grpcc_call *call)
+{
+    return call->method && (call->method->descriptor->kind == GRPCC_CLIENT_STREAM ||
+                            call->method->descriptor->kind == GRPCC_BIDI_STREAM);
+}
+
+static bool has_responses_to_send(const struct grpcc_call *call)
+{
+    return call->method && (call->method->descriptor->kind == GRPCC_SERVER_STREAM ||
+                            call->method->descriptor->kind == GRPCC_BIDI_STREAM);
+}
+
+/* ---- reading ---- */
+
+static void start_read(struct grpcc_call *call)
+{
+    grpc_op op = {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->received};
+    grpcc_call_hold(call);
+    grpcc_core_start(call->core, &op, 1, &call->on_read);
+}
+
+/* What the operation brought: a message, the end of the stream (OK and NULL), or the end of the
+ * call. */
+static enum grpcc_status take_read(struct grpcc_call *call, struct grpcc_arena *arena,
+                                   void **ret_message, struct grpcc_error *err)
+{
+    grpc_byte_buffer *buffer = call->received;
+    const struct grpcc_server_method *method = call->method;
+    size_t bytes_max = method->config.request_bytes_max ? method->config.request_bytes_max
+                                                        : call->server->options.request_bytes_max;
+    enum grpcc_status status;
+    call->received = NULL;
+    if (!buffer) {
+        /* A stream that was cut off must not look like one that is complete. */
+        if (grpc_call_failed_before_recv_message(call->core) || grpcc_call_is_cancelled(call))
+            return grpcc_error_set(err, GRPCC_CANCELLED, "the call was cancelled");
+        *ret_message = NULL;
+        return GRPCC_OK;
+    }
+    if (grpc_byte_buffer_length(buffer) > bytes_max)
+        status = grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED,
+                                 "a message is larger than this method allows");
+    else
+        status = grpcc_buffer_unpack(buffer, arena, method->descriptor->request,
+                                     &call->server->options.message_limits, ret_message, err);
+    grpc_byte_buffer_destroy(buffer);
+    return status;
+}
+
+void grpcc_call_on_read(struct grpcc_tag *tag, bool ok)
+{
+    struct grpcc_call *call = GRPCC_CONTAINER(tag, struct grpcc_call, on_read);
+    (void)ok; /* says nothing: core succeeds at the end of a stream too */
+    if (call->read_wait) {
+        struct grpcc_wait *wait = call->read_wait;
+        call->read_wait = NULL;
+        grpcc_wait_signal(wait);
+    } else {
+        struct grpcc_error err = GRPCC_ERROR_INIT;
+        void *message = NULL;
+        grpcc_read_done done = call->read_done;
+        call->read_done = NULL;
+        enum grpcc_status status = take_read(call, call->read_arena, &message, &err);
+        done(call->read_data, status, message, &err);
+    }
+    grpcc_call_release(call);
+}
+
+enum grpcc_status grpcc_call_read(struct grpcc_call *call, struct grpcc_arena *arena,
+                                  void **ret_message, struct grpcc_error *err)
+{
+    struct grpcc_wait wait;
+    if (!has_requests_to_read(call))
+        return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION, "%s has no request stream",
+                               call->path);
+    if (grpcc_on_poller_thread())
+        return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                               "a read that blocks on a poller: use grpcc_call_read_start()");
+    grpcc_wait_init(&wait);
+    call->read_wait = &wait;
+    start_read(call);
+    grpcc_wait_for(&wait);
+    grpcc_wait_done(&wait);
+    return take_read(call, arena, ret_message, err);
+}
+
+void grpcc_call_read_start(struct grpcc_call *call, struct grpcc_arena *arena,
+                           void (*done)(void *data, enum grpcc_status status, void *message,
+                                        const struct grpcc_error *err),
+                           void *data)
+{
+    if (!has_requests_to_read(call)) {
+        struct grpcc_error err = GRPCC_ERROR_INIT;
+        enum grpcc_status status = grpcc_error_set(&err, GRPCC_FAILED_PRECONDITION,
+                                                   "%s has no request stream", call->path);
+        done(data, status, NULL, &err);
+        return;
+    }
+    call->read_arena = arena;
+    call->read_done = done;
+    call->read_data = data;
+    start_read(call);
+}
+
+/* ---- sending ---- */
+
+static bool claim_send(struct grpcc_call *call)
+{
+    pthread_mutex_lock(&call->lock);
+    bool free_to_send = !atomic_load(&call->ended) && !call->sending;
+    if (free_to_send)
+        call->sending = true;
+    pthread_mutex_unlock(&call->lock);
+    return free_to_send;
+}
+
+void grpcc_call_on_send(struct grpcc_tag *tag, bool ok)
+{
+    struct grpcc_call *call = GRPCC_CONTAINER(tag, struct grpcc_call, on_send);
+    grpcc_send_done done = call->send_done;
+    void *data = call->send_data;
+    pthread_mutex_lock(&call->lock);
+    call->sending = false;
+    bool end_waits = call->end_waits;
+    pthread_mutex_unlock(&call->lock);
+    done(data, ok ? GRPCC_OK : GRPCC_CANCELLED);
+    if (end_waits)
+        grpcc_call_send_end(call);
+    grpcc_call_release(call);
+}
+
+void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *message,
+                           void (*done)(void *data, enum grpcc_status status), void *data)
+{
+    grpc_op ops[2];
+    size_t n = 0;
+    if (!has_responses_to_send(call)) {
+        done(data, GRPCC_FAILED_PRECONDITION);
+        return;
+    }
+    grpc_byte_buffer *buffer = grpcc_buffer_pack(message);
+    if (!buffer) {
+        done(data, GRPCC_RESOURCE_EXHAUSTED);
+        return;
+    }
+    if (!claim_send(call)) {
+        grpc_byte_buffer_destroy(buffer);
+        done(data, GRPCC_CANCELLED);
+        return;
+    }
+    memset(ops, 0, sizeof(ops));
+    if (!call->initial_sent) {
+        ops[n].op = GRPC_OP_SEND_INITIAL_METADATA;
+        ops[n].data.send_initial_metadata.count = call->initial.n;
+        ops[n].data.send_initial_metadata.metadata = call->initial.items;
+        call->initial_sent = true;
+        n++;
+    }
+    ops[n].op = GRPC_OP_SEND_MESSAGE;
+    ops[n].data.send_message.send_message = buffer;
+    n++;
+    call->send_done = done;
+    call->send_data = data;
+    grpcc_call_hold(call);
+    grpcc_core_start(call->core, ops, n, &call->on_send);
+    grpc_byte_buffer_destroy(buffer);
+}
+
+struct send_wait {
+    struct grpcc_wait wait;
+    enum grpcc_status status;
+};
+
+static void send_done_wakes(void *data, enum grpcc_status status)
+{
+    struct send_wait *sent = data;
+    sent->status = status;
+    grpcc_wait_signal(&sent->wait);
+}
+
+enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessage *message,
+                                  struct grpcc_error *err)
+{
+    struct send_wait sent;
+    if (grpcc_on_poller_thread())
+        return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                               "a send that blocks on a poller: use grpcc_call_send_start()");
+    grpcc_wait_init(&sent.wait);
+    grpcc_call_send_start(call, message, send_done_wakes, &sent);
+    grpcc_wait_for(&sent.wait);
+    grpcc_wait_done(&sent.wait);
+    switch (sent.status) {
+    case GRPCC_OK:
+        return GRPCC_OK;
+    case GRPCC_FAILED_PRECONDITION:
+        return grpcc_error_set(err, sent.status, "%s has no response stream", call->path);
+    case GRPCC_RESOURCE_EXHAUSTED:
+        return grpcc_error_set(err, sent.status, "the message is too large to be sent");
+    default:
+        return grpcc_error_set(err, sent.status, "the call was cancelled");
+    }
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A channel: its arguments, its credentials, its methods. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "memory.h"
+
+enum { RESPONSE_BYTES_MAX_DEFAULT = 16 << 20, KEEPALIVE_MS_DEFAULT = 30000 };
+enum { ARGUMENTS_MAX = 12 };
+/* A certificate file larger than this is not one. */
+enum { PEM_BYTES_MAX = 1 << 20 };
+
+struct arguments {
+    grpc_arg items[ARGUMENTS_MAX];
+    size_t n;
+};
+
+static void add_integer(struct arguments *arguments, const char *key, size_t value)
+{
+    arguments->items[arguments->n++] =
+        (grpc_arg){.type = GRPC_ARG_INTEGER,
+                   .key = (char *)(uintptr_t)key,
+                   .value.integer = value > INT32_MAX ? INT32_MAX : (int)value};
+}
+
+static void add_string(struct arguments *arguments, const char *key, const char *value)
+{
+    if (value)
+        arguments->items[arguments->n++] = (grpc_arg){.type = GRPC_ARG_STRING,
+                                                      .key = (char *)(uintptr_t)key,
+                                                      .value.string = (char *)(uintptr_t)value};
+}
+
+static void set_arguments(struct arguments *arguments, const struct grpcc_channel_options *options)
+{
+    unsigned keepalive_ms = options->keepalive_ms ? options->keepalive_ms : KEEPALIVE_MS_DEFAULT;
+    arguments->n = 0;
+    add_integer(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
+                options->response_bytes_max ? options->response_bytes_max
+                                            : RESPONSE_BYTES_MAX_DEFAULT);
+    add_integer(arguments, GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
+    add_integer(arguments, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    add_integer(arguments, GRPC_ARG_ENABLE_RETRIES, !options->retries_off);
+    add_integer(arguments, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
+    add_string(arguments, GRPC_ARG_SERVICE_CONFIG, options->service_config);
+    add_string(arguments, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
+    add_string(arguments, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, options->host_override);
+}
+
+/* ---- credentials ---- */
+
+/* The file as a string; NULL path: NULL. */
+static enum grpcc_status read_pem(const char *path, char **ret_text, struct grpcc_error *err)
+{
+    *ret_text = NULL;
+    if (!path)
+        return GRPCC_OK;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
+    char *text = grpcc_memory_alloc(PEM_BYTES_MAX + 1);
+    size_t size = text ? fread(text, 1, PEM_BYTES_MAX + 1, file) : 0;
+    fclose(file);
+    if (!text)
+        return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    if (size == 0 || size > PEM_BYTES_MAX) {
+        grpcc_memory_free(text);
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: not a PEM file", path);
+    }
+    text[size] = '\0';
+    *ret_text = text;
+    return GRPCC_OK;
+}
+
+static enum grpcc_status make_credentials(const struct grpcc_channel_options *options,
+                                          grpc_channel_credentials **ret_credentials,
+                                          struct grpcc_error *err)
+{
+    char *roots = NULL, *certificate = NULL, *key = NULL;
+    bool mutual = options->certificate_file || options->key_file;
+    if (!options->tls && !options->ca_file && !mutual) {
+        *ret_credentials = grpc_insecure_credentials_create();
+        return GRPCC_OK;
+    }
+    if (mutual && (!options->certificate_file || !options->key_file))
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "a client certificate needs its key file, and the other way round");
+    enum grpcc_status status = read_pem(options->ca_file, &roots, err);
+    if (!status)
+        status = read_pem(options->certificate_file, &certificate, err);
+    if (!status)
+        status = read_pem(options->key_file, &key, err);
+    if (!status) {
+        grpc_ssl_pem_key_cert_pair pair = {key, certificate};
+        *ret_credentials = grpc_ssl_credentials_create_ex(roots, mutual ? &pair : NULL, NULL, NULL);
+    }
+    grpcc_memory_free(roots);
+    grpcc_memory_free(certificate);
+    if (key)
+        explicit_bzero(key, strlen(key));
+    grpcc_memory_free(key);
+    if (!status && !*ret_credentials)
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "the certificates or the key cannot be used");
+    return status;
+}
+
+/* ---- life ---- */
+
+static struct grpcc_channel *channel_new(const struct grpcc_channel_options *options,
+                                         struct grpcc_error *err)
+{
+    struct grpcc_channel *channel = grpcc_memory_zalloc(sizeof(*channel));
+    if (!channel) {
+        grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a channel");
+        return NULL;
+    }
+    if (grpcc_client_acquire(&channel->queue, err)) {
+        grpcc_memory_free(channel);
+        return NULL;
+    }
+    atomic_store(&channel->refs, 1);
+    pthread_mutex_init(&channel->lock, NULL);
+    channel->limits = options->message_limits;
+    return channel;
+}
+
+static struct grpcc_channel_options complete(const struct grpcc_channel_options *given)
+{
+    struct grpcc_channel_options options = {.size = sizeof(options)};
+    if (given)
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    return options;
+}
+
+struct grpcc_channel *grpcc_channel_new(const char *target,
+                                        const struct grpcc_channel_options *given,
+                                        struct grpcc_error *err)
+{
+    struct grpcc_channel_options options = complete(given);
+    struct arguments arguments;
+    grpc_channel_credentials *credentials = NULL;
+    struct grpcc_channel *channel = channel_new(&options, err);
+    if (!channel)
+        return NULL;
+    if (make_credentials(&options, &credentials, err)) {
+        grpcc_channel_release(channel);
+        return NULL;
+    }
+    set_arguments(&arguments, &options);
+    grpc_channel_args args = {arguments.n, arguments.items};
+    channel->core = grpc_channel_create(target, credentials, &args);
+    grpc_channel_credentials_release(credentials);
+    /* What core cannot use it answers with a channel that fails every call. */
+    if (channel->core &&
+        grpc_channel_check_connectivity_state(channel->core, 0) != GRPC_CHANNEL_SHUTDOWN)
+        return channel;
+    grpcc_channel_release(channel);
+    grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: not a usable target%s", target,
+                    options.service_config ? ", or the service config is not valid" : "");
+    return NULL;
+}
+
+struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_options *given,
+                                           struct grpcc_error *err)
+{
+    struct grpcc_channel_options options = complete(given);
+    struct arguments arguments;
+    struct grpcc_channel *channel = channel_new(&options, err);
+    int flags = fcntl(fd, F_GETFL);
+    if (!channel || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        if (channel)
+            grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "not a usable descriptor: %s",
+                            strerror(errno));
+        grpcc_channel_release(channel);
+        close(fd);
+        return NULL;
+    }
+    set_arguments(&arguments, &options);
+    grpc_channel_args args = {arguments.n, arguments.items};
+    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
+    channel->core = grpc_channel_create_from_fd("fd", fd, credentials, &args);
+    grpc_channel_credentials_release(credentials);
+    return channel;
+}
+
+void grpcc_channel_release(struct grpcc_channel *channel)
+{
+    if (!channel || atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    while (channel->free_calls) {
+        struct grpcc_client_call *call = channel->free_calls;
+        channel->free_calls = call->next_free;
+        grpcc_client_call_destroy(call);
+    }
+    if (channel->core)
+        grpc_channel_destroy(channel->core);
+    grpcc_memory_free(channel->registered);
+    pthread_mutex_destroy(&channel->lock);
+    grpcc_memory_free(channel);
+    grpcc_client_release();
+}
+
+void grpcc_channel_free(struct grpcc_channel *channel)
+{
+    /* In the child of a fork nothing of core may be touched: what is left there is lost with the
+     * process. */
+    if (!grpcc_client_is_forked())
+        grpcc_channel_release(channel);
+}
+
+/* ---- methods ---- */
+
+static size_t slot_of(const struct grpcc_registered *table, size_t capacity,
+                      const struct grpcc_method *method)
+{
+    size_t slot = ((uintptr_t)method / sizeof(*method)) & (capacity - 1);
+    while (table[slot].method && table[slot].method != method)
+        slot = (slot + 1) & (capacity - 1);
+    return slot;
+}
+
+static bool table_grow_locked(struct grpcc_channel *channel)
+{
+    size_t capacity = channel->capacity ? channel->capacity * 2 : 64;
+    struct grpcc_registered *table = grpcc_memory_zalloc(capacity * sizeof(*table));
+    if (!table)
+        return false;
+    for (size_t i = 0; i < channel->capacity; i++)
+        if (channel->registered[i].method)
+            table[slot_of(table, capacity, channel->registered[i].method)] = channel->registered[i];
+    grpcc_memory_free(channel->registered);
+    channel->registered = table;
+    channel->capacity = capacity;
+    return true;
+}
+
+void *grpcc_channel_handle(struct grpcc_channel *channel, const struct grpcc_method *method)
+{
+    void *handle = NULL;
+    pthread_mutex_lock(&channel->lock);
+    /* At most half full, so that searches are short and end. */
+    if (channel->n_registered * 2 < channel->capacity || table_grow_locked(channel)) {
+        struct grpcc_registered *entry =
+            &channel->registered[slot_of(channel->registered, channel->capacity, method)];
+        if (!entry->method) {
+            entry->method = method;
+            entry->handle = grpc_channel_register_call(channel->core, method->path, NULL, NULL);
+            channel->n_registered++;
+        }
+        handle = entry->handle;
+    }
+    pthread_mutex_unlock(&channel->lock);
+    return handle;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What unary calls and streams of the client share: life, options, status. */
+#include <google/rpc/status.grpcc.h>
+#include <string.h>
+
+#include "call.h"
+#include "client.h"
+#include "memory.h"
+
+enum { OWN_ARENA_LIMIT = 256 << 10 };
+/* Timeouts above a hundred years are none. */
+#define TIMEOUT_MS_MAX (INT64_C(100) * 366 * 24 * 3600 * 1000)
+
+/* ---- life ---- */
+
+static struct grpcc_client_call *call_create(void)
+{
+    struct grpcc_client_call *call = grpcc_memory_zalloc(sizeof(*call));
+    if (!call)
+        return NULL;
+    call->own_arena = grpcc_arena_new(OWN_ARENA_LIMIT);
+    if (!call->own_arena) {
+        grpcc_memory_free(call);
+        return NULL;
+    }
+    grpc_metadata_array_init(&call->initial);
+    grpc_metadata_array_init(&call->trailing);
+    grpcc_client_unary_init(call);
+    grpcc_client_stream_init(call);
+    return call;
+}
+
+void grpcc_client_call_destroy(struct grpcc_client_call *call)
+{
+    grpc_metadata_array_destroy(&call->initial);
+    grpc_metadata_array_destroy(&call->trailing);
+    grpcc_arena_free(call->own_arena);
+    grpcc_memory_free(call);
+}
+
+static struct grpcc_client_call *call_take(struct grpcc_channel *channel)
+{
+    pthread_mutex_lock(&channel->lock);
+    struct grpcc_client_call *call = channel->free_calls;
+    if (call) {
+        channel->free_calls = call->next_free;
+        channel->n_free_calls--;
+    }
+    pthread_mutex_unlock(&channel->lock);
+    if (!call)
+        call = call_create();
+    if (!call)
+        return NULL;
+    atomic_store(&call->refs, 1);
+    atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+    call->channel = channel;
+    return call;
+}
+
+/* What a call brought with it goes, what every call needs again stays. */
+static void call_reset(struct grpcc_client_call *call)
+{
+    grpc_byte_buffer_destroy(call->received);
+    grpc_slice_unref(call->message);
+    if (call->core)
+        grpc_call_unref(call->core);
+    grpcc_arena_reset(call->own_arena);
+    struct grpcc_client_call kept = *call;
+    memset(call, 0, sizeof(*call));
+    call->own_arena = kept.own_arena;
+    call->initial = kept.initial;
+    call->initial.count = 0;
+    call->trailing = kept.trailing;
+    call->trailing.count = 0;
+    grpcc_client_unary_init(call);
+    grpcc_client_stream_init(call);
+}
+
+void grpcc_client_call_hold(struct grpcc_client_call *call)
+{
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+}
+
+void grpcc_client_call_release(struct grpcc_client_call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    struct grpcc_channel *channel = call->channel;
+    call_reset(call);
+    pthread_mutex_lock(&channel->lock);
+    bool keep = channel->n_free_calls < GRPCC_CHANNEL_FREE_CALLS_MAX;
+    if (keep) {
+        call->next_free = channel->free_calls;
+        channel->free_calls = call;
+        channel->n_free_calls++;
+    }
+    pthread_mutex_unlock(&channel->lock);
+    if (!keep)
+        grpcc_client_call_destroy(call);
+    grpcc_channel_release(channel);
+}
+
+void grpcc_client_call_cancel(struct grpcc_client_call *call)
+{
+    if (!grpcc_client_is_forked())
+        grpc_call_cancel(call->core, NULL);
+}
+
+/* ---- options ---- */
+
+uint32_t grpcc_client_call_flags(const struct grpcc_call_options *options)
+{
+    if (!options || !options->wait_for_ready)
+        return 0;
+    return GRPC_INITIAL_METADATA_WAIT_FOR_READY |
+           GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
+}
+
+static enum grpcc_status copy_metadata(struct grpcc_client_call *call,
+                                       const struct grpcc_call_options *options,
+                                       struct grpcc_error *err)
+{
+    for (size_t i = 0; i < options->n_metadata; i++) {
+        const struct grpcc_metadata *item = &options->metadata[i];
+        if (!grpcc_metadata_add(&call->metadata, call->own_arena, item->key, item->value,
+                                item->length))
+            return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                                   "\"%.64s\" is not a header that can be sent", item->key);
+    }
+    call->on_metadata = options->on_metadata;
+    call->on_metadata_data = options->on_metadata_data;
+    return GRPCC_OK;
+}
+
+static int64_t deadline_of(const struct grpcc_call_options *options)
+{
+    if (!options || options->timeout_ms <= 0 || options->timeout_ms > TIMEOUT_MS_MAX)
+        return INT64_MAX;
+    return grpcc_now_ns() + options->timeout_ms * GRPCC_NS_PER_MS;
+}
+
+struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
+                                                const struct grpcc_method *method,
+                                                const struct grpcc_call_options *options,
+                                                struct grpcc_error *err)
+{
+    if (grpcc_client_is_forked()) {
+        grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                        "this channel was made before a fork: make it in the process that uses it");
+        return NULL;
+    }
+    void *handle = grpcc_channel_handle(channel, method);
+    struct grpcc_client_call *call = handle ? call_take(channel) : NULL;
+    if (!call) {
+        grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a call");
+        return NULL;
+    }
+    call->method = method;
+    call->message = grpc_empty_slice();
+    if (options && copy_metadata(call, options, err)) {
+        grpcc_client_call_release(call);
+        return NULL;
+    }
+    grpc_call *parent = options && options->parent ? options->parent->core : NULL;
+    call->core = grpc_channel_create_registered_call(
+        channel->core, parent, GRPC_PROPAGATE_DEFAULTS, channel->queue, handle,
+        grpcc_time_to_core(deadline_of(options)), NULL);
+    return call;
+}
+
+/* ---- what came back ---- */
+
+enum grpcc_status grpcc_client_may_block(struct grpcc_error *err)
+{
+    if (!grpcc_on_poller_thread())
+        return GRPCC_OK;
+    return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                           "a call that blocks on a poller thread: use its callback form");
+}
+
+static void show(struct grpcc_client_call *call, bool trailing, const grpc_metadata_array *array)
+{
+    if (!call->on_metadata)
+        return;
+    for (size_t i = 0; i < array->count; i++) {
+        const grpc_metadata *item = &array->metadata[i];
+        const char *key =
+            grpcc_arena_strndup(call->own_arena, (const char *)GRPC_SLICE_START_PTR(item->key),
+                                GRPC_SLICE_LENGTH(item->key));
+        if (key)
+            call->on_metadata(call->on_metadata_data, trailing, key,
+                              GRPC_SLICE_START_PTR(item->value), GRPC_SLICE_LENGTH(item->value));
+    }
+}
+
+void grpcc_client_call_show_initial(struct grpcc_client_call *call)
+{
+    if (call->initial_shown)
+        return;
+    call->initial_shown = true;
+    show(call, false, &call->initial);
+}
+
+static const struct google_rpc_status *decode_details(struct grpcc_client_call *call,
+                                                      struct grpcc_arena *arena)
+{
+    const grpc_slice *bytes = grpcc_metadata_find(&call->trailing, GRPCC_KEY_DETAILS);
+    void *details = NULL;
+    /* A peer's details that cannot be read are as good as none: the status itself stands. */
+    if (!bytes || !arena ||
+        grpcc_message_unpack(arena, &google_rpc_status_descriptor, &call->channel->limits,
+                             GRPC_SLICE_START_PTR(*bytes), GRPC_SLICE_LENGTH(*bytes), &details,
+                             NULL))
+        return NULL;
+    return details;
+}
+
+enum grpcc_status grpcc_client_call_status(struct grpcc_client_call *call,
+                                           struct grpcc_arena *arena, struct grpcc_error *err)
+{
+    grpcc_client_call_show_initial(call);
+    show(call, true, &call->trailing);
+    if (call->code == GRPC_STATUS_OK)
+        return GRPCC_OK;
+    enum grpcc_status status = (unsigned)call->code <= GRPCC_UNAUTHENTICATED
+                                   ? (enum grpcc_status)call->code
+                                   : GRPCC_UNKNOWN;
+    grpcc_error_set(err, status, "%.*s", (int)GRPC_SLICE_LENGTH(call->message),
+                    (const char *)GRPC_SLICE_START_PTR(call->message));
+    if (err) {
+        err->pushback_ms = grpcc_metadata_pushback_ms(&call->trailing);
+        err->details = decode_details(call, arena);
+    }
+    return status;
+}
+
+enum grpcc_status grpcc_client_call_unpack(struct grpcc_client_call *call,
+                                           struct grpcc_arena *arena, void **ret_message,
+                                           struct grpcc_error *err)
+{
+    struct grpcc_error own = GRPCC_ERROR_INIT;
+    if (!call->received)
+        return grpcc_error_set(err, GRPCC_INTERNAL, "the server sent OK and no response");
+    enum grpcc_status status = grpcc_buffer_unpack(call->received, arena, call->method->response,
+                                                   &call->channel->limits, ret_message, &own);
+    grpc_byte_buffer_destroy(call->received);
+    call->received = NULL;
+    if (status == GRPCC_RESOURCE_EXHAUSTED)
+        return grpcc_error_set(err, status, "the response: %s", own.message);
+    if (status)
+        return grpcc_error_set(err, GRPCC_INTERNAL, "the response: %s", own.message);
+    return GRPCC_OK;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unary calls: one batch of six operations, one event. */
+#include <string.h>
+
+#include "client.h"
+
+static enum grpcc_status complete(struct grpcc_client_call *call, struct grpcc_arena *arena,
+                                  void **ret_response, struct grpcc_error *err)
+{
+    enum grpcc_status status = grpcc_client_call_status(call, arena, err);
+    return status ? status : grpcc_client_call_unpack(call, arena, ret_response, err);
+}
+
+static void on_unary(struct grpcc_tag *tag, bool ok)
+{
+    struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_unary);
+    (void)ok; /* the status says it all */
+    if (call->unary_wait) {
+        /* The waiter's reference is the last one: it may free the channel next. */
+        struct grpcc_wait *wait = call->unary_wait;
+        grpcc_client_call_release(call);
+        grpcc_wait_signal(wait);
+        return;
+    }
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    void *response = NULL;
+    enum grpcc_status status = complete(call, call->arena, &response, &err);
+    grpcc_unary_done done = call->unary_done;
+    void *data = call->unary_data;
+    grpcc_client_call_release(call);
+    done(data, status, response, &err);
+}
+
+void grpcc_client_unary_init(struct grpcc_client_call *call)
+{
+    call->on_unary.run = on_unary;
+}
+
+/* Gives core a reference; false: the request is too large, and nothing was started. */
+static bool start(struct grpcc_client_call *call, const struct grpcc_call_options *options,
+                  const ProtobufCMessage *request)
+{
+    grpc_op ops[6];
+    grpc_byte_buffer *buffer = grpcc_buffer_pack(request);
+    if (!buffer)
+        return false;
+    memset(ops, 0, sizeof(ops));
+    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+    ops[0].flags = grpcc_client_call_flags(options);
+    ops[0].data.send_initial_metadata.count = call->metadata.n;
+    ops[0].data.send_initial_metadata.metadata = call->metadata.items;
+    ops[1].op = GRPC_OP_SEND_MESSAGE;
+    ops[1].data.send_message.send_message = buffer;
+    ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+    ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
+    ops[3].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
+    ops[4].op = GRPC_OP_RECV_MESSAGE;
+    ops[4].data.recv_message.recv_message = &call->received;
+    ops[5].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
+    ops[5].data.recv_status_on_client.trailing_metadata = &call->trailing;
+    ops[5].data.recv_status_on_client.status = &call->code;
+    ops[5].data.recv_status_on_client.status_details = &call->message;
+    grpcc_client_call_hold(call);
+    grpcc_core_start(call->core, ops, 6, &call->on_unary);
+    grpc_byte_buffer_destroy(buffer);
+    return true;
+}
+
+static enum grpcc_status too_large(struct grpcc_error *err)
+{
+    return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "the request is too large to be sent");
+}
+
+enum grpcc_status grpcc_unary(struct grpcc_channel *channel, const struct grpcc_method *method,
+                              struct grpcc_arena *arena, const struct grpcc_call_options *options,
+                              const ProtobufCMessage *request, void **ret_response,
+                              struct grpcc_error *err)
+{
+    struct grpcc_wait wait;
+    enum grpcc_status status = grpcc_client_may_block(err);
+    if (status)
+        return status;
+    struct grpcc_error own = GRPCC_ERROR_INIT;
+    struct grpcc_client_call *call = grpcc_client_call_new(channel, method, options, &own);
+    if (!call) {
+        if (err)
+            *err = own;
+        return own.status;
+    }
+    grpcc_wait_init(&wait);
+    call->unary_wait = &wait;
+    if (start(call, options, request)) {
+        grpcc_wait_for(&wait);
+        status = complete(call, arena, ret_response, err);
+    } else {
+        status = too_large(err);
+    }
+    grpcc_wait_done(&wait);
+    grpcc_client_call_release(call);
+    return status;
+}
+
+void grpcc_unary_start(struct grpcc_channel *channel, const struct grpcc_method *method,
+                       struct grpcc_arena *arena, const struct grpcc_call_options *options,
+                       const ProtobufCMessage *request, grpcc_unary_done done, void *data,
+                       struct grpcc_client_call **ret_call)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_client_call *call = grpcc_client_call_new(channel, method, options, &err);
+    if (ret_call)
+        *ret_call = call;
+    if (!call) {
+        done(data, err.status, NULL, &err);
+        return;
+    }
+    call->arena = arena;
+    call->unary_done = done;
+    call->unary_data = data;
+    if (ret_call)
+        grpcc_client_call_hold(call); /* the program's */
+    if (!start(call, options, request))
+        done(data, too_large(&err), NULL, &err);
+    grpcc_client_call_release(call);
+}
