@@ -4,7 +4,8 @@
  * beside it. A blob is written before the row that names it and removed after it: an orphan is
  * possible and swept, a dangling name is not.
  *
- * All slots: any thread, may block on the disk, obey ctx's deadline between chunks.
+ * All slots: any thread, may block on the disk, obey ctx's deadline between chunks. Errors of all:
+ * RESOURCE_EXHAUSTED (STORE_FULL), UNAVAILABLE (STORE_UNAVAILABLE), DEADLINE_EXCEEDED.
  */
 #ifndef COMB_BLOB_DRIVER_H
 #define COMB_BLOB_DRIVER_H
@@ -15,13 +16,18 @@ struct comb_blobs;
 struct comb_blob_writer;
 struct comb_blob_reader;
 
-/* Keys: "SESSION/BLOB", each a UUID in text form; the session is the writer's (CONSISTENCY 7.1). */
+/* Keys: "SESSION/BLOB", each a UUID in text form, lower case; the session is the writer's
+ * (CONSISTENCY 7.1). No part of a key ever comes from a client. */
 #define COMB_BLOB_KEY_MAX 80
+#define COMB_BLOB_KEY_LENGTH (2 * COMB_UUID_TEXT_LENGTH + 1)
+/* Largest piece that one _write or _read moves. */
+#define COMB_BLOB_CHUNK_MAX (1u << 20)
 
 struct comb_blob_driver {
     const char *name; /* the URL's scheme: "files" */
     uint32_t caps;
-    /* Begins a new blob; nothing is visible under key before _commit. size_hint 0: not known. */
+    /* Begins a new blob; nothing is visible under key before _commit. size_hint 0: not known; else
+     * room for it is asked for now where the store can. ALREADY_EXISTS: the key is in use. */
     enum comb_status (*create)(struct comb_blobs *self, struct comb_ctx *ctx, comb_str key,
                                uint64_t size_hint, struct comb_blob_writer **ret_writer,
                                struct comb_error *err);
@@ -60,6 +66,41 @@ struct comb_blob_driver {
 struct comb_blobs {
     const struct comb_blob_driver *driver;
 };
+
+/* Writes the key of a blob: COMB_BLOB_KEY_LENGTH characters and a NUL; the view of them. */
+comb_str comb_blob_key(const struct comb_uuid *session, const struct comb_uuid *blob,
+                       char ret_key[COMB_BLOB_KEY_MAX]);
+
+/*
+ * The slots, with their arguments, their results and the deadline checked; UNIMPLEMENTED where a
+ * driver has none. Call these, never the slots.
+ */
+enum comb_status comb_blob_create(struct comb_blobs *blobs, struct comb_ctx *ctx, comb_str key,
+                                  uint64_t size_hint, struct comb_blob_writer **ret_writer,
+                                  struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_blob_write(struct comb_blobs *blobs, struct comb_ctx *ctx,
+                                 struct comb_blob_writer *writer, comb_str bytes,
+                                 struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_blob_commit(struct comb_blobs *blobs, struct comb_ctx *ctx,
+                                  struct comb_blob_writer *writer,
+                                  struct comb_error *err) COMB_MUST_CHECK;
+void comb_blob_abort(struct comb_blobs *blobs, struct comb_blob_writer *writer);
+enum comb_status comb_blob_open(struct comb_blobs *blobs, struct comb_ctx *ctx, comb_str key,
+                                struct comb_blob_reader **ret_reader, uint64_t *ret_size,
+                                struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_blob_read(struct comb_blobs *blobs, struct comb_ctx *ctx,
+                                struct comb_blob_reader *reader, uint64_t offset, void *buffer,
+                                size_t capacity, size_t *ret_n,
+                                struct comb_error *err) COMB_MUST_CHECK;
+void comb_blob_close_reader(struct comb_blobs *blobs, struct comb_blob_reader *reader);
+enum comb_status comb_blob_remove(struct comb_blobs *blobs, struct comb_ctx *ctx, comb_str key,
+                                  struct comb_error *err) COMB_MUST_CHECK;
+/* prefix: empty, or "SESSION/". */
+enum comb_status comb_blob_list(struct comb_blobs *blobs, struct comb_ctx *ctx, comb_str prefix,
+                                bool (*each)(void *data, comb_str key, uint64_t size), void *data,
+                                struct comb_error *err) COMB_MUST_CHECK;
+/* NULL is fine. No call may be running, no writer and no reader open. */
+void comb_blobs_close(struct comb_blobs *blobs);
 
 /* Opens "files:DIR"; the folder is made (0700) where it is missing. */
 enum comb_status comb_blob_files_open(comb_str directory, struct comb_blobs **ret_blobs,
