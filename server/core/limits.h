@@ -26,8 +26,9 @@
 /* A password as typed; Argon2id is not fed more. */
 #define COMB_PASSWORD_BYTES_MAX 1024
 
-/* All metadata of one node, packed. */
-#define COMB_METADATA_BYTES_MAX 65536
+/* One value of a node's metadata, and all of it, packed. */
+#define COMB_METADATA_VALUE_BYTES_MAX 65536
+#define COMB_METADATA_BYTES_MAX (256 * 1024)
 /* A media type. */
 #define COMB_MEDIA_TYPE_BYTES_MAX 255
 /* Roles of one user: bounds every permission decision together with the depth. */
@@ -35,7 +36,7 @@
 /* Entries on one node. */
 #define COMB_NODE_ENTRIES_MAX 1000
 /* Narrowing scopes of one token. */
-#define COMB_TOKEN_SCOPES_MAX 16
+#define COMB_TOKEN_SCOPES_MAX 32
 
 /* How long the outcome of a mutation is kept for repetitions, and how far in the future the time
  * of a request id may lie before it is taken for a broken clock. */
