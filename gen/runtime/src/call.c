@@ -356,6 +356,8 @@ static bool run_interceptors(struct grpcc_call *call, bool *ret_parked)
 static void run_handler(struct grpcc_call *call)
 {
     const struct grpcc_server_method *method = call->method;
+
+    call->in_handler = true;
     if (!method || !method->handler) {
         grpcc_call_abort(call, GRPCC_UNIMPLEMENTED,
                          method ? "the server does not implement this method"
@@ -393,16 +395,28 @@ static void call_run(struct grpcc_call *call)
         grpcc_call_release(call);
 }
 
+/* A job may be followed by another one: its place is free before it runs. */
+static void run_job(struct grpcc_call *call)
+{
+    void (*job)(void *, struct grpcc_call *, const void *) = call->job;
+    void *self = call->job_self;
+    bool is_handler = call->job_is_handler;
+
+    call->job = NULL;
+    if (end_if_dead(call))
+        return;
+    job(self, call, call->request);
+    if (is_handler)
+        check_ended(call);
+}
+
 void grpcc_call_work(struct grpcc_call *call)
 {
     if (!call->job) {
         call_run(call);
         return;
     }
-    if (!end_if_dead(call)) {
-        call->job(call->job_self, call, call->request);
-        check_ended(call);
-    }
+    run_job(call);
     grpcc_call_release(call);
 }
 
@@ -429,6 +443,7 @@ void grpcc_call_hand_over(struct grpcc_call *call,
     }
     call->job = function;
     call->job_self = self;
+    call->job_is_handler = call->in_handler;
     grpcc_call_hold(call);
     if (!grpcc_pool_submit(&call->server->pool, call, false))
         grpcc_call_shed(call, GRPCC_RESOURCE_EXHAUSTED, "too many calls wait for a worker");

@@ -56,6 +56,8 @@ struct grpcc_call {
     struct grpcc_pool_link link; /* under pool->lock */
     void (*job)(void *self, struct grpcc_call *call, const void *request); /* handed over */
     void *job_self;
+    bool job_is_handler; /* it ends the call; else an interceptor's, which resumes it */
+    bool in_handler;     /* the handler has been entered */
 
     struct grpcc_tag on_close;
     int close_cancelled;

@@ -207,8 +207,9 @@ bool grpcc_call_add_trailing_metadata(struct grpcc_call *call, const char *key, 
 
 /* Goes on after GRPCC_DEFER, from any thread, once. */
 void grpcc_call_resume(struct grpcc_call *call);
-/* Only while an inline or async handler runs: the rest happens in function, on a worker, where
- * blocking is allowed. */
+/* Only while an inline or async handler runs, or an interceptor's `begin` that then says DEFER: the
+ * rest happens in function, on a worker, where blocking is allowed. An interceptor's function ends
+ * with grpcc_call_resume() or grpcc_call_fail(). */
 void grpcc_call_hand_over(struct grpcc_call *call,
                           void (*function)(void *self, struct grpcc_call *call,
                                            const void *request),
