@@ -33,10 +33,10 @@ static const char *const reserved[] = {
     "static_cast",   "stderr",     "stdin",      "stdout",
     "struct",        "switch",     "template",   "this",
     "thread_local",  "throw",      "true",       "try",
-    "typedef",       "typeid",     "typename",   "union",
-    "unix",          "unsigned",   "using",      "virtual",
-    "void",          "volatile",   "wchar_t",    "while",
-    "xor",           "xor_eq",
+    "typedef",       "typeid",     "typename",   "typeof",
+    "union",         "unix",       "unsigned",   "using",
+    "virtual",       "void",       "volatile",   "wchar_t",
+    "while",         "xor",        "xor_eq",
 };
 
 static int compare_word(const void *key, const void *element)
