@@ -43,12 +43,10 @@ static void emit_field(struct emit *emit, const struct model_message *m,
     }
 }
 
-static void emit_oneof_cases(struct emit *emit, const struct model_message *m,
-                             const struct model_oneof *oneof)
+static void emit_oneof_cases(struct emit *emit, const struct model_oneof *oneof)
 {
     struct text *out = emit->header;
 
-    (void)m;
     identifiers_declare_tag(emit->identifiers, emit->file, &oneof->place, oneof->c_enum);
     emit_declare(emit, &oneof->place, oneof->c_prefix, "_NOT_SET");
     text_printf(out, "\nenum %s {\n    %s_NOT_SET = 0,\n", oneof->c_enum, oneof->c_prefix);
@@ -82,7 +80,7 @@ void emit_message_struct(struct emit *emit, const struct model_message *m)
 
     identifiers_declare_tag(emit->identifiers, emit->file, &m->place, m->c_name);
     for (size_t i = 0; i < m->n_oneofs; i++)
-        emit_oneof_cases(emit, m, &m->oneofs[i]);
+        emit_oneof_cases(emit, &m->oneofs[i]);
     text_puts(out, "\n");
     emit_comment(out, m->place.comment, "");
     text_printf(out, "struct %s {\n", m->c_name);

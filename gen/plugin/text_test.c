@@ -82,7 +82,7 @@ static void errors_have_a_place_each(void **state)
 
 static void maps_keep_many_keys(void **state)
 {
-    static char keys[5000][8];
+    static char keys[5000][16];
     struct map map = {0};
 
     (void)state;
