@@ -190,6 +190,18 @@ struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_op
     return channel;
 }
 
+struct grpcc_channel *grpcc_channel_new_policy(const struct grpcc_channel_policy *policy,
+                                               void *self, struct grpcc_error *err)
+{
+    struct grpcc_channel_options options = complete(NULL);
+    struct grpcc_channel *channel = channel_new(&options, err);
+    if (channel) {
+        channel->policy = policy;
+        channel->policy_self = self;
+    }
+    return channel;
+}
+
 void grpcc_channel_release(struct grpcc_channel *channel)
 {
     if (!channel || atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) != 1)

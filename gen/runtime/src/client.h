@@ -30,7 +30,9 @@ struct grpcc_registered {
 };
 
 struct grpcc_channel {
-    atomic_uint refs; /* the program's and one per call */
+    atomic_uint refs;                          /* the program's and one per call */
+    const struct grpcc_channel_policy *policy; /* NULL: the channel has a core of its own */
+    void *policy_self;
     grpc_channel *core;
     grpc_completion_queue *queue;
     struct grpcc_message_limits limits;

@@ -73,6 +73,8 @@ struct grpcc_client_call *grpcc_stream_open(struct grpcc_channel *channel,
         grpcc_error_set(err, GRPCC_FAILED_PRECONDITION, "%s is not called that way", method->path);
         return NULL;
     }
+    if (channel->policy)
+        return channel->policy->stream_open(channel->policy_self, method, options, request, err);
     if (request) {
         buffer = grpcc_buffer_pack(request);
         if (!buffer) {

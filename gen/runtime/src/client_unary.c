@@ -80,6 +80,9 @@ enum grpcc_status grpcc_unary(struct grpcc_channel *channel, const struct grpcc_
     enum grpcc_status status = grpcc_client_may_block(err);
     if (status)
         return status;
+    if (channel->policy)
+        return channel->policy->unary(channel->policy_self, method, arena, options, request,
+                                      ret_response, err);
     struct grpcc_error own = GRPCC_ERROR_INIT;
     struct grpcc_client_call *call = grpcc_client_call_new(channel, method, options, &own);
     if (!call) {
@@ -105,6 +108,11 @@ void grpcc_unary_start(struct grpcc_channel *channel, const struct grpcc_method 
                        const ProtobufCMessage *request, grpcc_unary_done done, void *data,
                        struct grpcc_client_call **ret_call)
 {
+    if (channel->policy) {
+        channel->policy->unary_start(channel->policy_self, method, arena, options, request, done,
+                                     data, ret_call);
+        return;
+    }
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct grpcc_client_call *call = grpcc_client_call_new(channel, method, options, &err);
     if (ret_call)

@@ -129,6 +129,30 @@ void grpcc_stream_read_start(struct grpcc_client_call *call, struct grpcc_arena 
 void grpcc_stream_write_start(struct grpcc_client_call *call, const ProtobufCMessage *message,
                               void (*done)(void *data, bool ok), void *data);
 
+/*
+ * A policy: what a client library puts between the generated stubs and its own channels, to choose
+ * a replica, add headers, repeat. Every call on a policy's channel goes to its slots, all of them
+ * set; they have the contracts of grpcc_unary(), grpcc_unary_start() and grpcc_stream_open(). The
+ * channel is freed by grpcc_channel_free(), which does not touch self.
+ */
+struct grpcc_channel_policy {
+    enum grpcc_status (*unary)(void *self, const struct grpcc_method *method,
+                               struct grpcc_arena *arena, const struct grpcc_call_options *options,
+                               const ProtobufCMessage *request, void **ret_response,
+                               struct grpcc_error *err);
+    void (*unary_start)(void *self, const struct grpcc_method *method, struct grpcc_arena *arena,
+                        const struct grpcc_call_options *options, const ProtobufCMessage *request,
+                        grpcc_unary_done done, void *data, struct grpcc_client_call **ret_call);
+    struct grpcc_client_call *(*stream_open)(void *self, const struct grpcc_method *method,
+                                             const struct grpcc_call_options *options,
+                                             const ProtobufCMessage *request,
+                                             struct grpcc_error *err);
+};
+/* policy and self live as long as the channel. */
+struct grpcc_channel *grpcc_channel_new_policy(const struct grpcc_channel_policy *policy,
+                                               void *self,
+                                               struct grpcc_error *err) GRPCC_MUST_CHECK;
+
 /* True on the runtime's own poller thread, where nothing may block. */
 bool grpcc_on_poller_thread(void);
 
