@@ -29,4 +29,10 @@ for path in "$@"; do
         echo "ok $name"
     fi
 done
+# What is no request at all is the one failure that is an exit code.
+if printf 'no request' | "$plugin" >"$TEST_TMPDIR/stdout" 2>"$TEST_TMPDIR/stderr" || [ -s "$TEST_TMPDIR/stdout" ] ||
+    ! grep -q 'standard input is not a CodeGeneratorRequest' "$TEST_TMPDIR/stderr"; then
+    echo "FAILED on what is no request"
+    failed=1
+fi
 [ $# -gt 0 ] && exit $failed
