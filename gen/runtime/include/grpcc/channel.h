@@ -39,7 +39,9 @@ struct grpcc_channel_options {
     size_t response_bytes_max;  /* [16 MiB] */
     unsigned keepalive_ms;      /* [30000]; 0 is the default too */
     struct grpcc_message_limits message_limits;
-    const char *user_agent; /* prefix of the user-agent header */
+    const char *user_agent;    /* prefix of the user-agent header */
+    unsigned reconnect_min_ms; /* wait before a broken connection is made again, doubled [1000] */
+    unsigned reconnect_max_ms; /* up to this [120000] */
 };
 
 /* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet.

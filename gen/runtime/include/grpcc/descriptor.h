@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "grpcc/arena.h"
+#include "grpcc/status.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -53,6 +56,16 @@ struct grpcc_service {
         *methods; /* in the order of the .proto; a server table's slots have the same order */
     size_t n_methods;
 };
+
+/*
+ * Finds the option with that field number among serialized options (a method's: method->options).
+ * All occurrences are concatenated into arena, which is how protobuf merges a message: *ret_data
+ * and *ret_size are what the option's own _unpack() wants, 0 bytes where it is not there.
+ * INVALID_ARGUMENT: the options are malformed; RESOURCE_EXHAUSTED: no room.
+ */
+enum grpcc_status grpcc_option_find(struct grpcc_arena *arena, const void *options, size_t size,
+                                    uint32_t field, const void **ret_data, size_t *ret_size,
+                                    struct grpcc_error *err) GRPCC_MUST_CHECK;
 
 #ifdef __cplusplus
 }
