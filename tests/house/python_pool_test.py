@@ -9,9 +9,7 @@ ours must build on them, and what we define ourselves must be the same on the wi
 """
 
 import os
-import subprocess
 import sys
-import tempfile
 import unittest
 
 import google.api.annotations_pb2  # noqa: F401: fills the pool, as a program of a user's would
@@ -20,59 +18,15 @@ import google.rpc.status_pb2  # noqa: F401
 from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_health.v1 import health_pb2  # noqa: F401
 
-# Where our .proto files lie.
-ROOTS = ("api", "gen/runtime/proto")
-
-
-def compile_all(protoc, tree):
-    roots = [os.path.join(tree, r) for r in ROOTS if os.path.isdir(os.path.join(tree, r))]
-    files = []
-    for root in roots:
-        for folder, _, names in os.walk(root, followlinks=True):
-            files += [os.path.relpath(os.path.join(folder, n), root) for n in names if n.endswith(".proto")]
-    with tempfile.NamedTemporaryFile(dir=os.environ.get("TEST_TMPDIR")) as out:
-        subprocess.check_call([protoc] + ["-I" + r for r in roots] +
-                              ["--include_imports", "--descriptor_set_out=" + out.name] + sorted(files))
-        return descriptor_pb2.FileDescriptorSet.FromString(out.read())
-
-
-def shape(message, prefix=""):
-    """What of a message is on the wire: names, numbers, types, labels, oneofs, by path."""
-    facts = {}
-    path = prefix + message.name
-    for field in message.field:
-        oneof = message.oneof_decl[field.oneof_index].name if field.HasField("oneof_index") else None
-        facts["%s.%s" % (path, field.name)] = (field.number, field.type, field.label, field.type_name, oneof)
-    for enum in message.enum_type:
-        facts.update(enum_shape(enum, path + "."))
-    for nested in message.nested_type:
-        facts.update(shape(nested, path + "."))
-    return facts
-
-
-def enum_shape(enum, prefix=""):
-    return {"%s%s.%s" % (prefix, enum.name, v.name): v.number for v in enum.value}
-
-
-def file_shape(file):
-    facts = {}
-    for message in file.message_type:
-        facts.update(shape(message))
-    for enum in file.enum_type:
-        facts.update(enum_shape(enum))
-    for extension in file.extension:
-        facts["extend." + extension.name] = (extension.number, extension.type, extension.type_name, extension.extendee)
-    for service in file.service:
-        for method in service.method:
-            facts["%s/%s" % (service.name, method.name)] = (
-                method.input_type, method.output_type, method.client_streaming, method.server_streaming)
-    return facts
+from descriptors import compile_all, facts_of
 
 
 def differences(ours, theirs):
-    have = file_shape(theirs)
-    return ["%s: ours %s, upstream %s" % (name, fact, have.get(name))
-            for name, fact in sorted(file_shape(ours).items()) if have.get(name) != fact]
+    """What of ours is not the same in theirs, which may have more."""
+    have = facts_of(theirs)
+    return ["%s.%s: ours %s, upstream %s" % (container, name, fact, have.get(container, {}).get(name))
+            for container, facts in facts_of(ours).items() for name, fact in facts.items()
+            if have.get(container, {}).get(name) != fact]
 
 
 class PoolTest(unittest.TestCase):
