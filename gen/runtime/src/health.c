@@ -153,32 +153,40 @@ void grpcc_health_watch(struct grpcc_health *health, struct grpcc_health_watcher
     watcher->send(watcher, serving);
 }
 
-bool grpcc_health_sent(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
+static void unlink_locked(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
+{
+    if (watcher->previous)
+        watcher->previous->next = watcher->next;
+    else
+        health->watchers = watcher->next;
+    if (watcher->next)
+        watcher->next->previous = watcher->previous;
+    watcher->linked = false;
+}
+
+bool grpcc_health_sent(struct grpcc_health *health, struct grpcc_health_watcher *watcher, bool ok)
 {
     pthread_mutex_lock(&health->lock);
+    if (!ok && watcher->linked)
+        unlink_locked(health, watcher);
+    bool out = !watcher->linked;
     int serving = get_locked(health, watcher->service);
-    bool again = watcher->linked && serving != watcher->told;
+    bool again = !out && serving != watcher->told;
     watcher->sending = again;
     watcher->told = serving;
     pthread_mutex_unlock(&health->lock);
     if (again)
         watcher->send(watcher, serving);
-    return again;
+    return out;
 }
 
 bool grpcc_health_unwatch(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
 {
     pthread_mutex_lock(&health->lock);
-    if (watcher->linked) {
-        if (watcher->previous)
-            watcher->previous->next = watcher->next;
-        else
-            health->watchers = watcher->next;
-        if (watcher->next)
-            watcher->next->previous = watcher->previous;
-        watcher->linked = false;
-    }
-    bool sending = watcher->sending;
+    bool linked = watcher->linked;
+    if (linked)
+        unlink_locked(health, watcher);
+    bool idle = !watcher->sending;
     pthread_mutex_unlock(&health->lock);
-    return sending;
+    return linked && idle;
 }

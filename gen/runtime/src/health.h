@@ -42,9 +42,13 @@ void grpcc_health_each(struct grpcc_health *health,
 
 /* Begins with one send of the present state. */
 void grpcc_health_watch(struct grpcc_health *health, struct grpcc_health_watcher *watcher);
-/* A send is through; starts the next one where the state has changed since. True: it did. */
-bool grpcc_health_sent(struct grpcc_health *health, struct grpcc_health_watcher *watcher);
-/* No send begins any more. True: one is under way, and its end is the watcher's last. */
-bool grpcc_health_unwatch(struct grpcc_health *health, struct grpcc_health_watcher *watcher);
+/* A send is through; ok false: it failed, and no other begins. Starts the next one where the state
+ * has changed since. True: the watcher is out of the list for good, and its owner may free it. */
+bool grpcc_health_sent(struct grpcc_health *health, struct grpcc_health_watcher *watcher,
+                       bool ok) GRPCC_MUST_CHECK;
+/* No send begins any more. True: none is under way, and the owner may free the watcher; false: the
+ * end of the send that is under way says so, or has said so. */
+bool grpcc_health_unwatch(struct grpcc_health *health,
+                          struct grpcc_health_watcher *watcher) GRPCC_MUST_CHECK;
 
 #endif

@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "grpcc/accept.h"
 #include "health.h"
 #include "log.h"
 #include "memory.h"
 
-/* Of grpcc/accept.h, in programs that link it. */
-__attribute__((weak)) void grpcc_accept_set_max(unsigned connections_max);
-__attribute__((weak)) unsigned grpcc_accept_connections(void);
+/* Only programs that link //gen/runtime:accept have them. */
+#pragma weak grpcc_accept_set_max
+#pragma weak grpcc_accept_connections
 
 static unsigned or_default(unsigned value, unsigned fallback)
 {

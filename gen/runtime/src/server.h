@@ -101,6 +101,12 @@ enum grpcc_status grpcc_server_add_builtin(struct grpcc_server *server,
 enum grpcc_status grpcc_server_core_create(struct grpcc_server *server,
                                            struct grpcc_error *err) GRPCC_MUST_CHECK;
 
+/* health_service.c, reflection_service.c: register the built-in services. */
+enum grpcc_status grpcc_health_serve(struct grpcc_server *server,
+                                     struct grpcc_error *err) GRPCC_MUST_CHECK;
+enum grpcc_status grpcc_reflection_serve(struct grpcc_server *server,
+                                         struct grpcc_error *err) GRPCC_MUST_CHECK;
+
 /* server_drain.c */
 /* Ends the server if it runs, cancelling what is left after patience_ms, and gives back what its
  * start took. */
