@@ -48,10 +48,8 @@ static void set_arguments(struct arguments *arguments, const struct grpcc_channe
     add_integer(arguments, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     add_integer(arguments, GRPC_ARG_ENABLE_RETRIES, !options->retries_off);
     add_integer(arguments, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
-    if (options->reconnect_min_ms) {
+    if (options->reconnect_min_ms)
         add_integer(arguments, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, options->reconnect_min_ms);
-        add_integer(arguments, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, options->reconnect_min_ms);
-    }
     if (options->reconnect_max_ms)
         add_integer(arguments, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options->reconnect_max_ms);
     add_string(arguments, GRPC_ARG_SERVICE_CONFIG, options->service_config);
