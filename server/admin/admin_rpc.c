@@ -16,10 +16,10 @@ static bool add_rows(struct grpcc_arena *arena, const struct comb_admin *admin,
         struct comb_v1_admin_driver *driver = comb_v1_admin_driver_new(arena);
         if (!driver)
             return false;
-        driver->row = (char *)row->row;
-        driver->url = (char *)row->url;
-        driver->driver = (char *)row->driver;
-        driver->store = (char *)row->store;
+        comb_v1_admin_driver_set_row(driver, row->row);
+        comb_v1_admin_driver_set_url(driver, row->url);
+        comb_v1_admin_driver_set_driver(driver, row->driver);
+        comb_v1_admin_driver_set_store(driver, row->store);
         driver->shared = row->shared;
         if (!comb_v1_admin_info_response_add_drivers(arena, response, driver))
             return false;
@@ -34,8 +34,8 @@ static bool add_libraries(struct grpcc_arena *arena, const struct comb_admin *ad
         struct comb_v1_admin_library *library = comb_v1_admin_library_new(arena);
         if (!library)
             return false;
-        library->name = (char *)admin->libraries[i].name;
-        library->version = (char *)admin->libraries[i].version;
+        comb_v1_admin_library_set_name(library, admin->libraries[i].name);
+        comb_v1_admin_library_set_version(library, admin->libraries[i].version);
         if (!comb_v1_admin_info_response_add_libraries(arena, response, library))
             return false;
     }
@@ -51,7 +51,7 @@ static bool add_counters(struct grpcc_arena *arena, const struct comb_admin *adm
         struct comb_v1_admin_counter *counter = comb_v1_admin_counter_new(arena);
         if (!counter)
             return false;
-        counter->name = (char *)pairs[i].name;
+        comb_v1_admin_counter_set_name(counter, pairs[i].name);
         counter->value = pairs[i].value;
         if (!comb_v1_admin_info_response_add_counters(arena, response, counter))
             return false;
@@ -63,7 +63,7 @@ static bool add_counters(struct grpcc_arena *arena, const struct comb_admin *adm
 static bool fill_info(struct grpcc_arena *arena, const struct comb_admin *admin,
                       struct comb_v1_admin_info_response *response)
 {
-    response->version = (char *)COMB_VERSION;
+    comb_v1_admin_info_response_set_version(response, COMB_VERSION);
     response->replica_id = comb_uuid_text(arena, &admin->replica);
     response->installation_id = comb_uuid_text(arena, &admin->installation);
     response->start_time = google_protobuf_timestamp_new(arena);
@@ -72,10 +72,8 @@ static bool fill_info(struct grpcc_arena *arena, const struct comb_admin *admin,
     response->start_time->seconds = admin->start_us / 1000000;
     response->start_time->nanos = (int32_t)(admin->start_us % 1000000 * 1000);
     response->draining = admin->is_draining(admin->data);
-    return comb_v1_admin_info_response_add_listen_addresses(arena, response,
-                                                            (char *)admin->listen) &&
-           comb_v1_admin_info_response_add_admin_addresses(arena, response,
-                                                           (char *)admin->admin_listen) &&
+    return comb_v1_admin_info_response_add_listen_addresses(arena, response, admin->listen) &&
+           comb_v1_admin_info_response_add_admin_addresses(arena, response, admin->admin_listen) &&
            add_rows(arena, admin, response) && add_libraries(arena, admin, response) &&
            add_counters(arena, admin, response);
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the dispatcher keeps for a call, in the call's arena. For server/rpc alone. */
+#ifndef COMB_RPC_CALL_H
+#define COMB_RPC_CALL_H
+
+#include "comb/v1/options.grpcc.h"
+#include "grpcc/server.h"
+#include "server/core/ctx.h"
+
+struct comb_rpc_call {
+    struct comb_ctx ctx;
+    struct grpcc_call *call;
+    const struct comb_v1_method_rule *rule; /* NULL: not a method of comb.v1 */
+    comb_str bearer;
+    int64_t begin_ns;
+    char log_id[17]; /* of an internal fault, for the log line; "" */
+};
+
+#endif
