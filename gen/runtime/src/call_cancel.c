@@ -35,7 +35,8 @@ static bool is_inline(const struct grpcc_call *call, const struct grpcc_cancel_h
     return hook >= call->hooks_inline && hook < call->hooks_inline + GRPCC_CANCEL_HOOKS_INLINE;
 }
 
-/* The next hook, in *ret_hook; false: there is none. What is registered from now on runs at once. */
+/* The next hook, in *ret_hook; false: there is none. What is registered from now on runs at once.
+ */
 static bool take_hook(struct grpcc_call *call, struct grpcc_cancel_hook *ret_hook)
 {
     pthread_mutex_lock(&call->lock);
