@@ -101,6 +101,28 @@ struct comb_fact_chain {
  */
 typedef void (*comb_facts_done)(void *data, enum comb_status status, const struct comb_error *err);
 
+/*
+ * All that a decision about one reference rests on, in at most one round trip together. The other
+ * questions are parts of this one.
+ */
+struct comb_facts_question {
+    const struct comb_uuid *user;  /* whose subjects, and whose workspace "personal" is; NULL:
+                                      nobody's */
+    comb_str slug;                 /* the path goes down from the workspace's first root; "": from
+                                      start */
+    const struct comb_uuid *start; /* a node; NULL with an empty slug: no chain is asked for */
+    const comb_str *parts;
+    size_t n_parts;
+};
+struct comb_facts_answer {
+    struct comb_subjects subjects;        /* of the user, where one is given */
+    struct comb_workspace_fact workspace; /* of the slug, where one is given; id nil: none */
+    struct comb_fact_chain chain;
+};
+void comb_facts_resolve(struct comb_facts *facts, struct comb_ctx *ctx,
+                        const struct comb_facts_question *question,
+                        struct comb_facts_answer *ret_answer, comb_facts_done done, void *data);
+
 /* By id. Not found: chain->found is false and n_links 0; that is no error. */
 void comb_facts_chain(struct comb_facts *facts, struct comb_ctx *ctx, const struct comb_uuid *id,
                       struct comb_fact_chain *ret_chain, comb_facts_done done, void *data);
@@ -117,6 +139,10 @@ void comb_facts_workspace(struct comb_facts *facts, struct comb_ctx *ctx, comb_s
                           const struct comb_uuid *user, struct comb_workspace_fact *ret_workspace,
                           comb_facts_done done, void *data);
 
+enum comb_status comb_facts_resolve_wait(struct comb_facts *facts, struct comb_ctx *ctx,
+                                         const struct comb_facts_question *question,
+                                         struct comb_facts_answer *ret_answer,
+                                         struct comb_error *err) COMB_MUST_CHECK;
 enum comb_status comb_facts_chain_wait(struct comb_facts *facts, struct comb_ctx *ctx,
                                        const struct comb_uuid *id,
                                        struct comb_fact_chain *ret_chain,
@@ -134,9 +160,12 @@ enum comb_status comb_facts_workspace_wait(struct comb_facts *facts, struct comb
                                            struct comb_workspace_fact *ret_workspace,
                                            struct comb_error *err) COMB_MUST_CHECK;
 
-/* True if the memory may answer this call right now (bound, token, not strong); a read from SQL
- * that is not cached asks it too: such reads must come after _sync. Blocks until a poll that
- * started after the call began, where it may not. Raises ctx->reached. */
+/*
+ * Returns at once where the memory may answer this call (bound, token, not strong), else blocks
+ * until a poll that started after the call began is through. Raises ctx->reached to the memory's
+ * position. Reads from SQL that are not cached come after it; their answer is as new as their own
+ * snapshot, so they read comb_feed_head_sql in the same request and raise ctx->reached to that.
+ */
 enum comb_status comb_facts_sync_wait(struct comb_facts *facts, struct comb_ctx *ctx,
                                       struct comb_error *err) COMB_MUST_CHECK;
 
@@ -147,10 +176,17 @@ typedef void (*comb_facts_listener)(void *data, const struct comb_feed_record *r
 enum comb_status comb_facts_listen(struct comb_facts *facts, comb_facts_listener listener,
                                    void *data, struct comb_error *err) COMB_MUST_CHECK;
 
+/* Calls that may wait for a poll at the same time; more are refused (OVERLOADED). */
+#define COMB_FACTS_WAITERS_MAX 4096
+
 struct comb_facts_options {
     size_t bytes_max;                /* memory of all facts [64 MiB] */
     bool seeded_bug_no_invalidation; /* tests only: checkers must catch it */
     bool seeded_bug_no_barrier;      /* tests only */
+    /* Tests only: called on a thread of the store when a miss has been read and before it is
+     * remembered. */
+    void (*before_fill)(void *data);
+    void *before_fill_data;
 };
 enum comb_status comb_facts_new(struct comb_sql *sql, const struct comb_facts_options *options,
                                 struct comb_facts **ret_facts,
@@ -160,7 +196,9 @@ enum comb_status comb_facts_start(struct comb_facts *facts, struct comb_error *e
 /* A change was committed: poll at once. Any thread, never blocks. */
 void comb_facts_wake(struct comb_facts *facts);
 struct comb_facts_stats {
-    uint64_t hits, misses, polls, waits, dropped_fills;
+    /* Questions answered from memory; those that asked the store; good polls; questions that waited
+     * for one; values that came too late to be remembered; questions refused unasked. */
+    uint64_t hits, misses, polls, waits, dropped_fills, shed;
     size_t bytes;
     struct comb_position position;
 };

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The facts' statements for SQLite. Each recursion is bounded by the path's length or by depth. */
+#include "server/facts/dialect.h"
+
+/* comb_node_super_root */
+#define SUPER_ROOT "x'00000000000070008000000000000001'"
+
+/* COMB_FACTS_CHAIN_MAX */
+#define CHAIN_MAX "128"
+
+#define FIRST_ROOT_OF(workspace)                                                                   \
+    "SELECT node FROM workspace_root WHERE workspace = " workspace " ORDER BY position LIMIT 1"
+
+/* The start and all above it, the super-root not among them. */
+#define UP(condition)                                                                              \
+    "up(depth, id) AS ("                                                                           \
+    "  SELECT 0, id FROM start WHERE " condition "  UNION ALL "                                    \
+    "  SELECT up.depth - 1, n.parent FROM up JOIN node n ON n.id = up.id"                          \
+    "  WHERE n.parent <> " SUPER_ROOT " AND up.depth > -" CHAIN_MAX ")"
+
+/*
+ * `down` carries what is left of the path; no join with a list of its parts is needed. The CROSS
+ * JOINs fix the order: rows of the recursion first, then their nodes by key.
+ */
+#define CHAIN(start)                                                                               \
+    "WITH RECURSIVE start(id) AS (" start "), down(depth, id, rest) AS ("                          \
+    "  SELECT 0, id, ?2 FROM start UNION ALL "                                                     \
+    "  SELECT down.depth + 1, n.id, substr(down.rest, instr(down.rest, '/') + 1)"                  \
+    "  FROM down CROSS JOIN node n ON n.parent = down.id"                                          \
+    "    AND n.name = substr(down.rest, 1, instr(down.rest, '/') - 1)"                             \
+    "  WHERE down.rest <> ''), " UP(                                                               \
+        "?3") ", chain(depth, id) AS ("                                                            \
+              "  SELECT depth, id FROM down WHERE depth > 0 UNION ALL SELECT depth, id FROM up) "  \
+              "SELECT c.depth, n.id, n.parent, n.name, n.kind, n.rev, n.acl_rev, n.size, n.blob, " \
+              "n.sha256,"                                                                          \
+              "  n.media_type, n.create_us, n.update_us, n.trash_parent, n.trash_name, "           \
+              "n.trash_us,"                                                                        \
+              "  n.trash_by, e.role, e.rights, e.expire_us, e.create_us, e.granted_by "            \
+              "FROM chain c CROSS JOIN node n ON n.id = c.id LEFT JOIN entry e ON e.node = n.id "  \
+              "ORDER BY c.depth DESC, e.role"
+
+#define WORKSPACE(condition)                                                                       \
+    "SELECT w.id, w.owner, w.bin, w.slug, w.kind, r.node FROM workspace w "                        \
+    "LEFT JOIN workspace_root r ON r.workspace = w.id WHERE " condition                            \
+    " ORDER BY w.id, r.position"
+
+const struct comb_facts_dialect comb_facts_dialect_sqlite = {
+    .driver = "sqlite",
+    .subjects = "SELECT u.disabled, u.roles_rev, u.generation, r.id, r.override FROM user u "
+                "LEFT JOIN user_role m ON m.user = u.id LEFT JOIN role r ON r.id = m.role "
+                "WHERE u.id = ?1 ORDER BY m.position, m.role",
+    .workspace_of_slug = WORKSPACE("w.slug = ?1"),
+    .workspace_of_user = WORKSPACE("w.id = (SELECT personal FROM user WHERE id = ?1)"),
+    .workspace_of_node = "WITH RECURSIVE start(id) AS (SELECT ?1), " UP("1") " " WORKSPACE(
+        "w.id IN (SELECT id FROM workspace WHERE bin IN (SELECT id FROM up) UNION "
+        "SELECT workspace FROM workspace_root WHERE node IN (SELECT id FROM up))"),
+    .chain_of_node = CHAIN("SELECT ?1"),
+    .chain_of_slug = CHAIN(FIRST_ROOT_OF("(SELECT id FROM workspace WHERE slug = ?1)")),
+    .chain_of_user = CHAIN(FIRST_ROOT_OF("(SELECT personal FROM user WHERE id = ?1)")),
+};

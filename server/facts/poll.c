@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The poll of the feed: one thread, at least every COMB_FACTS_POLL_MS, at once where somebody waits
+ * or a change was announced. What it brings is applied to memory before memory is called current.
+ */
+#include "comb/v1/errors.grpcc.h"
+#include "server/core/clock.h"
+#include "server/facts/internal.h"
+
+/* Entries that one request brings; with more to come the next one follows at once. */
+#define POLL_ROWS 2000
+/* A store that has not answered by then is down (CONSISTENCY 1.6). */
+#define POLL_TIMEOUT_MS 500
+/* How often deadlines of those who wait are looked at while a poll is under way. */
+#define WAITERS_TICK_MS 20
+#define POLL_ARENA_BYTES ((size_t)64 << 20)
+
+struct comb_position comb_facts_position(struct comb_facts *facts)
+{
+    return (struct comb_position){
+        .incarnation = facts->incarnation,
+        .sequence = atomic_load_explicit(&facts->sequence, memory_order_acquire),
+    };
+}
+
+bool comb_facts_is_current(struct comb_facts *facts, const struct comb_ctx *ctx)
+{
+    if (facts->options.seeded_bug_no_barrier) {
+        return true;
+    }
+    /* The time before the position: a poll that ends in between must not lend its time to an older
+     * position. */
+    int64_t good_ns = atomic_load_explicit(&facts->good_ns, memory_order_acquire);
+    struct comb_position position = comb_facts_position(facts);
+    if (ctx->strong || good_ns == 0 ||
+        comb_clock_boottime_ns() - good_ns >= COMB_FACTS_BOUND_MS * COMB_NS_PER_MS) {
+        return false;
+    }
+    return ctx->seen.sequence == 0 || (ctx->seen.incarnation == position.incarnation &&
+                                       ctx->seen.sequence <= position.sequence);
+}
+
+void comb_facts_wait_for_poll(struct comb_facts *facts, struct comb_facts_waiter *waiter)
+{
+    pthread_mutex_lock(&facts->lock);
+    bool down = facts->stop || !facts->started;
+    bool shed = facts->n_waiters >= COMB_FACTS_WAITERS_MAX;
+    if (!down && !shed) {
+        waiter->poll = facts->polls_begun + 1;
+        waiter->next = NULL;
+        *facts->waiters_end = waiter;
+        facts->waiters_end = &waiter->next;
+        facts->n_waiters++;
+        pthread_cond_broadcast(&facts->changed);
+    }
+    pthread_mutex_unlock(&facts->lock);
+
+    struct comb_error err;
+    if (down) {
+        comb_error_set(&err, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_DRAINING,
+                       "the server is shutting down");
+        waiter->done(waiter, err.status, &err);
+    } else if (shed) {
+        atomic_fetch_add(&facts->counters.shed, 1);
+        comb_error_set(&err, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_OVERLOADED,
+                       "too many calls wait for the store");
+        err.retryable = true;
+        err.retry_ms = COMB_FACTS_BOUND_MS;
+        waiter->done(waiter, err.status, &err);
+    } else {
+        atomic_fetch_add(&facts->counters.waits, 1);
+    }
+}
+
+/* Takes out of the queue those who are content with the poll, or whose deadline has passed. */
+static struct comb_facts_waiter *take_waiters_locked(struct comb_facts *facts, uint64_t poll,
+                                                     int64_t deadline_ns)
+{
+    struct comb_facts_waiter *taken = NULL;
+    struct comb_facts_waiter **taken_end = &taken;
+    struct comb_facts_waiter **link = &facts->waiters;
+    while (*link != NULL) {
+        struct comb_facts_waiter *waiter = *link;
+        if (waiter->poll > poll && waiter->deadline_ns > deadline_ns) {
+            link = &waiter->next;
+            continue;
+        }
+        *link = waiter->next;
+        waiter->next = NULL;
+        *taken_end = waiter;
+        taken_end = &waiter->next;
+        facts->n_waiters--;
+    }
+    facts->waiters_end = link;
+    return taken;
+}
+
+static void answer_waiters(struct comb_facts_waiter *waiter, enum comb_status status,
+                           const struct comb_error *err)
+{
+    while (waiter != NULL) {
+        struct comb_facts_waiter *next = waiter->next; /* done may end the call that holds it */
+        waiter->done(waiter, status, err);
+        waiter = next;
+    }
+}
+
+static void expire_waiters(struct comb_facts *facts)
+{
+    pthread_mutex_lock(&facts->lock);
+    struct comb_facts_waiter *late = take_waiters_locked(facts, 0, comb_clock_monotonic_ns());
+    pthread_mutex_unlock(&facts->lock);
+    struct comb_error err;
+    comb_error_set(&err, COMB_DEADLINE_EXCEEDED, 0, "the deadline passed while the store was read");
+    answer_waiters(late, err.status, &err);
+}
+
+/* A request of the poll under way. */
+struct poll {
+    struct comb_facts *facts;
+    struct comb_ctx ctx;
+    enum comb_status status;
+    struct comb_error err;
+    const struct comb_feed_record *records;
+    size_t n_records;
+    uint64_t head;
+    bool finished; /* under facts->lock */
+};
+
+static enum comb_status poll_decode(struct poll *poll, const struct comb_sql_result *result,
+                                    struct comb_error *err)
+{
+    const struct comb_sql_rows *head = &result->rows[0];
+    if (head->n_rows != 1 || comb_sql_at(head, 0, 0)->type != COMB_SQL_INTEGER) {
+        return comb_error_set(err, COMB_INTERNAL, 0, "the feed's head cannot be read");
+    }
+    poll->head = (uint64_t)comb_sql_at(head, 0, 0)->integer;
+    if (result->n_rows < 2) { /* the first poll asks for the head only */
+        return COMB_OK;
+    }
+    poll->n_records = result->rows[1].n_rows;
+    return comb_feed_decode(poll->ctx.arena, poll->facts->incarnation, &result->rows[1],
+                            &poll->records, err);
+}
+
+static void poll_read(void *data, enum comb_status status, const struct comb_sql_result *result,
+                      const struct comb_error *err)
+{
+    struct poll *poll = data;
+    if (status == COMB_OK) {
+        status = poll_decode(poll, result, &poll->err);
+    } else if (err != NULL) {
+        poll->err = *err;
+    }
+    struct comb_facts *facts = poll->facts;
+    pthread_mutex_lock(&facts->lock);
+    poll->status = status;
+    poll->finished = true;
+    pthread_cond_broadcast(&facts->changed);
+    pthread_mutex_unlock(&facts->lock);
+}
+
+/* For at most wait_ns; relative, because tests move our clock and not the kernel's. */
+static void wait_locked(struct comb_facts *facts, int64_t wait_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t until_ns = until.tv_sec * COMB_NS_PER_S + until.tv_nsec + wait_ns;
+    until.tv_sec = until_ns / COMB_NS_PER_S;
+    until.tv_nsec = until_ns % COMB_NS_PER_S;
+    pthread_cond_timedwait(&facts->changed, &facts->lock, &until);
+}
+
+/* Asks for the feed's head and what came after `after`; all: the entries too. */
+static void poll_submit(struct poll *poll, uint64_t after, bool entries)
+{
+    struct comb_sql_value params[2] = {comb_sql_integer((int64_t)after),
+                                       comb_sql_integer(POLL_ROWS)};
+    struct comb_sql_statement statements[2] = {
+        {.text = comb_feed_head_sql},
+        {.text = comb_feed_poll_sql, .params = params, .n_params = 2},
+    };
+    struct comb_sql_request request = {
+        .kind = COMB_SQL_POLL, .statements = statements, .n_statements = entries ? 2 : 1};
+    poll->ctx.deadline_ns = comb_clock_monotonic_ns() + POLL_TIMEOUT_MS * COMB_NS_PER_MS;
+    comb_sql_submit(poll->facts->sql, &poll->ctx, &request, poll_read, poll);
+}
+
+static void poll_await(struct poll *poll)
+{
+    struct comb_facts *facts = poll->facts;
+    pthread_mutex_lock(&facts->lock);
+    while (!poll->finished) {
+        wait_locked(facts, WAITERS_TICK_MS * COMB_NS_PER_MS);
+        if (!poll->finished && facts->n_waiters > 0) {
+            pthread_mutex_unlock(&facts->lock);
+            expire_waiters(facts);
+            pthread_mutex_lock(&facts->lock);
+        }
+    }
+    pthread_mutex_unlock(&facts->lock);
+}
+
+/* Applies what came. *ret_more: the feed goes on behind it. */
+static enum comb_status poll_apply(struct poll *poll, bool *ret_more, struct comb_error *err)
+{
+    struct comb_facts *facts = poll->facts;
+    uint64_t sequence = comb_facts_position(facts).sequence;
+    if (poll->head < sequence) {
+        return comb_error_set(err, COMB_DATA_LOSS, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
+                              "the feed ends at %llu and has been seen up to %llu",
+                              (unsigned long long)poll->head, (unsigned long long)sequence);
+    }
+    for (size_t i = 0; i < poll->n_records; i++) {
+        const struct comb_feed_record *record = &poll->records[i];
+        if (record->position.sequence != sequence + 1) { /* entries fell to the retention */
+            comb_facts_forget(facts, record->position.sequence);
+        }
+        sequence = record->position.sequence;
+        comb_facts_apply(facts, poll->ctx.arena, record);
+    }
+    *ret_more = poll->n_records == POLL_ROWS;
+    if (!*ret_more && sequence != poll->head) {
+        comb_facts_forget(facts, poll->head);
+        sequence = poll->head;
+    }
+    atomic_store_explicit(&facts->sequence, sequence, memory_order_release);
+    for (size_t i = 0; i < poll->n_records; i++) {
+        for (size_t l = 0; l < facts->n_listeners; l++) {
+            facts->listeners[l].function(facts->listeners[l].data, &poll->records[i]);
+        }
+    }
+    return COMB_OK;
+}
+
+/* One poll: as many requests as it takes to reach the feed's end. It counts from its start; with
+ * many requests, from the start of the last one, which saw the end. */
+static enum comb_status poll_once(struct comb_facts *facts, struct grpcc_arena *arena,
+                                  struct comb_error *err)
+{
+    for (bool more = true; more;) {
+        grpcc_arena_reset(arena);
+        struct poll poll = {.facts = facts, .ctx = {.arena = arena}};
+        int64_t start_ns = comb_clock_boottime_ns();
+        bool first = atomic_load(&facts->good_ns) == 0;
+        poll_submit(&poll, comb_facts_position(facts).sequence, !first);
+        poll_await(&poll);
+        if (poll.status != COMB_OK) {
+            *err = poll.err;
+            return poll.status;
+        }
+        if (first) { /* memory is empty */
+            comb_facts_forget(facts, poll.head);
+            atomic_store_explicit(&facts->sequence, poll.head, memory_order_release);
+            more = false;
+        } else {
+            enum comb_status status = poll_apply(&poll, &more, err);
+            if (status != COMB_OK) {
+                return status;
+            }
+        }
+        if (!more) {
+            atomic_store_explicit(&facts->good_ns, start_ns, memory_order_release);
+        }
+    }
+    atomic_fetch_add(&facts->counters.polls, 1);
+    return COMB_OK;
+}
+
+/* What a call is told whose poll failed: whatever it was, the store did not answer. */
+static void translate(struct comb_error *err)
+{
+    struct comb_error cause = *err;
+    comb_error_set(err, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
+                   "the store does not answer: %s", cause.msg);
+    err->domain = "facts";
+    err->native = cause.native;
+    err->retryable = true;
+    err->retry_ms = COMB_FACTS_BOUND_MS;
+}
+
+/* Until the next poll is due. False: the end. */
+static bool poll_pause(struct comb_facts *facts, int64_t due_ns, uint64_t *ret_poll)
+{
+    pthread_mutex_lock(&facts->lock);
+    while (!facts->stop && !facts->woken && facts->n_waiters == 0 &&
+           comb_clock_monotonic_ns() < due_ns) {
+        wait_locked(facts, due_ns - comb_clock_monotonic_ns());
+    }
+    facts->woken = false;
+    bool go_on = !facts->stop;
+    if (go_on) {
+        *ret_poll = ++facts->polls_begun;
+    }
+    pthread_mutex_unlock(&facts->lock);
+    return go_on;
+}
+
+static void *poll_thread(void *data)
+{
+    struct comb_facts *facts = data;
+    struct grpcc_arena *arena = grpcc_arena_new(POLL_ARENA_BYTES);
+    int64_t due_ns = comb_clock_monotonic_ns();
+    uint64_t number;
+    while (poll_pause(facts, due_ns, &number)) {
+        due_ns = comb_clock_monotonic_ns() + COMB_FACTS_POLL_MS * COMB_NS_PER_MS;
+        struct comb_error err = {0};
+        enum comb_status status =
+            arena == NULL ? comb_error_no_memory(&err) : poll_once(facts, arena, &err);
+        if (status != COMB_OK) {
+            translate(&err);
+            status = err.status;
+        }
+        pthread_mutex_lock(&facts->lock);
+        struct comb_facts_waiter *content = take_waiters_locked(facts, number, INT64_MIN);
+        pthread_mutex_unlock(&facts->lock);
+        answer_waiters(content, status, status == COMB_OK ? NULL : &err);
+    }
+    grpcc_arena_free(arena);
+    return NULL;
+}
+
+void comb_facts_poll_init(struct comb_facts *facts)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&facts->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&facts->lock, NULL);
+    facts->waiters_end = &facts->waiters;
+}
+
+enum comb_status comb_facts_start(struct comb_facts *facts, struct comb_error *err)
+{
+    struct grpcc_arena *arena = grpcc_arena_new(POLL_ARENA_BYTES);
+    if (arena == NULL) {
+        return comb_error_no_memory(err);
+    }
+    struct comb_error cause = {0};
+    enum comb_status status = poll_once(facts, arena, &cause);
+    grpcc_arena_free(arena);
+    if (status != COMB_OK) {
+        if (err != NULL) {
+            *err = cause;
+        }
+        return status;
+    }
+    pthread_mutex_lock(&facts->lock);
+    facts->started = true;
+    pthread_mutex_unlock(&facts->lock);
+    if (pthread_create(&facts->thread, NULL, poll_thread, facts) != 0) {
+        facts->started = false;
+        return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the poll");
+    }
+    return COMB_OK;
+}
+
+void comb_facts_wake(struct comb_facts *facts)
+{
+    pthread_mutex_lock(&facts->lock);
+    facts->woken = true;
+    pthread_cond_broadcast(&facts->changed);
+    pthread_mutex_unlock(&facts->lock);
+}
+
+void comb_facts_poll_done(struct comb_facts *facts)
+{
+    pthread_mutex_lock(&facts->lock);
+    bool started = facts->started;
+    facts->stop = true;
+    pthread_cond_broadcast(&facts->changed);
+    pthread_mutex_unlock(&facts->lock);
+    if (started) {
+        pthread_join(facts->thread, NULL);
+    }
+    pthread_mutex_lock(&facts->lock);
+    struct comb_facts_waiter *rest = take_waiters_locked(facts, UINT64_MAX, INT64_MAX);
+    pthread_mutex_unlock(&facts->lock);
+    struct comb_error err;
+    comb_error_set(&err, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_DRAINING,
+                   "the server is shutting down");
+    answer_waiters(rest, err.status, &err);
+    pthread_cond_destroy(&facts->changed);
+    pthread_mutex_destroy(&facts->lock);
+}
