@@ -5,7 +5,10 @@
  * guard.
  *
  * What a caller may not read does not exist for him: NOT_FOUND. PERMISSION_DENIED is told only
- * about a node that he may read.
+ * about a node that he may read, or manages.
+ *
+ * Administrators have read and write everywhere and manage all; the owner of a workspace manages
+ * its nodes. A token's scopes narrow both: with scopes nobody manages.
  */
 #ifndef COMB_PERMISSIONS_ACCESS_H
 #define COMB_PERMISSIONS_ACCESS_H
@@ -14,23 +17,30 @@
 #include "comb/v1/options.grpcc.h"
 #include "server/facts/facts.h"
 #include "server/mutation/mutation.h"
+#include "server/permissions/rule.h"
 
 struct comb_access;
 
 struct comb_access_node {
     struct comb_fact_chain chain; /* links[0] is the node */
     const struct comb_node
-        *node;           /* links[0].node; NULL: the top ("/"), or missing with allow_missing */
-    int rights;          /* the caller's effective rights on it */
-    bool manages;        /* administrator, or owner of the workspace */
-    const char *path;    /* "/slug/a/b" where the reference was a path, else NULL */
+        *node;        /* links[0].node; NULL: the top ("/"), or missing with allow_missing */
+    int rights;       /* the caller's effective rights on it */
+    bool manages;     /* administrator, or owner of the workspace; never by a token with scopes */
+    const char *path; /* "/slug/a/b" where the reference was a path, else NULL */
     comb_str missing[2]; /* with allow_missing: rest of the path that does not exist, and its last
                             part */
     struct comb_decision decision; /* for the guard */
+    /* How the rights came about. judged: the links that were asked, which in a bin are those of the
+     * place from which the node was deleted. */
+    struct comb_subjects subjects;
+    struct comb_verdict verdict;
+    const struct comb_fact_link *judged;
+    size_t n_judged;
 };
 
 struct comb_access_options {
-    enum comb_v1_need need; /* READ, WRITE or MANAGE */
+    enum comb_v1_need need; /* READ, WRITE or MANAGE; LOGIN: any right that there is */
     const char *field;      /* of the request, for errors: "node" */
     bool allow_recycled;    /* the chain may end in a bin (Restore) */
     bool allow_top;         /* "/" is allowed: node NULL */
@@ -39,7 +49,8 @@ struct comb_access_options {
 };
 
 /* Blocking form. Marks ctx->authorised. Errors: INVALID_ARGUMENT (PATH_INVALID, FIELD_INVALID),
- * NOT_FOUND (NODE_NOT_FOUND), PERMISSION_DENIED (RIGHT_MISSING, SCOPE_EXCEEDED). */
+ * NOT_FOUND (NODE_NOT_FOUND), PERMISSION_DENIED (RIGHT_MISSING, SCOPE_EXCEEDED), UNAUTHENTICATED
+ * (TOKEN_MISSING; TOKEN_REVOKED: the user is gone or disabled); those of the facts. */
 enum comb_status comb_access_resolve(struct comb_access *access, struct comb_ctx *ctx,
                                      const struct comb_v1_node_ref *ref,
                                      const struct comb_access_options *options,
@@ -65,7 +76,7 @@ enum comb_status comb_access_rights(struct comb_access *access, struct comb_ctx 
                                     struct comb_fact_chain *ret_chain,
                                     struct comb_error *err) COMB_MUST_CHECK;
 /* The absolute path by which the caller reaches the node of the chain, in ctx->arena ("/personal/…"
- * for his own). */
+ * for his own); "" where there is none: no links, or in a bin. */
 enum comb_status comb_access_path(struct comb_ctx *ctx, const struct comb_fact_chain *chain,
                                   const char **ret_path, struct comb_error *err) COMB_MUST_CHECK;
 
