@@ -29,6 +29,21 @@ def differences(ours, theirs):
             if have.get(container, {}).get(name) != fact]
 
 
+def upstream_of(pool, file):
+    """The file that upstream's modules brought for this one, or None: of the same path, or, as Python's package of
+    the health service has a path of its own, of the same messages."""
+    for find, name in [(pool.FindFileByName, file.name)] + [
+            (pool.FindFileContainingSymbol, "%s.%s" % (file.package, m.name)) for m in file.message_type]:
+        try:
+            known = find(name)
+        except KeyError:
+            continue
+        theirs = descriptor_pb2.FileDescriptorProto()
+        known.CopyToProto(theirs)
+        return theirs
+    return None
+
+
 class PoolTest(unittest.TestCase):
     protoc = tree = None
 
@@ -36,20 +51,18 @@ class PoolTest(unittest.TestCase):
         pool = descriptor_pool.Default()
         loaded, compared = [], []
         for file in compile_all(self.protoc, self.tree).file:
-            try:
-                known = pool.FindFileByName(file.name)
-            except KeyError:
+            theirs = upstream_of(pool, file)
+            if theirs is None:
                 pool.AddSerializedFile(file.SerializeToString())
                 loaded.append(file.name)
                 continue
             if file.name.startswith("google/protobuf/"):
                 continue  # protoc's own, neither ours nor theirs
-            theirs = descriptor_pb2.FileDescriptorProto()
-            known.CopyToProto(theirs)
             self.assertEqual(differences(file, theirs), [], file.name)
             compared.append(file.name)
         self.assertTrue(any(n.startswith("comb/v1/") for n in loaded), loaded)
         self.assertIn("google/api/http.proto", compared)
+        self.assertIn("grpc/health/v1/health.proto", compared)
         for name in loaded:
             for service in pool.FindFileByName(name).services_by_name.values():
                 for method in service.methods:
