@@ -92,7 +92,7 @@ struct comb_sql_request {
 };
 
 struct comb_sql_rows {
-    size_t n_rows, n_columns;
+    size_t n_rows, n_columns;            /* n_columns: 0 where there is no row */
     const struct comb_sql_value *values; /* row by row */
     int64_t changes;                     /* rows that a write changed */
 };
@@ -113,7 +113,9 @@ static inline const struct comb_sql_value *comb_sql_at(const struct comb_sql_row
 
 /*
  * Called exactly once for each submit, on a thread of the store, also on deadline, on close and on
- * failure; it must not block. result is NULL unless status is OK, or ABORTED by a guard, or
+ * failure; it must not block. Only what is refused at the door (a passed deadline, a full queue, no
+ * memory, a store that is being closed, a request that breaks the limits) ends on the caller's own
+ * thread, before submit returns. result is NULL unless status is OK, or ABORTED by a guard, or
  * ALREADY_EXISTS by a constraint; it lives until done returns. A deadline ends the wait, not the
  * write: DEADLINE_EXCEEDED of a write that may have happened has err->ambiguous.
  */
