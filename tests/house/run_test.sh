@@ -30,7 +30,7 @@ END
 fake bazel-bin/client/cli/comb <<'END'
 #!/bin/sh
 echo "comb $*" >>"$CALLS"
-[ "$1" != "${FAKE_COMB_FAILS-}" ]
+case " ${FAKE_COMB_FAILS-} " in *" $1 "*) echo "$1 fails" && exit 1 ;; esac
 END
 fake bazel-bin/server/combd <<'END'
 #!/usr/bin/env bash
@@ -87,8 +87,13 @@ run 1 folder --once -- --refuse
 says "cannot listen: address in use"
 says "combd ended with status 3"
 
-FAKE_COMB_FAILS=login run 1 folder --once
+FAKE_COMB_FAILS="login whoami" run 1 folder --once
+says "login fails"
 says "logging in as admin"
+FAKE_COMB_FAILS=login run 0 folder --once
+called "comb whoami"
+run 0 folder --once -- --admin-password-file secret
+called "--user admin --password-file secret"
 FAKE_COMB_FAILS=import run 1 folder --once
 called "combd ended"
 
