@@ -337,7 +337,9 @@ static bool run_interceptors(struct grpcc_call *call, bool *ret_parked)
             continue;
         atomic_store(&call->parking, NOT_PARKED);
         enum grpcc_verdict verdict = interceptor->slots.begin(interceptor->self, call);
-        if (verdict == GRPCC_DEFER && atomic_exchange(&call->parking, PARKED) == NOT_PARKED) {
+        unsigned expected = NOT_PARKED;
+        if (verdict == GRPCC_DEFER &&
+            atomic_compare_exchange_strong(&call->parking, &expected, PARKED)) {
             *ret_parked = true;
             return false;
         }

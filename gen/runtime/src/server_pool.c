@@ -143,8 +143,9 @@ bool grpcc_pool_submit(struct grpcc_pool *pool, struct grpcc_call *call, bool ad
     size_t waiting = pool->unary.length + pool->streams.length;
     if (waiting >= pool->n_idle)
         pool_grow_locked(pool);
-    bool accepted =
-        pool->n_workers > 0 && (admitted || pool->n_idle > waiting || waiting < pool->queue_max);
+    /* What free workers are about to take does not wait. */
+    size_t room = pool->queue_max + pool->workers_max - pool->n_busy;
+    bool accepted = pool->n_workers > 0 && (admitted || waiting < room);
     if (accepted) {
         call->link.queued_ns = now_ns;
         call->link.admitted = admitted;
