@@ -46,7 +46,8 @@ static const struct flag flags[] = {
     {"data", FLAG_TEXT, MEMBER(data), "URL", NULL, 0, 0,
      "content of files: files:DIR [files:HOME/data]"},
     {"admin-password-file", FLAG_TEXT, MEMBER(admin_password_file), "FILE", NULL, 0, 0,
-     "password of the first administrator; without it one is made and kept in HOME/admin"},
+     "password of the first administrator; without it, and without COMB_ADMIN_PASSWORD in the "
+     "environment, one is made and kept in HOME/admin"},
     {"ready-file", FLAG_TEXT, MEMBER(ready_file), "FILE", NULL, 0, 0,
      "written when calls are served: lines listen=ADDRESS and admin=ADDRESS"},
     {"log", FLAG_TEXT, MEMBER(log), "LEVELS", "all=info", 0, 0,

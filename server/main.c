@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* combd: reads its options and runs the server. Exit status: 0 ended as asked, 1 failed, 2 wrong
+ * options. */
+#include <stdio.h>
+
+#include "server/core/version.h"
+#include "server/options.h"
+#include "server/run.h"
+
+int main(int argc, char **argv)
+{
+    struct comb_options options;
+    struct comb_error err = {0};
+    if (comb_options_parse(&options, argc, argv, &err) != COMB_OK) {
+        fprintf(stderr, "combd: %s\n", err.msg);
+        return 2;
+    }
+    if (options.help) {
+        comb_options_help(stdout);
+        return 0;
+    }
+    if (options.version) {
+        puts("combd " COMB_VERSION);
+        return 0;
+    }
+    enum comb_status status = comb_run(&options, &err);
+    if (status == COMB_OK)
+        return 0;
+    fprintf(stderr, "combd: %s\n", err.msg);
+    return status == COMB_INVALID_ARGUMENT ? 2 : 1;
+}

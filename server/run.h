@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's life: stores, domains, listeners, signals, drain, end. */
+#ifndef COMB_RUN_H
+#define COMB_RUN_H
+
+#include "server/options.h"
+
+/* Serves until SIGTERM or SIGINT. INVALID_ARGUMENT for options that cannot be used, else what
+ * failed. */
+enum comb_status comb_run(const struct comb_options *options,
+                          struct comb_error *err) COMB_MUST_CHECK;
+
+#endif
