@@ -36,6 +36,33 @@ def check_licence(tree):
                 yield Finding(path, 1, "no line '%s' at the top" % LICENCE)
 
 
+# Words that are right in their place and that codespell takes for others: halves of words in tests and patterns.
+SPELLED_RIGHT = "fo,ot"
+
+
+def check_spelling(tree):
+    """codespell knows no word as a slip."""
+    run = subprocess.run(["codespell", "--ignore-words-list=" + SPELLED_RIGHT] + _prose(tree),
+                         cwd=tree.root, stdout=subprocess.PIPE, text=True)
+    for path, line, slip in re.findall(r"(?m)^(?:\./)?([^:\n]+):(\d+): (.*)$", run.stdout):
+        yield Finding(path, int(line), slip)
+
+
+def _prose(tree):
+    return [p for p in tree.paths() if "_corpus/" not in p and b"\0" not in tree.bytes(p)]
+
+
+def check_shell(tree):
+    """shellcheck has nothing to say about the scripts."""
+    scripts = [p for p in tree.paths() if p.endswith(".sh") or re.match(r"#!.*\b(ba)?sh\b", tree.text(p)[:80])]
+    if not scripts:
+        return
+    run = subprocess.run(["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", "--format=gcc"] + scripts,
+                         cwd=tree.root, stdout=subprocess.PIPE, text=True)
+    for path, line, text in re.findall(r"(?m)^([^:\n]+):(\d+):\d+: (.*)$", run.stdout):
+        yield Finding(path, int(line), text)
+
+
 BANNED = {
     "alloca": "its failure is a crash",
     "asctime": "not thread-safe; strftime",

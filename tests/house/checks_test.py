@@ -47,6 +47,18 @@ class HouseTest(unittest.TestCase):
         })
         self.assertEqual(self.found(checks.check_licence(tree)), [("bad.c", 1), ("late.c", 1), ("script", 1)])
 
+    def test_spelling(self):
+        tree = self.tree({"bad.md": "good words\nrec" "ieve\n", "good.c": "/* receive */\n", "x_corpus/a": "rec" "ieve\n"})
+        self.assertEqual(self.found(checks.check_spelling(tree)), [("bad.md", 2)])
+
+    def test_shell(self):
+        tree = self.tree({
+            "a/bad": "#!/bin/sh\n\nrm $1/*\n",
+            "a/good.sh": '#!/usr/bin/env bash\n. "$(dirname "$0")/lib.sh"\nrm "$1"\n',
+            "a/lib.sh": "# shellcheck shell=bash\ntrue\n",
+        })
+        self.assertEqual(set(self.found(checks.check_shell(tree))), {("a/bad", 3)})
+
     def test_banned(self):
         tree = self.tree({
             "bad.c": "void f(void)\n{\n    strcpy(a, b);\n    n = atoi (s);\n}\n",

@@ -20,6 +20,8 @@ CHECKS = {
     "layers": layers.check_layers,
     "licence": checks.check_licence,
     "public_headers": layers.check_public_headers,
+    "shell": checks.check_shell,
+    "spelling": checks.check_spelling,
     "top": lambda tree, listing: checks.check_top(open(listing).read().split()),
     "words": checks.check_words,
 }
