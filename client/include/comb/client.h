@@ -77,8 +77,8 @@ enum grpcc_status comb_client_login(struct comb_client *client, const char *logi
 enum grpcc_status comb_client_logout(struct comb_client *client,
                                      struct grpcc_error *err) GRPCC_MUST_CHECK;
 
-/* The servers that the session in a credentials file was opened at, in arena; NULL: there is no such
- * file, or it names none. */
+/* The servers that the session in a credentials file was opened at, in arena; NULL: there is no
+ * such file, or it names none. */
 const char *comb_credentials_server(const char *credentials_file, struct grpcc_arena *arena);
 
 /* What the client has seen, for another client to go on from (comb_client_set_seen); text in arena,
