@@ -5,6 +5,9 @@ load("//bazel:cc.bzl", "c_test")
 
 # needs: programs that a contract test starts, by the names of bazel/apt-test.txt.
 DRIVERS = {
+    "data": {
+        "files": struct(dep = "//server/data/driver:files", needs = []),
+    },
     "sql": {
         "sqlite": struct(dep = "//server/backend/sql/sqlite", needs = []),
     },

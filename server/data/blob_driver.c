@@ -6,7 +6,7 @@
 static enum comb_status unimplemented(const struct comb_blobs *blobs, const char *slot,
                                       struct comb_error *err)
 {
-    return comb_error_set(err, COMB_UNIMPLEMENTED, 0, "The data driver \"%s\" cannot %s.",
+    return comb_error_set(err, COMB_UNIMPLEMENTED, 0, "the data driver \"%s\" cannot %s",
                           blobs->driver->name, slot);
 }
 
@@ -33,7 +33,7 @@ static enum comb_status check_key(struct comb_ctx *ctx, comb_str key, struct com
     if (key.len != COMB_BLOB_KEY_LENGTH || !is_session_prefix(key) ||
         !is_canonical_uuid(comb_str_of(key.ptr + COMB_UUID_TEXT_LENGTH + 1, COMB_UUID_TEXT_LENGTH)))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                              "A blob's key is two UUIDs with a \"/\" between them.");
+                              "a blob's key is two UUIDs with a \"/\" between them");
     return comb_ctx_check(ctx, err);
 }
 
@@ -71,7 +71,7 @@ enum comb_status comb_blob_write(struct comb_blobs *blobs, struct comb_ctx *ctx,
     if (status != COMB_OK)
         return status;
     if (bytes.len > COMB_BLOB_CHUNK_MAX)
-        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "A chunk has at most %u bytes.",
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "a chunk has at most %u bytes",
                               COMB_BLOB_CHUNK_MAX);
     if (bytes.len == 0)
         return COMB_OK;
@@ -127,7 +127,7 @@ enum comb_status comb_blob_read(struct comb_blobs *blobs, struct comb_ctx *ctx,
         return status;
     if (capacity == 0 || capacity > COMB_BLOB_CHUNK_MAX || offset > INT64_MAX - capacity)
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                              "A read takes 1 to %u bytes below the offset 2^63.",
+                              "a read takes 1 to %u bytes below the offset 2^63",
                               COMB_BLOB_CHUNK_MAX);
     if (!blobs->driver->read)
         return unimplemented(blobs, "read", err);
@@ -164,7 +164,7 @@ enum comb_status comb_blob_list(struct comb_blobs *blobs, struct comb_ctx *ctx, 
         return status;
     if (prefix.len != 0 && (prefix.len != COMB_UUID_TEXT_LENGTH + 1 || !is_session_prefix(prefix)))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                              "Blobs are listed all, or of one session (\"UUID/\").");
+                              "blobs are listed all, or of one session (\"UUID/\")");
     if (!blobs->driver->list)
         return unimplemented(blobs, "list", err);
     return blobs->driver->list(blobs, ctx, prefix, each, data, err);

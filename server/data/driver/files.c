@@ -242,7 +242,7 @@ static enum comb_status files_commit(struct comb_blobs *self, struct comb_ctx *c
         self->driver->abort(self, writer);
         /* Only the sweeper takes a temporary file away: it has ended the writer's session. */
         return native == ENOENT
-                   ? comb_error_set(err, COMB_ABORTED, 0, "The blob was removed meanwhile.")
+                   ? comb_error_set(err, COMB_ABORTED, 0, "the blob was removed meanwhile")
                    : comb_files_error(err, native, "make a blob durable");
     }
     close(writer->fd);
@@ -525,7 +525,7 @@ enum comb_status comb_blob_files_open(comb_str directory, struct comb_blobs **re
     if (directory.len == 0 || directory.len >= sizeof path ||
         memchr(directory.ptr, '\0', directory.len))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                              "The folder of files:DIR has 1 to %zu bytes.", sizeof path - 1);
+                              "the folder of files:DIR has 1 to %zu bytes", sizeof path - 1);
     snprintf(path, sizeof path, "%.*s", COMB_STR_ARG(directory));
     is_new = mkdir(path, 0700) == 0;
     if (!is_new && errno != EEXIST)

@@ -41,7 +41,7 @@ enum comb_status comb_files_error(struct comb_error *err, int native, const char
         if (rows[i].native == native)
             row = rows[i];
     }
-    comb_error_set(err, row.status, row.reason, "The data store cannot %s: %s.", doing,
+    comb_error_set(err, row.status, row.reason, "the data store cannot %s: %s", doing,
                    strerrordesc_np(native));
     if (err) {
         err->domain = "data.files";

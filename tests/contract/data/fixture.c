@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/contract/data/fixture.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-static unsigned stores; /* made by this process so far */
-
-static void open_store(struct fixture *f)
-{
-    char name[32];
-
-    snprintf(name, sizeof name, "store%u", stores);
-    must_ok(fixture_open_store(name, &f->blobs, &f->err));
-}
 
 int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
 
     assert_non_null(f);
-    stores++;
-    f->ctx.arena = grpcc_arena_new(0);
-    assert_non_null(f->ctx.arena);
-    f->ctx.deadline_ns = INT64_MAX;
+    test_ctx_init(&f->call);
     f->session = comb_uuid_new();
-    open_store(f);
+    f->folder = test_folder_new();
+    must_ok(fixture_open_store(f->folder, &f->blobs, &f->call.err), &f->call.err);
     *state = f;
     return 0;
 }
@@ -34,7 +21,8 @@ int fixture_teardown(void **state)
     struct fixture *f = *state;
 
     comb_blobs_close(f->blobs);
-    grpcc_arena_free(f->ctx.arena);
+    test_ctx_done(&f->call);
+    free(f->folder);
     free(f);
     return 0;
 }
@@ -43,18 +31,7 @@ void fixture_reopen(struct fixture *f)
 {
     comb_blobs_close(f->blobs);
     f->blobs = NULL;
-    open_store(f);
-}
-
-void fixture_must(struct fixture *f, enum comb_status expected, enum comb_status status,
-                  const char *call, const char *file, int line)
-{
-    if (status != expected)
-        print_error("%s: %s, not %s: %s\n", call, comb_status_name(status),
-                    comb_status_name(expected), status == COMB_OK ? "" : f->err.msg);
-    _assert_true(status == expected, call, file, line);
-    if (status != COMB_OK)
-        _assert_true(f->err.status == status && f->err.msg[0] != '\0', call, file, line);
+    must_ok(fixture_open_store(f->folder, &f->blobs, &f->call.err), &f->call.err);
 }
 
 comb_str fixture_new_key(struct fixture *f, char ret_key[COMB_BLOB_KEY_MAX])
@@ -84,14 +61,16 @@ void fixture_put(struct fixture *f, comb_str key, uint64_t size, size_t chunk)
     char *bytes = malloc(chunk);
 
     assert_non_null(bytes);
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err), &f->call.err);
     for (uint64_t offset = 0; offset < size; offset += chunk) {
         size_t n = size - offset < chunk ? (size_t)(size - offset) : chunk;
 
         fixture_fill(key, offset, bytes, n);
-        must_ok(comb_blob_write(f->blobs, &f->ctx, writer, comb_str_of(bytes, n), &f->err));
+        must_ok(
+            comb_blob_write(f->blobs, &f->call.ctx, writer, comb_str_of(bytes, n), &f->call.err),
+            &f->call.err);
     }
-    must_ok(comb_blob_commit(f->blobs, &f->ctx, writer, &f->err));
+    must_ok(comb_blob_commit(f->blobs, &f->call.ctx, writer, &f->call.err), &f->call.err);
     free(bytes);
 }
 
@@ -102,10 +81,13 @@ void fixture_must_have(struct fixture *f, comb_str key, uint64_t size)
     uint64_t actual_size = UINT64_MAX, offset = 0;
     size_t n = 1;
 
-    must_ok(comb_blob_open(f->blobs, &f->ctx, key, &reader, &actual_size, &f->err));
+    must_ok(comb_blob_open(f->blobs, &f->call.ctx, key, &reader, &actual_size, &f->call.err),
+            &f->call.err);
     assert_int_equal(actual_size, size);
     while (n > 0) {
-        must_ok(comb_blob_read(f->blobs, &f->ctx, reader, offset, read, sizeof read, &n, &f->err));
+        must_ok(comb_blob_read(f->blobs, &f->call.ctx, reader, offset, read, sizeof read, &n,
+                               &f->call.err),
+                &f->call.err);
         fixture_fill(key, offset, expected, n);
         assert_memory_equal(read, expected, n);
         offset += n;
@@ -119,7 +101,9 @@ void fixture_must_not_have(struct fixture *f, comb_str key)
     struct comb_blob_reader *reader = NULL;
     uint64_t size = 4711;
 
-    must_fail(COMB_NOT_FOUND, comb_blob_open(f->blobs, &f->ctx, key, &reader, &size, &f->err));
+    must_fail(COMB_NOT_FOUND,
+              comb_blob_open(f->blobs, &f->call.ctx, key, &reader, &size, &f->call.err),
+              &f->call.err);
     assert_null(reader);
     assert_int_equal(size, 4711);
 }
@@ -143,7 +127,8 @@ size_t fixture_count(struct fixture *f, comb_str prefix, uint64_t *ret_bytes)
 {
     struct count count = {0, 0};
 
-    must_ok(comb_blob_list(f->blobs, &f->ctx, prefix, count_one, &count, &f->err));
+    must_ok(comb_blob_list(f->blobs, &f->call.ctx, prefix, count_one, &count, &f->call.err),
+            &f->call.err);
     if (ret_bytes)
         *ret_bytes = count.bytes;
     return count.n;

@@ -3,25 +3,19 @@
 #ifndef COMB_TESTS_CONTRACT_DATA_FIXTURE_H
 #define COMB_TESTS_CONTRACT_DATA_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "server/data/blob_driver.h"
+#include "tests/support/support.h"
 
 struct fixture {
     struct comb_blobs *blobs;
-    struct comb_ctx ctx;
-    struct comb_error err;
+    struct test_ctx call;
     struct comb_uuid session;
+    char *folder;
 };
 
-/* Opens the driver under test on a store of that name, made where it is missing: the one function
- * that each driver's test brings. */
-enum comb_status fixture_open_store(const char *name, struct comb_blobs **ret_blobs,
+/* Opens the driver under test on a store of its own that belongs to the folder, and is the same
+ * one for the same folder: the one function that each driver's test brings. */
+enum comb_status fixture_open_store(const char *folder, struct comb_blobs **ret_blobs,
                                     struct comb_error *err);
 
 /* cmocka's setup and teardown of one case. */
@@ -29,12 +23,6 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 /* Lets the store go and opens it again, as a new process would. */
 void fixture_reopen(struct fixture *f);
-
-/* The call is a success, or fails with the status and says why. */
-#define must_ok(call) fixture_must(f, COMB_OK, (call), #call, __FILE__, __LINE__)
-#define must_fail(status, call) fixture_must(f, (status), (call), #call, __FILE__, __LINE__)
-void fixture_must(struct fixture *f, enum comb_status expected, enum comb_status status,
-                  const char *call, const char *file, int line);
 
 /* A new key in the fixture's session. */
 comb_str fixture_new_key(struct fixture *f, char ret_key[COMB_BLOB_KEY_MAX]);

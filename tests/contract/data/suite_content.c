@@ -43,11 +43,12 @@ static void nothing_is_there_before_commit(void **state)
     char text[COMB_BLOB_KEY_MAX];
     comb_str key = fixture_new_key(f, text);
 
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 3, &writer, &f->err));
-    must_ok(comb_blob_write(f->blobs, &f->ctx, writer, STR("abc"), &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 3, &writer, &f->call.err), &f->call.err);
+    must_ok(comb_blob_write(f->blobs, &f->call.ctx, writer, STR("abc"), &f->call.err),
+            &f->call.err);
     fixture_must_not_have(f, key);
     assert_int_equal(fixture_count(f, STR(""), NULL), 0);
-    must_ok(comb_blob_commit(f->blobs, &f->ctx, writer, &f->err));
+    must_ok(comb_blob_commit(f->blobs, &f->call.ctx, writer, &f->call.err), &f->call.err);
     assert_int_equal(fixture_count(f, STR(""), NULL), 1);
 }
 
@@ -58,8 +59,9 @@ static void aborted_blob_leaves_nothing(void **state)
     char text[COMB_BLOB_KEY_MAX];
     comb_str key = fixture_new_key(f, text);
 
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err));
-    must_ok(comb_blob_write(f->blobs, &f->ctx, writer, STR("abc"), &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err), &f->call.err);
+    must_ok(comb_blob_write(f->blobs, &f->call.ctx, writer, STR("abc"), &f->call.err),
+            &f->call.err);
     comb_blob_abort(f->blobs, writer);
     comb_blob_abort(f->blobs, NULL);
     fixture_must_not_have(f, key);
@@ -81,10 +83,13 @@ static void size_hint_is_only_a_hint(void **state)
         comb_str key = fixture_new_key(f, text);
         uint64_t size = 0;
 
-        must_ok(comb_blob_create(f->blobs, &f->ctx, key, hints[i], &writer, &f->err));
-        must_ok(comb_blob_write(f->blobs, &f->ctx, writer, STR("abcdef"), &f->err));
-        must_ok(comb_blob_commit(f->blobs, &f->ctx, writer, &f->err));
-        must_ok(comb_blob_open(f->blobs, &f->ctx, key, &reader, &size, &f->err));
+        must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, hints[i], &writer, &f->call.err),
+                &f->call.err);
+        must_ok(comb_blob_write(f->blobs, &f->call.ctx, writer, STR("abcdef"), &f->call.err),
+                &f->call.err);
+        must_ok(comb_blob_commit(f->blobs, &f->call.ctx, writer, &f->call.err), &f->call.err);
+        must_ok(comb_blob_open(f->blobs, &f->call.ctx, key, &reader, &size, &f->call.err),
+                &f->call.err);
         assert_int_equal(size, 6);
         comb_blob_close_reader(f->blobs, reader);
     }
@@ -106,10 +111,12 @@ static void reads_take_ranges(void **state)
     };
 
     fixture_put(f, key, 1000, 100);
-    must_ok(comb_blob_open(f->blobs, &f->ctx, key, &reader, &size, &f->err));
+    must_ok(comb_blob_open(f->blobs, &f->call.ctx, key, &reader, &size, &f->call.err),
+            &f->call.err);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        must_ok(comb_blob_read(f->blobs, &f->ctx, reader, cases[i].offset, read, cases[i].capacity,
-                               &n, &f->err));
+        must_ok(comb_blob_read(f->blobs, &f->call.ctx, reader, cases[i].offset, read,
+                               cases[i].capacity, &n, &f->call.err),
+                &f->call.err);
         assert_int_equal(n, cases[i].n);
         fixture_fill(key, cases[i].offset, expected, n);
         assert_memory_equal(read, expected, n);
@@ -128,18 +135,25 @@ static void bad_arguments_are_refused(void **state)
     uint64_t size = 0;
     size_t n = 77;
 
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err), &f->call.err);
     must_fail(COMB_INVALID_ARGUMENT,
-              comb_blob_write(f->blobs, &f->ctx, writer, comb_str_of(much, sizeof much), &f->err));
-    must_ok(comb_blob_commit(f->blobs, &f->ctx, writer, &f->err));
-    must_ok(comb_blob_open(f->blobs, &f->ctx, key, &reader, &size, &f->err));
+              comb_blob_write(f->blobs, &f->call.ctx, writer, comb_str_of(much, sizeof much),
+                              &f->call.err),
+              &f->call.err);
+    must_ok(comb_blob_commit(f->blobs, &f->call.ctx, writer, &f->call.err), &f->call.err);
+    must_ok(comb_blob_open(f->blobs, &f->call.ctx, key, &reader, &size, &f->call.err),
+            &f->call.err);
     assert_int_equal(size, 0);
     must_fail(COMB_INVALID_ARGUMENT,
-              comb_blob_read(f->blobs, &f->ctx, reader, 0, much, 0, &n, &f->err));
+              comb_blob_read(f->blobs, &f->call.ctx, reader, 0, much, 0, &n, &f->call.err),
+              &f->call.err);
+    must_fail(
+        COMB_INVALID_ARGUMENT,
+        comb_blob_read(f->blobs, &f->call.ctx, reader, 0, much, sizeof much, &n, &f->call.err),
+        &f->call.err);
     must_fail(COMB_INVALID_ARGUMENT,
-              comb_blob_read(f->blobs, &f->ctx, reader, 0, much, sizeof much, &n, &f->err));
-    must_fail(COMB_INVALID_ARGUMENT,
-              comb_blob_read(f->blobs, &f->ctx, reader, UINT64_MAX, much, 1, &n, &f->err));
+              comb_blob_read(f->blobs, &f->call.ctx, reader, UINT64_MAX, much, 1, &n, &f->call.err),
+              &f->call.err);
     assert_int_equal(n, 77);
     comb_blob_close_reader(f->blobs, reader);
     comb_blob_close_reader(f->blobs, NULL);
@@ -148,7 +162,7 @@ static void bad_arguments_are_refused(void **state)
 static void passed_deadline_ends_everything(void **state)
 {
     struct fixture *f = *state;
-    struct comb_ctx late = f->ctx;
+    struct comb_ctx late = f->call.ctx;
     struct comb_blob_writer *writer = NULL, *none = NULL;
     struct comb_blob_reader *reader = NULL;
     char text[COMB_BLOB_KEY_MAX], other[COMB_BLOB_KEY_MAX];
@@ -157,15 +171,19 @@ static void passed_deadline_ends_everything(void **state)
 
     late.deadline_ns = 1;
     must_fail(COMB_DEADLINE_EXCEEDED,
-              comb_blob_create(f->blobs, &late, fixture_new_key(f, other), 0, &none, &f->err));
+              comb_blob_create(f->blobs, &late, fixture_new_key(f, other), 0, &none, &f->call.err),
+              &f->call.err);
     assert_null(none);
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err));
-    must_fail(COMB_DEADLINE_EXCEEDED, comb_blob_write(f->blobs, &late, writer, STR("a"), &f->err));
-    must_fail(COMB_DEADLINE_EXCEEDED, comb_blob_commit(f->blobs, &late, writer, &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err), &f->call.err);
+    must_fail(COMB_DEADLINE_EXCEEDED,
+              comb_blob_write(f->blobs, &late, writer, STR("a"), &f->call.err), &f->call.err);
+    must_fail(COMB_DEADLINE_EXCEEDED, comb_blob_commit(f->blobs, &late, writer, &f->call.err),
+              &f->call.err);
     fixture_must_not_have(f, key);
     must_fail(COMB_DEADLINE_EXCEEDED,
-              comb_blob_open(f->blobs, &late, key, &reader, &size, &f->err));
-    must_fail(COMB_DEADLINE_EXCEEDED, comb_blob_remove(f->blobs, &late, key, &f->err));
+              comb_blob_open(f->blobs, &late, key, &reader, &size, &f->call.err), &f->call.err);
+    must_fail(COMB_DEADLINE_EXCEEDED, comb_blob_remove(f->blobs, &late, key, &f->call.err),
+              &f->call.err);
     assert_int_equal(fixture_count(f, STR(""), NULL), 0);
 }
 

@@ -40,17 +40,17 @@ static void write_until_killed(struct fixture *f, int fd)
         struct comb_blob_writer *writer = NULL;
         comb_str key = fixture_new_key(f, step.key);
 
-        if (comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err) != COMB_OK)
+        if (comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err) != COMB_OK)
             _exit(2);
         tell(fd, &step);
         for (step.step = 1; step.step <= CHUNKS; step.step++) {
             fixture_fill(key, (uint64_t)(step.step - 1) * CHUNK, bytes, CHUNK);
-            if (comb_blob_write(f->blobs, &f->ctx, writer, comb_str_of(bytes, CHUNK), &f->err) !=
-                COMB_OK)
+            if (comb_blob_write(f->blobs, &f->call.ctx, writer, comb_str_of(bytes, CHUNK),
+                                &f->call.err) != COMB_OK)
                 _exit(2);
             tell(fd, &step);
         }
-        if (comb_blob_commit(f->blobs, &f->ctx, writer, &f->err) != COMB_OK)
+        if (comb_blob_commit(f->blobs, &f->call.ctx, writer, &f->call.err) != COMB_OK)
             _exit(2);
         tell(fd, &step);
     }
@@ -89,7 +89,7 @@ static bool blob_is_whole_or_hidden(void *data, comb_str key, uint64_t size)
     uint64_t actual = 0;
 
     (void)size;
-    if (comb_blob_open(f->blobs, &f->ctx, key, &reader, &actual, &f->err) == COMB_OK) {
+    if (comb_blob_open(f->blobs, &f->call.ctx, key, &reader, &actual, &f->call.err) == COMB_OK) {
         comb_blob_close_reader(f->blobs, reader);
         fixture_must_have(f, key, SIZE);
     }
@@ -101,7 +101,7 @@ static bool remove_one(void *data, comb_str key, uint64_t size)
     struct fixture *f = data;
 
     (void)size;
-    must_ok(comb_blob_remove(f->blobs, &f->ctx, key, &f->err));
+    must_ok(comb_blob_remove(f->blobs, &f->call.ctx, key, &f->call.err), &f->call.err);
     return true;
 }
 
@@ -124,10 +124,13 @@ static void killed_writer_leaves_whole_blobs_only(void **state)
             else if (is_last && steps[n - 1].step < CHUNKS)
                 fixture_must_not_have(f, key);
         }
-        must_ok(comb_blob_list(f->blobs, &f->ctx, STR(""), blob_is_whole_or_hidden, f, &f->err));
+        must_ok(comb_blob_list(f->blobs, &f->call.ctx, STR(""), blob_is_whole_or_hidden, f,
+                               &f->call.err),
+                &f->call.err);
         f->session = comb_uuid_new();
     }
-    must_ok(comb_blob_list(f->blobs, &f->ctx, STR(""), remove_one, f, &f->err));
+    must_ok(comb_blob_list(f->blobs, &f->call.ctx, STR(""), remove_one, f, &f->call.err),
+            &f->call.err);
     assert_int_equal(fixture_count(f, STR(""), NULL), 0);
 }
 
@@ -145,7 +148,8 @@ static void rest_of_a_dead_writer_is_listed(void **state)
     assert_int_equal(n, 2);
     fixture_must_not_have(f, comb_str_from(steps[0].key));
     assert_true(fixture_count(f, comb_str_of(steps[0].key, COMB_UUID_TEXT_LENGTH + 1), NULL) > 0);
-    must_ok(comb_blob_remove(f->blobs, &f->ctx, comb_str_from(steps[0].key), &f->err));
+    must_ok(comb_blob_remove(f->blobs, &f->call.ctx, comb_str_from(steps[0].key), &f->call.err),
+            &f->call.err);
     assert_int_equal(fixture_count(f, comb_str_of(steps[0].key, COMB_UUID_TEXT_LENGTH + 1), NULL),
                      0);
 }
@@ -233,15 +237,15 @@ static void no_room_is_store_full(void **state)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
     small.rlim_cur = 3 << 20;
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err), &f->call.err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     for (int i = 0; i < 8 && status == COMB_OK; i++)
-        status =
-            comb_blob_write(f->blobs, &f->ctx, writer, comb_str_of(bytes, sizeof bytes), &f->err);
+        status = comb_blob_write(f->blobs, &f->call.ctx, writer, comb_str_of(bytes, sizeof bytes),
+                                 &f->call.err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 
     assert_int_equal(status, COMB_RESOURCE_EXHAUSTED);
-    assert_int_equal(f->err.reason, COMB_V1_ERROR_REASON_STORE_FULL);
+    assert_int_equal(f->call.err.reason, COMB_V1_ERROR_REASON_STORE_FULL);
     comb_blob_abort(f->blobs, writer);
     fixture_must_not_have(f, key);
     assert_int_equal(fixture_count(f, STR(""), NULL), 0);

@@ -28,8 +28,10 @@ static void keys_are_two_uuids(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         must_fail(COMB_INVALID_ARGUMENT,
-                  comb_blob_create(f->blobs, &f->ctx, bad[i], 0, &writer, &f->err));
-        must_fail(COMB_INVALID_ARGUMENT, comb_blob_remove(f->blobs, &f->ctx, bad[i], &f->err));
+                  comb_blob_create(f->blobs, &f->call.ctx, bad[i], 0, &writer, &f->call.err),
+                  &f->call.err);
+        must_fail(COMB_INVALID_ARGUMENT,
+                  comb_blob_remove(f->blobs, &f->call.ctx, bad[i], &f->call.err), &f->call.err);
     }
     assert_null(writer);
 }
@@ -41,12 +43,16 @@ static void key_is_used_once(void **state)
     char text[COMB_BLOB_KEY_MAX];
     comb_str key = fixture_new_key(f, text);
 
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &first, &f->err));
-    must_fail(COMB_ALREADY_EXISTS, comb_blob_create(f->blobs, &f->ctx, key, 0, &second, &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &first, &f->call.err), &f->call.err);
+    must_fail(COMB_ALREADY_EXISTS,
+              comb_blob_create(f->blobs, &f->call.ctx, key, 0, &second, &f->call.err),
+              &f->call.err);
     assert_null(second);
     comb_blob_abort(f->blobs, first);
     fixture_put(f, key, 500, 500);
-    must_fail(COMB_ALREADY_EXISTS, comb_blob_create(f->blobs, &f->ctx, key, 0, &second, &f->err));
+    must_fail(COMB_ALREADY_EXISTS,
+              comb_blob_create(f->blobs, &f->call.ctx, key, 0, &second, &f->call.err),
+              &f->call.err);
     fixture_must_have(f, key, 500);
     assert_int_equal(fixture_count(f, STR(""), NULL), 1);
 }
@@ -59,8 +65,8 @@ static void removed_blob_is_gone(void **state)
 
     fixture_put(f, key, 100, 100);
     fixture_put(f, kept, 200, 200);
-    must_ok(comb_blob_remove(f->blobs, &f->ctx, key, &f->err));
-    must_ok(comb_blob_remove(f->blobs, &f->ctx, key, &f->err));
+    must_ok(comb_blob_remove(f->blobs, &f->call.ctx, key, &f->call.err), &f->call.err);
+    must_ok(comb_blob_remove(f->blobs, &f->call.ctx, key, &f->call.err), &f->call.err);
     fixture_must_not_have(f, key);
     fixture_must_have(f, kept, 200);
 }
@@ -73,10 +79,12 @@ static void blob_removed_while_written_cannot_commit(void **state)
     char text[COMB_BLOB_KEY_MAX];
     comb_str key = fixture_new_key(f, text);
 
-    must_ok(comb_blob_create(f->blobs, &f->ctx, key, 0, &writer, &f->err));
-    must_ok(comb_blob_write(f->blobs, &f->ctx, writer, STR("abc"), &f->err));
-    must_ok(comb_blob_remove(f->blobs, &f->ctx, key, &f->err));
-    must_fail(COMB_ABORTED, comb_blob_commit(f->blobs, &f->ctx, writer, &f->err));
+    must_ok(comb_blob_create(f->blobs, &f->call.ctx, key, 0, &writer, &f->call.err), &f->call.err);
+    must_ok(comb_blob_write(f->blobs, &f->call.ctx, writer, STR("abc"), &f->call.err),
+            &f->call.err);
+    must_ok(comb_blob_remove(f->blobs, &f->call.ctx, key, &f->call.err), &f->call.err);
+    must_fail(COMB_ABORTED, comb_blob_commit(f->blobs, &f->call.ctx, writer, &f->call.err),
+              &f->call.err);
     fixture_must_not_have(f, key);
     assert_int_equal(fixture_count(f, STR(""), NULL), 0);
 }
@@ -116,10 +124,13 @@ static void list_is_by_session(void **state)
     fixture_new_key(f, text);
     assert_int_equal(fixture_count(f, comb_str_of(text, COMB_UUID_TEXT_LENGTH + 1), NULL), 0);
 
-    must_ok(comb_blob_list(f->blobs, &f->ctx, STR(""), stop_at_once, &calls, &f->err));
+    must_ok(comb_blob_list(f->blobs, &f->call.ctx, STR(""), stop_at_once, &calls, &f->call.err),
+            &f->call.err);
     assert_int_equal(calls, 1);
-    must_fail(COMB_INVALID_ARGUMENT,
-              comb_blob_list(f->blobs, &f->ctx, STR("../"), stop_at_once, &calls, &f->err));
+    must_fail(
+        COMB_INVALID_ARGUMENT,
+        comb_blob_list(f->blobs, &f->call.ctx, STR("../"), stop_at_once, &calls, &f->call.err),
+        &f->call.err);
     assert_int_equal(calls, 1);
 }
 
