@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of contents over the sql row; all that is of one dialect is in its statements. */
+#include <assert.h>
+
+#include "server/core/clock.h"
+#include "server/core/memory.h"
+#include "server/data/driver/dialect.h"
+
+struct store {
+    struct comb_data_store base;
+    struct comb_sql *sql;
+    const struct comb_data_dialect *dialect;
+    uint64_t incarnation;
+    bool is_shared;
+};
+
+static struct store *store_of(struct comb_data_store *self)
+{
+    return (struct store *)self;
+}
+
+/* ---- values and rows ---- */
+
+static struct comb_sql_value of_bytes(uint64_t n)
+{
+    return comb_sql_integer((int64_t)n);
+}
+
+static struct comb_sql_value of_blob_or_null(comb_str bytes)
+{
+    return bytes.len > 0 ? comb_sql_blob(bytes) : comb_sql_null();
+}
+
+static struct comb_sql_value of_id_or_null(const struct comb_uuid *id)
+{
+    return comb_uuid_is_nil(id) ? comb_sql_null() : comb_sql_uuid(id);
+}
+
+static struct comb_uuid to_id(const struct comb_sql_value *value)
+{
+    struct comb_uuid id = {{0}};
+
+    if (value->bytes.len == sizeof id.bytes)
+        memcpy(id.bytes, value->bytes.ptr, sizeof id.bytes);
+    return id;
+}
+
+static uint64_t to_bytes(const struct comb_sql_value *value)
+{
+    return (uint64_t)value->integer;
+}
+
+/* ---- requests ---- */
+
+#define STATEMENT(statement_text, ...)                                                             \
+    {                                                                                              \
+        .text = (statement_text), .params = (const struct comb_sql_value[]){__VA_ARGS__},          \
+        .n_params =                                                                                \
+            sizeof((const struct comb_sql_value[]){__VA_ARGS__}) / sizeof(struct comb_sql_value)   \
+    }
+
+static enum comb_status run(struct store *store, struct comb_ctx *ctx, enum comb_sql_kind kind,
+                            const struct comb_sql_statement *statements, size_t n,
+                            const struct comb_sql_rows **ret_rows, struct comb_error *err)
+{
+    const struct comb_sql_request request = {
+        .kind = kind, .statements = statements, .n_statements = n};
+    const struct comb_sql_result *result = NULL;
+    enum comb_status status = comb_sql_run(store->sql, ctx, &request, &result, err);
+
+    if (status == COMB_OK && ret_rows)
+        *ret_rows = result->rows;
+    return status;
+}
+
+static enum comb_status run_one(struct store *store, struct comb_ctx *ctx, enum comb_sql_kind kind,
+                                const struct comb_sql_statement *statement,
+                                const struct comb_sql_rows **ret_rows, struct comb_error *err)
+{
+    return run(store, ctx, kind, statement, 1, ret_rows, err);
+}
+
+/* Adds a statement with its parameters to a plan. Their bytes are the caller's and live in ctx's
+ * arena already, or are copied by the caller. */
+static enum comb_status plan_add(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
+                                 const struct comb_sql_value *params, size_t n, bool guard,
+                                 struct comb_error *err)
+{
+    struct comb_sql_value *copy = grpcc_arena_calloc(ctx->arena, n, sizeof *copy);
+
+    assert(plan->n_statements < COMB_PLAN_STATEMENTS_MAX);
+    if (!copy)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = params[i];
+        if (copy[i].bytes.len == 0)
+            continue;
+        copy[i].bytes.ptr =
+            grpcc_arena_memdup(ctx->arena, params[i].bytes.ptr, params[i].bytes.len);
+        if (!copy[i].bytes.ptr)
+            return comb_error_no_memory(err);
+    }
+    plan->statements[plan->n_statements++] =
+        (struct comb_sql_statement){.text = text, .params = copy, .n_params = n, .guard = guard};
+    return COMB_OK;
+}
+
+/* ---- sessions ---- */
+
+static enum comb_status store_open_session(struct comb_data_store *self, struct comb_ctx *ctx,
+                                           const struct comb_uuid *id, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t now_us = comb_clock_wall_us();
+    const struct comb_sql_statement statements[] = {
+        STATEMENT(store->dialect->session_insert, comb_sql_integer(now_us), comb_sql_uuid(id),
+                  comb_sql_integer(now_us + COMB_DATA_SESSION_LEASE_US)),
+        STATEMENT(store->dialect->session_end_all, comb_sql_integer(now_us), comb_sql_uuid(id)),
+    };
+
+    return run(store, ctx, COMB_SQL_WRITE, statements, store->is_shared ? 1 : 2, NULL, err);
+}
+
+static enum comb_status store_renew_session(struct comb_data_store *self, struct comb_ctx *ctx,
+                                            const struct comb_uuid *id, bool *ret_alive,
+                                            struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t expire_us = comb_clock_wall_us() + COMB_DATA_SESSION_LEASE_US;
+    const struct comb_sql_statement statement =
+        STATEMENT(store->dialect->session_renew, comb_sql_integer(expire_us), comb_sql_uuid(id));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_WRITE, &statement, &rows, err);
+
+    if (status == COMB_OK)
+        *ret_alive = rows->changes == 1;
+    return status;
+}
+
+/* ---- reads ---- */
+
+static enum comb_status store_get_blob(struct comb_data_store *self, struct comb_ctx *ctx,
+                                       const struct comb_uuid *id, bool *ret_found,
+                                       struct comb_data_blob *ret_blob, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_statement statement =
+        STATEMENT(store->dialect->blob_get, comb_sql_uuid(id));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    *ret_found = rows->n_rows == 1;
+    if (*ret_found)
+        *ret_blob = (struct comb_data_blob){
+            .id = *id,
+            .session = to_id(comb_sql_at(rows, 0, 0)),
+            .size = to_bytes(comb_sql_at(rows, 0, 1)),
+            .sha256 = comb_sql_at(rows, 0, 2)->bytes,
+        };
+    return COMB_OK;
+}
+
+static enum comb_status store_get_parts(struct comb_data_store *self, struct comb_ctx *ctx,
+                                        const struct comb_uuid *id, uint64_t from, size_t max,
+                                        const struct comb_data_part **ret_parts, size_t *ret_n,
+                                        struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_statement statement =
+        STATEMENT(store->dialect->part_list, comb_sql_uuid(id), of_bytes(from),
+                  of_bytes(max < COMB_DATA_BATCH_MAX ? max : COMB_DATA_BATCH_MAX));
+    const struct comb_sql_rows *rows;
+    struct comb_data_part *parts;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    parts = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *parts);
+    if (!parts)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++)
+        parts[i] = (struct comb_data_part){
+            .offset = to_bytes(comb_sql_at(rows, i, 0)),
+            .size = to_bytes(comb_sql_at(rows, i, 1)),
+            .sha256 = comb_sql_at(rows, i, 2)->bytes,
+            .session = to_id(comb_sql_at(rows, i, 3)),
+            .object = to_id(comb_sql_at(rows, i, 4)),
+        };
+    *ret_parts = parts;
+    *ret_n = rows->n_rows;
+    return COMB_OK;
+}
+
+static enum comb_status store_get_upload(struct comb_data_store *self, struct comb_ctx *ctx,
+                                         const struct comb_uuid *id, bool *ret_found,
+                                         struct comb_data_upload *ret_upload,
+                                         struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_statement statement = STATEMENT(
+        store->dialect->upload_get, comb_sql_integer(comb_clock_wall_us()), comb_sql_uuid(id));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    *ret_found = rows->n_rows == 1;
+    if (*ret_found)
+        *ret_upload = (struct comb_data_upload){
+            .id = *id,
+            .owner = to_id(comb_sql_at(rows, 0, 0)),
+            .target = comb_sql_at(rows, 0, 1)->bytes,
+            .has_size = comb_sql_at(rows, 0, 2)->type == COMB_SQL_INTEGER,
+            .size = to_bytes(comb_sql_at(rows, 0, 2)),
+            .sha256 = comb_sql_at(rows, 0, 3)->bytes,
+            .expire_us = comb_sql_at(rows, 0, 4)->integer,
+            .n_parts = to_bytes(comb_sql_at(rows, 0, 5)),
+            .received = to_bytes(comb_sql_at(rows, 0, 6)),
+            .hashed = {to_bytes(comb_sql_at(rows, 0, 7)), comb_sql_at(rows, 0, 8)->bytes},
+        };
+    return COMB_OK;
+}
+
+/* ---- pieces of plans ---- */
+
+static enum comb_status plan_session(struct store *store, struct comb_ctx *ctx,
+                                     struct comb_plan *plan, const struct comb_uuid *session,
+                                     struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(session)};
+
+    return plan_add(ctx, plan, store->dialect->session_alive, params, 1, true, err);
+}
+
+static enum comb_status plan_blob_row(struct store *store, struct comb_ctx *ctx,
+                                      struct comb_plan *plan, const struct comb_data_blob *blob,
+                                      struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
+                                            comb_sql_uuid(&blob->id), of_id_or_null(&blob->session),
+                                            of_bytes(blob->size), comb_sql_blob(blob->sha256)};
+
+    return plan_add(ctx, plan, store->dialect->blob_insert, params, 5, false, err);
+}
+
+static enum comb_status store_plan_blob(struct comb_data_store *self, struct comb_ctx *ctx,
+                                        struct comb_plan *plan, const struct comb_data_blob *blob,
+                                        struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    enum comb_status status = plan_session(store, ctx, plan, &blob->session, err);
+
+    return status == COMB_OK ? plan_blob_row(store, ctx, plan, blob, err) : status;
+}
+
+static enum comb_status store_plan_upload(struct comb_data_store *self, struct comb_ctx *ctx,
+                                          struct comb_plan *plan,
+                                          const struct comb_data_upload *upload,
+                                          struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t now_us = comb_clock_wall_us();
+    const struct comb_sql_value params[] = {
+        comb_sql_integer(now_us),
+        comb_sql_uuid(&upload->id),
+        comb_sql_uuid(&upload->owner),
+        comb_sql_blob(upload->target),
+        upload->has_size ? of_bytes(upload->size) : comb_sql_null(),
+        of_blob_or_null(upload->sha256),
+        comb_sql_integer(now_us + COMB_DATA_UPLOAD_KEEP_US),
+    };
+
+    return plan_add(ctx, plan, store->dialect->upload_insert, params, 7, false, err);
+}
+
+static enum comb_status
+store_plan_part(struct comb_data_store *self, struct comb_ctx *ctx, struct comb_plan *plan,
+                const struct comb_data_upload *upload, const struct comb_data_part *part,
+                const struct comb_data_hashed *hashed, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t now_us = comb_clock_wall_us();
+    const struct comb_sql_value insert[] = {
+        comb_sql_uuid(&upload->id),  of_bytes(part->offset),        of_bytes(part->size),
+        comb_sql_blob(part->sha256), comb_sql_uuid(&part->session), comb_sql_uuid(&part->object),
+    };
+    const struct comb_sql_value extend[] = {
+        comb_sql_integer(now_us),
+        comb_sql_uuid(&upload->id),
+        comb_sql_integer(now_us + COMB_DATA_UPLOAD_KEEP_US),
+        of_bytes(part->offset),
+        of_bytes(part->size),
+        of_blob_or_null(hashed ? hashed->state : comb_str_of(NULL, 0)),
+        comb_sql_integer(COMB_DATA_PARTS_MAX),
+    };
+    enum comb_status status = plan_session(store, ctx, plan, &part->session, err);
+
+    if (status == COMB_OK)
+        status = plan_add(ctx, plan, store->dialect->upload_extend, extend, 7, true, err);
+    if (status == COMB_OK)
+        status = plan_add(ctx, plan, store->dialect->part_insert, insert, 6, true, err);
+    return status;
+}
+
+static enum comb_status store_plan_commit(struct comb_data_store *self, struct comb_ctx *ctx,
+                                          struct comb_plan *plan,
+                                          const struct comb_data_upload *upload, comb_str sha256,
+                                          struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
+                                            comb_sql_uuid(&upload->id), of_bytes(upload->n_parts),
+                                            of_bytes(upload->received)};
+    const struct comb_data_blob blob = {
+        .id = upload->id, .size = upload->received, .sha256 = sha256};
+    enum comb_status status =
+        plan_add(ctx, plan, store->dialect->upload_commit, params, 4, true, err);
+
+    return status == COMB_OK ? plan_blob_row(store, ctx, plan, &blob, err) : status;
+}
+
+static enum comb_status store_plan_abort(struct comb_data_store *self, struct comb_ctx *ctx,
+                                         struct comb_plan *plan,
+                                         const struct comb_data_upload *upload,
+                                         struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
+                                            comb_sql_uuid(&upload->id)};
+
+    return plan_add(ctx, plan, store_of(self)->dialect->upload_end, params, 2, true, err);
+}
+
+/* ---- the sweeper ---- */
+
+static enum comb_status store_next_dead_session(struct comb_data_store *self, struct comb_ctx *ctx,
+                                                bool *ret_found, struct comb_uuid *ret_session,
+                                                struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t now_us = comb_clock_wall_us();
+    const struct comb_sql_statement expired =
+        STATEMENT(store->dialect->session_expired, comb_sql_integer(now_us));
+    const struct comb_sql_statement expire =
+        STATEMENT(store->dialect->session_expire, comb_sql_integer(now_us));
+    const struct comb_sql_statement next =
+        STATEMENT(store->dialect->session_next, comb_sql_integer(now_us),
+                  comb_sql_integer(COMB_DATA_SESSION_RESWEEP_US));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &expired, &rows, err);
+
+    if (status == COMB_OK && rows->n_rows > 0)
+        status = run_one(store, ctx, COMB_SQL_WRITE, &expire, NULL, err);
+    if (status == COMB_OK)
+        status = run_one(store, ctx, COMB_SQL_SCAN, &next, &rows, err);
+    if (status != COMB_OK)
+        return status;
+    *ret_found = rows->n_rows == 1;
+    if (*ret_found)
+        *ret_session = to_id(comb_sql_at(rows, 0, 0));
+    return COMB_OK;
+}
+
+static enum comb_status store_set_swept(struct comb_data_store *self, struct comb_ctx *ctx,
+                                        const struct comb_uuid *session, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t now_us = comb_clock_wall_us();
+    const struct comb_sql_statement statements[] = {
+        STATEMENT(store->dialect->session_swept, comb_sql_integer(now_us), comb_sql_uuid(session)),
+        STATEMENT(store->dialect->session_forget, comb_sql_integer(now_us), comb_sql_uuid(session),
+                  comb_sql_integer(COMB_DATA_SESSION_RESWEEP_US)),
+    };
+
+    return run(store, ctx, COMB_SQL_WRITE, statements, 2, NULL, err);
+}
+
+static enum comb_status store_are_named(struct comb_data_store *self, struct comb_ctx *ctx,
+                                        const struct comb_uuid *objects, size_t n, bool *ret_named,
+                                        struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    struct comb_sql_statement statements[COMB_DATA_NAMED_MAX];
+    struct comb_sql_value params[COMB_DATA_NAMED_MAX];
+    const struct comb_sql_rows *rows;
+    enum comb_status status;
+
+    assert(n <= COMB_DATA_NAMED_MAX);
+    if (n == 0)
+        return COMB_OK;
+    for (size_t i = 0; i < n; i++) {
+        params[i] = comb_sql_uuid(&objects[i]);
+        statements[i] = (struct comb_sql_statement){
+            .text = store->dialect->object_named, .params = &params[i], .n_params = 1};
+    }
+    status = run(store, ctx, COMB_SQL_SCAN, statements, n, &rows, err);
+    for (size_t i = 0; status == COMB_OK && i < n; i++)
+        ret_named[i] = rows[i].n_rows > 0;
+    return status;
+}
+
+static enum comb_status store_next_ended_upload(struct comb_data_store *self, struct comb_ctx *ctx,
+                                                bool *ret_found, struct comb_uuid *ret_upload,
+                                                struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    int64_t now_us = comb_clock_wall_us();
+    const struct comb_sql_statement next =
+        STATEMENT(store->dialect->upload_next, comb_sql_integer(now_us));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &next, &rows, err);
+    struct comb_uuid id;
+
+    if (status != COMB_OK)
+        return status;
+    if (rows->n_rows == 0) {
+        *ret_found = false;
+        return COMB_OK;
+    }
+    id = to_id(comb_sql_at(rows, 0, 0));
+    if (comb_sql_at(rows, 0, 1)->integer == 0) {
+        const struct comb_sql_statement expire =
+            STATEMENT(store->dialect->upload_expire, comb_sql_integer(now_us), comb_sql_uuid(&id));
+
+        status = run_one(store, ctx, COMB_SQL_WRITE, &expire, &rows, err);
+        if (status != COMB_OK)
+            return status;
+        /* A part has extended it meanwhile, or it was committed: nothing to sweep this time. */
+        *ret_found = rows->changes == 1;
+    } else {
+        *ret_found = true;
+    }
+    if (*ret_found)
+        *ret_upload = id;
+    return COMB_OK;
+}
+
+static enum comb_status store_condemn(struct comb_data_store *self, struct comb_ctx *ctx,
+                                      size_t max, struct comb_uuid *after, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_value incarnation = of_bytes(store->incarnation);
+    const struct comb_sql_statement window =
+        STATEMENT(store->dialect->blob_window, comb_sql_uuid(after), of_bytes(max), incarnation);
+    const struct comb_sql_rows *rows;
+    struct comb_uuid last;
+    size_t n, n_changes;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &window, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    last = to_id(comb_sql_at(rows, 0, 0));
+    n = (size_t)comb_sql_at(rows, 0, 1)->integer;
+    n_changes = (size_t)comb_sql_at(rows, 0, 2)->integer;
+    if (n_changes > 0) {
+        const struct comb_sql_statement statements[] = {
+            STATEMENT(store->dialect->blob_condemn, comb_sql_integer(comb_clock_wall_us()),
+                      comb_sql_uuid(after), comb_sql_uuid(&last), incarnation),
+            STATEMENT(store->dialect->blob_lift, comb_sql_uuid(after), comb_sql_uuid(&last)),
+        };
+
+        status = run(store, ctx, COMB_SQL_WRITE, statements, 2, NULL, err);
+    }
+    if (status == COMB_OK)
+        *after = n < max ? (struct comb_uuid){{0}} : last;
+    return status;
+}
+
+static enum comb_status store_next_doomed(struct comb_data_store *self, struct comb_ctx *ctx,
+                                          int64_t window_us, bool *ret_found,
+                                          struct comb_data_blob *ret_blob, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_value before = comb_sql_integer(comb_clock_wall_us() - window_us);
+    const struct comb_sql_value incarnation = of_bytes(store->incarnation);
+    const struct comb_sql_statement ripe =
+        STATEMENT(store->dialect->blob_ripe, before, incarnation);
+    const struct comb_sql_statement doom =
+        STATEMENT(store->dialect->blob_doom, before, incarnation, of_bytes(COMB_DATA_BATCH_MAX));
+    const struct comb_sql_statement doomed = {.text = store->dialect->blob_doomed};
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &ripe, &rows, err);
+
+    if (status == COMB_OK && rows->n_rows > 0)
+        status = run_one(store, ctx, COMB_SQL_WRITE, &doom, NULL, err);
+    if (status == COMB_OK)
+        status = run_one(store, ctx, COMB_SQL_SCAN, &doomed, &rows, err);
+    if (status != COMB_OK)
+        return status;
+    *ret_found = rows->n_rows == 1;
+    if (*ret_found)
+        *ret_blob = (struct comb_data_blob){
+            .id = to_id(comb_sql_at(rows, 0, 0)),
+            .session = to_id(comb_sql_at(rows, 0, 1)),
+            .size = to_bytes(comb_sql_at(rows, 0, 2)),
+            .sha256 = comb_sql_at(rows, 0, 3)->bytes,
+        };
+    return COMB_OK;
+}
+
+static enum comb_status store_drop_parts(struct comb_data_store *self, struct comb_ctx *ctx,
+                                         const struct comb_uuid *id,
+                                         const struct comb_data_part *parts, size_t n,
+                                         struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_statement statement =
+        STATEMENT(store->dialect->part_delete, comb_sql_uuid(id), of_bytes(parts[0].offset),
+                  of_bytes(parts[n - 1].offset));
+
+    return run_one(store, ctx, COMB_SQL_WRITE, &statement, NULL, err);
+}
+
+static enum comb_status store_drop(struct comb_data_store *self, struct comb_ctx *ctx,
+                                   const struct comb_uuid *id, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_statement statements[] = {
+        STATEMENT(store->dialect->upload_delete, comb_sql_uuid(id)),
+        STATEMENT(store->dialect->blob_delete, comb_sql_uuid(id)),
+    };
+
+    return run(store, ctx, COMB_SQL_WRITE, statements, 2, NULL, err);
+}
+
+static void store_close(struct comb_data_store *self)
+{
+    comb_memory_free(self);
+}
+
+static const struct comb_data_store_driver driver_sqlite = {
+    .name = "sqlite",
+    .open_session = store_open_session,
+    .renew_session = store_renew_session,
+    .get_blob = store_get_blob,
+    .get_parts = store_get_parts,
+    .get_upload = store_get_upload,
+    .plan_blob = store_plan_blob,
+    .plan_upload = store_plan_upload,
+    .plan_part = store_plan_part,
+    .plan_commit = store_plan_commit,
+    .plan_abort = store_plan_abort,
+    .next_dead_session = store_next_dead_session,
+    .set_swept = store_set_swept,
+    .are_named = store_are_named,
+    .next_ended_upload = store_next_ended_upload,
+    .condemn = store_condemn,
+    .next_doomed = store_next_doomed,
+    .drop_parts = store_drop_parts,
+    .drop = store_drop,
+    .close = store_close,
+};
+
+enum comb_status comb_data_store_sqlite(struct comb_sql *sql, struct comb_data_store **ret_store,
+                                        struct comb_error *err)
+{
+    struct store *store = comb_memory_zalloc(sizeof *store);
+    struct comb_sql_info info;
+
+    if (!store)
+        return comb_error_no_memory(err);
+    comb_sql_get_info(sql, &info);
+    store->base.driver = &driver_sqlite;
+    store->sql = sql;
+    store->dialect = &comb_data_dialect_sqlite;
+    store->incarnation = info.incarnation;
+    store->is_shared = info.shared;
+    *ret_store = &store->base;
+    return COMB_OK;
+}
