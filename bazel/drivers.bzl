@@ -13,11 +13,19 @@ DRIVERS = {
     },
 }
 
-def contract_tests(interface, srcs, deps, **kwargs):
-    """`INTERFACE_DRIVER_test` for each driver: the suites of srcs, and driver_DRIVER.c, which opens one."""
+def contract_tests(interface, srcs, deps, name = None, **kwargs):
+    """`NAME_DRIVER_test` for each driver of interface: the suites of srcs, and driver_DRIVER.c, which opens one.
+
+    Args:
+      interface: a key of DRIVERS.
+      srcs: the suites, which know the interface and its capabilities, never a driver's name.
+      deps: what they need.
+      name: the interface's unless given.
+      **kwargs: as of c_test.
+    """
     for driver, row in DRIVERS[interface].items():
         c_test(
-            name = "%s_%s_test" % (interface, driver),
+            name = "%s_%s_test" % (name or interface, driver),
             srcs = srcs + ["driver_%s.c" % driver],
             deps = deps + [row.dep],
             **kwargs

@@ -155,6 +155,14 @@ void comb_mutations_set_hooks(struct comb_mutations *mutations,
                               const struct comb_mutations_hooks *hooks);
 void comb_mutations_free(struct comb_mutations *mutations);
 
+/*
+ * Retention: forgets request ids that are too old to be repeated, and feed entries older than
+ * feed_keep_us (COMB_FEED_KEEP_US unless configured), in batches so small that no other write waits
+ * for long. For a timer, once a minute or so. Blocks; a deadline only interrupts it.
+ */
+enum comb_status comb_mutations_trim(struct comb_mutations *mutations, struct comb_ctx *ctx,
+                                     int64_t feed_keep_us, struct comb_error *err) COMB_MUST_CHECK;
+
 /* Tables feed and request (and what else the layer keeps), for comb_sql_migrate. */
 extern const struct comb_sql_migration comb_mutation_migrations[];
 extern const size_t comb_mutation_migrations_count;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/mutation/mutation.h"
+
+#include "comb/v1/errors.grpcc.h"
+#include "server/core/clock.h"
+#include "server/core/memory.h"
+#include "server/mutation/compose.h"
+#include "server/mutation/feed.h"
+#include "server/mutation/trim.h"
+
+static const char domain[] = "mutation";
+
+const struct comb_sql_migration comb_mutation_migrations[] = {
+    {"mutation", 1,
+     "CREATE TABLE feed ("
+     " seq INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, kind INTEGER NOT NULL,"
+     " subject BLOB NOT NULL, rev INTEGER NOT NULL, actor BLOB NOT NULL, old_parent BLOB NOT NULL,"
+     " old_name TEXT NOT NULL, ancestors BLOB NOT NULL, old_ancestors BLOB NOT NULL,"
+     " bytes_delta INTEGER NOT NULL, payload BLOB NOT NULL);"
+     /* Up to which entry the feed has been trimmed. */
+     "CREATE TABLE feed_floor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);"
+     "INSERT INTO feed_floor VALUES (1, 0);"
+     "CREATE TABLE request ("
+     " principal BLOB NOT NULL, method TEXT NOT NULL, id BLOB NOT NULL, hash BLOB NOT NULL,"
+     " outcome BLOB NOT NULL, time_us INTEGER NOT NULL, seq INTEGER NOT NULL,"
+     " PRIMARY KEY (principal, method, id)) WITHOUT ROWID;"
+     "CREATE INDEX request_time ON request (time_us)"},
+};
+const size_t comb_mutation_migrations_count =
+    sizeof comb_mutation_migrations / sizeof comb_mutation_migrations[0];
+
+static const char lookup_sql[] =
+    "SELECT hash, outcome, seq FROM request WHERE principal = ?1 AND method = ?2 AND id = ?3";
+
+struct comb_mutations {
+    struct comb_sql *sql;
+    uint64_t incarnation;
+    struct comb_mutations_hooks hooks;
+};
+
+enum comb_status comb_mutations_new(struct comb_sql *sql, struct comb_mutations **ret_mutations,
+                                    struct comb_error *err)
+{
+    struct comb_mutations *mutations = comb_memory_zalloc(sizeof *mutations);
+    if (!mutations)
+        return comb_error_no_memory(err);
+    struct comb_sql_info info;
+    comb_sql_get_info(sql, &info);
+    mutations->sql = sql;
+    mutations->incarnation = info.incarnation;
+    *ret_mutations = mutations;
+    return COMB_OK;
+}
+
+void comb_mutations_set_hooks(struct comb_mutations *mutations,
+                              const struct comb_mutations_hooks *hooks)
+{
+    mutations->hooks = *hooks;
+}
+
+void comb_mutations_free(struct comb_mutations *mutations)
+{
+    comb_memory_free(mutations);
+}
+
+/* One mutation on its way. */
+struct run {
+    struct comb_mutations *mutations;
+    struct comb_ctx *ctx;
+    const struct comb_request_key *key;
+    comb_mutation_decide decide;
+    void *data;
+    struct comb_outcome *ret_outcome;
+    bool constraint_met; /* a constraint that nobody maps has sent it back once already */
+};
+
+static enum comb_status reused(struct comb_error *err)
+{
+    comb_error_set_subject(err, COMB_INVALID_ARGUMENT, COMB_V1_ERROR_REASON_REQUEST_ID_REUSED,
+                           "request_id",
+                           "the request id has been used with another request; make a new one for "
+                           "each new request");
+    err->domain = domain;
+    return COMB_INVALID_ARGUMENT;
+}
+
+/* What is known of the request id, in a snapshot of its own. OK: *ret_found says whether there is
+ * anything; where there is, outcome and position have been given. */
+static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_error *err)
+{
+    const struct comb_uuid *principal = comb_request_principal(run->ctx);
+    const struct comb_sql_value params[] = {
+        comb_sql_uuid(principal),
+        comb_sql_text(run->ctx->method),
+        comb_sql_uuid(&run->key->id),
+    };
+    const struct comb_sql_statement statement = {lookup_sql, params, 3, false};
+    const struct comb_sql_request request = {COMB_SQL_READ, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(run->mutations->sql, run->ctx, &request, &result, err);
+    if (status != COMB_OK)
+        return status;
+    *ret_found = result->rows[0].n_rows > 0;
+    if (!*ret_found)
+        return COMB_OK;
+    const struct comb_sql_value *row = comb_sql_at(&result->rows[0], 0, 0);
+    if (!comb_str_equal(row[0].bytes, comb_str_of(run->key->hash, sizeof run->key->hash)))
+        return reused(err);
+    *run->ret_outcome = (struct comb_outcome){.bytes = row[1].bytes, .replayed = true};
+    comb_ctx_reach(run->ctx,
+                   (struct comb_position){run->mutations->incarnation, (uint64_t)row[2].integer});
+    return COMB_OK;
+}
+
+/*
+ * What is answered instead of a failure: the first outcome, where the request id has one. Where the
+ * look-up itself fails, the failure stays, and what may have happened stays ambiguous.
+ */
+static enum comb_status resolve(struct run *run, enum comb_status failure, bool *ret_replayed,
+                                struct comb_error *err)
+{
+    struct comb_error look_up_err = {.status = COMB_OK};
+    bool found = false;
+    *ret_replayed = false;
+    enum comb_status status = look_up(run, &found, &look_up_err);
+    if (!found)
+        return failure;
+    *ret_replayed = true;
+    if (status != COMB_OK)
+        *err = look_up_err;
+    return status;
+}
+
+static enum comb_status contention(struct comb_error *err)
+{
+    comb_error_set(err, COMB_ABORTED, COMB_V1_ERROR_REASON_CONTENTION,
+                   "what the change rests on moved each time it was to be written; try again");
+    err->domain = domain;
+    err->retryable = true;
+    return COMB_ABORTED;
+}
+
+static void committed(struct run *run, const struct comb_plan *plan,
+                      const struct comb_sql_rows *request_row)
+{
+    struct comb_mutations *mutations = run->mutations;
+    struct comb_position position = {mutations->incarnation,
+                                     (uint64_t)comb_sql_at(request_row, 0, 0)->integer};
+    comb_ctx_reach(run->ctx, position);
+    *run->ret_outcome = (struct comb_outcome){.bytes = plan->outcome};
+    if (mutations->hooks.committed)
+        mutations->hooks.committed(mutations->hooks.data, position);
+}
+
+/* How one attempt ended. */
+enum attempt { ATTEMPT_ENDED, ATTEMPT_AGAIN };
+
+/* After a write that failed, and whose request id has no outcome. */
+static enum attempt judge(struct run *run, const struct comb_plan *plan,
+                          const struct comb_composed *composed,
+                          const struct comb_sql_result *result, enum comb_status *status,
+                          struct comb_error *err)
+{
+    if (*status == COMB_ABORTED && result && result->guard_failed >= 0)
+        return ATTEMPT_AGAIN;
+    if (*status != COMB_ALREADY_EXISTS || !result)
+        return ATTEMPT_ENDED;
+    size_t failed = (size_t)result->constraint_failed;
+    if (plan->on_constraint && failed >= composed->area &&
+        failed < composed->area + plan->n_statements) {
+        *status = plan->on_constraint(run->data, failed - composed->area, err);
+        return ATTEMPT_ENDED;
+    }
+    if (run->constraint_met) {
+        *status = contention(err);
+        return ATTEMPT_ENDED;
+    }
+    run->constraint_met = true;
+    return ATTEMPT_AGAIN;
+}
+
+static enum attempt attempt(struct run *run, enum comb_status *status, struct comb_error *err)
+{
+    struct comb_plan plan = {.now_us = comb_clock_wall_us()};
+    struct comb_composed composed;
+    const struct comb_sql_result *result = NULL;
+    bool replayed;
+    *status = run->decide(run->data, run->ctx, &plan, err);
+    if (*status == COMB_OK && plan.n_statements == 0 && plan.n_feed == 0) {
+        /* Nothing to change, perhaps because it has been changed by this very request. */
+        *run->ret_outcome = (struct comb_outcome){.bytes = plan.outcome};
+        *status = look_up(run, &replayed, err);
+        return ATTEMPT_ENDED;
+    }
+    if (*status == COMB_OK)
+        *status = comb_compose(run->ctx, run->key, &plan, &composed, err);
+    if (*status == COMB_OK) {
+        const struct comb_sql_request request = {plan.kind, plan.lock, composed.statements,
+                                                 composed.n};
+        *status = comb_sql_run(run->mutations->sql, run->ctx, &request, &result, err);
+        if (*status == COMB_OK) {
+            committed(run, &plan, &result->rows[composed.request]);
+            return ATTEMPT_ENDED;
+        }
+    }
+    *status = resolve(run, *status, &replayed, err);
+    if (replayed)
+        return ATTEMPT_ENDED;
+    return judge(run, &plan, &composed, result, status, err);
+}
+
+enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb_ctx *ctx,
+                                   const struct comb_request_key *key, comb_mutation_decide decide,
+                                   void *data, struct comb_outcome *ret_outcome,
+                                   struct comb_error *err)
+{
+    struct comb_error unheard;
+    struct comb_outcome outcome = {.replayed = false};
+    struct run run = {mutations, ctx, key, decide, data, &outcome, false};
+    enum comb_status status = COMB_OK;
+    if (!err)
+        err = &unheard;
+    for (int i = 0; i < COMB_MUTATION_ATTEMPTS; i++) {
+        if (i > 0 && mutations->hooks.refresh) {
+            status = mutations->hooks.refresh(mutations->hooks.data, ctx, err);
+            if (status != COMB_OK)
+                return status;
+        }
+        if (attempt(&run, &status, err) == ATTEMPT_AGAIN)
+            continue;
+        if (status == COMB_OK)
+            *ret_outcome = outcome;
+        return status;
+    }
+    return contention(err);
+}
+
+enum comb_status comb_mutations_trim(struct comb_mutations *mutations, struct comb_ctx *ctx,
+                                     int64_t feed_keep_us, struct comb_error *err)
+{
+    enum comb_status status = comb_feed_trim(mutations->sql, ctx, feed_keep_us, err);
+    return status == COMB_OK ? comb_requests_trim(mutations->sql, ctx, err) : status;
+}
