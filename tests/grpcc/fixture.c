@@ -26,6 +26,14 @@ void gate_open(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
+unsigned gate_count(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    unsigned passed = gate->passed;
+    pthread_mutex_unlock(&gate->lock);
+    return passed;
+}
+
 void gate_wait(struct gate *gate, unsigned n)
 {
     pthread_mutex_lock(&gate->lock);

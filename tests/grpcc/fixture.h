@@ -25,6 +25,7 @@ struct gate {
 void gate_init(struct gate *gate);
 void gate_done(struct gate *gate);
 void gate_open(struct gate *gate);
+unsigned gate_count(struct gate *gate);
 /* Waits until it was opened at least n times. */
 void gate_wait(struct gate *gate, unsigned n);
 

@@ -135,9 +135,9 @@ static int setup_mode(void **state, enum grpcc_mode mode)
     fixture_configure(f, "/grpcc.testing.Echo/Unary", (struct grpcc_method_config){.mode = mode});
     assert_int_equal(grpcc_server_add_interceptor(f->server, &first, f, &f->err), GRPCC_OK);
     assert_int_equal(grpcc_server_add_interceptor(f->server, &second, f, &f->err), GRPCC_OK);
-    fixture_start(f);
     memset(trace.text, 0, sizeof(trace.text));
     trace.length = 0;
+    fixture_start(f);
     *state = f;
     return 0;
 }

@@ -139,7 +139,7 @@ static void a_call_that_dies_while_it_waits_is_not_run(void **state)
     gate_wait(&busy.ended, BUSY);
     /* One more call: were the dead ones still queued, they would have entered before it. */
     must_end(f, GRPCC_OK, ask(f, "x"), NULL);
-    assert_int_equal(f->entered.passed, BUSY + 1);
+    assert_int_equal(gate_count(&f->entered), BUSY + 1);
     free_arenas(arenas, BUSY);
     free_arenas(more, WAITING);
     gate_done(&busy.ended);
@@ -195,7 +195,7 @@ static void calls_that_waited_too_long_are_shed(void **state)
     gate_wait(&f->entered, 1);
     call_at_once(f, &waiting, 1, more, NULL);
     /* The worker stays busy: it is the calls that follow which push the old ones out. */
-    while (waiting.ended.passed == 0) {
+    while (gate_count(&waiting.ended) == 0) {
         struct grpcc_arena *arena = grpcc_arena_new(0);
         struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = 5};
         struct grpcc_testing_answer *answer = NULL;
