@@ -246,6 +246,7 @@ static void a_reference_lets_another_thread_end_the_call(void **state)
 {
     struct fixture *f = *state;
     must_end(f, GRPCC_OK, ask(f, "later"), NULL);
+    gate_wait(&f->leave, 1);
     pthread_join(*(pthread_t *)f->data, NULL);
     free(f->data);
 }
@@ -294,8 +295,9 @@ static void answer_unary(void *self, struct grpcc_call *call,
         gate_open(&f->entered);
     } else if (strcmp(wish, "later") == 0) {
         pthread_t *thread = malloc(sizeof(*thread));
-        f->data = thread;
         assert_int_equal(pthread_create(thread, NULL, end_later, grpcc_call_ref(call)), 0);
+        f->data = thread;
+        gate_open(&f->leave);
     } else if (strcmp(wish, "forget") != 0) {
         grpcc_testing_echo_unary_finish(call, grpcc_testing_answer_new(grpcc_call_arena(call)));
     }

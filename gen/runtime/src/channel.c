@@ -161,9 +161,9 @@ struct grpcc_channel *grpcc_channel_new(const char *target,
     grpc_channel_args args = {arguments.n, arguments.items};
     channel->core = grpc_channel_create(target, credentials, &args);
     grpc_channel_credentials_release(credentials);
-    /* What core cannot use it answers with a channel that fails every call. */
+    /* What core cannot use it answers with a channel that fails every call, and is never idle. */
     if (channel->core &&
-        grpc_channel_check_connectivity_state(channel->core, 0) != GRPC_CHANNEL_SHUTDOWN)
+        grpc_channel_check_connectivity_state(channel->core, 0) == GRPC_CHANNEL_IDLE)
         return channel;
     grpcc_channel_release(channel);
     grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: not a usable target%s", target,

@@ -35,7 +35,6 @@ static void set_options(struct grpcc_server *server, const struct grpcc_server_o
     options->pollers = or_default(options->pollers, (unsigned)server->n_queues * 2);
     if (server->n_queues > options->pollers)
         server->n_queues = options->pollers;
-    server->n_pollers = options->pollers;
     options->workers = or_default(options->workers, 32);
     options->streams_blocking_max =
         or_default(options->streams_blocking_max, (options->workers + 1) / 2);
@@ -97,7 +96,7 @@ struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *op
     set_options(server, options);
     server->health = grpcc_health_new();
     server->queues = grpcc_memory_zalloc(server->n_queues * sizeof(*server->queues));
-    server->pollers = grpcc_memory_zalloc(server->n_pollers * sizeof(*server->pollers));
+    server->pollers = grpcc_memory_zalloc(server->options.pollers * sizeof(*server->pollers));
     if (server->health && server->queues && server->pollers)
         return server;
     server_release(server);
@@ -287,8 +286,7 @@ static bool start_threads(struct grpcc_server *server)
     server->pool.age_max_ns = (int64_t)server->options.queue_age_max_ms * GRPCC_NS_PER_MS;
     if (!grpcc_pool_init(&server->pool))
         return false;
-    size_t wanted = server->n_pollers;
-    for (server->n_pollers = 0; server->n_pollers < wanted; server->n_pollers++)
+    for (; server->n_pollers < server->options.pollers; server->n_pollers++)
         if (!grpcc_thread_start(&server->pollers[server->n_pollers], "grpcc-poller", poller_main,
                                 server->queues[server->n_pollers % server->n_queues]))
             break;

@@ -69,7 +69,7 @@ struct grpcc_server {
     grpc_completion_queue **queues;
     size_t n_queues;
     pthread_t *pollers;
-    size_t n_pollers;
+    size_t n_pollers; /* that run */
     struct grpcc_slot *slots;
     size_t n_slots;
     struct grpcc_pool pool;

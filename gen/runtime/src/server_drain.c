@@ -117,8 +117,6 @@ void grpcc_server_stop(struct grpcc_server *server, unsigned patience_ms)
         discard_core(server);
     if (running)
         grpcc_pool_done(&server->pool);
-    else
-        server->n_pollers = 0;
     pthread_mutex_lock(&server->lock);
     server->state = GRPCC_SERVER_STOPPED;
     pthread_mutex_unlock(&server->lock);
