@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
+#include "gen/wkt/wkt.h"
 #include "google/protobuf/duration.grpcc.h"
 #include "google/rpc/error_details.grpcc.h"
 #include "server/core/limits.h"
@@ -29,17 +30,16 @@ static const char *reason_text(const struct comb_error *err)
     return name ? name + sizeof REASON_PREFIX - 1 : comb_status_name(err->status);
 }
 
-static void add_error_info(struct grpcc_call *call, const struct comb_error *err,
-                           const char *log_id)
+static struct google_rpc_error_info *error_info(struct grpcc_arena *arena,
+                                                const struct comb_error *err, const char *log_id)
 {
-    struct grpcc_arena *arena = grpcc_call_arena(call);
     struct google_rpc_error_info *info = google_rpc_error_info_new(arena);
     if (!info)
-        return;
+        return NULL;
     info->reason = grpcc_arena_strdup(arena, reason_text(err));
     info->domain = grpcc_arena_strdup(arena, ERROR_DOMAIN);
     if (!info->reason || !info->domain)
-        return;
+        return NULL;
     const char *key = log_id ? "log_id" : err->subject[0] ? "subject" : NULL;
     const char *value = log_id ? log_id : err->subject;
     struct google_rpc_error_info_metadata_entry *entry =
@@ -50,7 +50,28 @@ static void add_error_info(struct grpcc_call *call, const struct comb_error *err
         if (entry->key && entry->value)
             (void)!google_rpc_error_info_add_metadata(arena, info, entry);
     }
-    grpcc_call_add_detail(call, &info->base);
+    return info;
+}
+
+static void add_error_info(struct grpcc_call *call, const struct comb_error *err,
+                           const char *log_id)
+{
+    struct google_rpc_error_info *info = error_info(grpcc_call_arena(call), err, log_id);
+    if (info)
+        grpcc_call_add_detail(call, &info->base);
+}
+
+struct google_rpc_status *comb_rpc_status(struct grpcc_arena *arena, const struct comb_error *err)
+{
+    struct google_rpc_status *status = google_rpc_status_new(arena);
+    struct google_rpc_error_info *info = error_info(arena, err, NULL);
+    struct google_protobuf_any *detail = info ? grpcc_any_pack(arena, &info->base) : NULL;
+    char *message = grpcc_arena_strdup(arena, err->msg);
+    if (!status || !detail || !message || !google_rpc_status_add_details(arena, status, detail))
+        return NULL;
+    status->code = (int32_t)err->status;
+    google_rpc_status_set_message(status, message);
+    return status;
 }
 
 static void add_bad_request(struct grpcc_call *call, const struct comb_error *err)

@@ -13,6 +13,7 @@
 #ifndef COMB_RPC_H
 #define COMB_RPC_H
 
+#include "google/rpc/status.grpcc.h"
 #include "grpcc/server.h"
 #include "server/core/ctx.h"
 #include "server/mutation/mutation.h"
@@ -27,6 +28,9 @@ void comb_rpc_fail(struct grpcc_call *call, const struct comb_error *err);
 /* Ends a unary call: with response where status is OK, else with err. */
 void comb_rpc_finish(struct grpcc_call *call, enum comb_status status,
                      const ProtobufCMessage *response, const struct comb_error *err);
+
+/* err as a google.rpc.Status of a batch's item: status, message, ErrorInfo. NULL: no room. */
+struct google_rpc_status *comb_rpc_status(struct grpcc_arena *arena, const struct comb_error *err);
 
 /* The request key of a mutation: request_id of its request (for a client stream: of its header
  * message), checked against the header comb-request-id. */
