@@ -15,24 +15,22 @@
 #include "comb/v1/node.grpcc.h"
 #include "server/mutation/mutation.h"
 #include "server/permissions/access.h"
+#include "server/tree/tree_store.h"
 
 struct comb_tree;
 
 /*
  * Runs decide; where it refuses, runs it once more on facts that are certainly not older than this
- * call (ctx->strong), since memory may be 250 ms old and a refusal is an answer like any other. Use
+ * call, since memory may be 250 ms old and a refusal is an answer like any other. Use
  * it as the first line of a decide function of the caller's:
  *
- *     return comb_tree_decide(put_decide, put, ctx, plan, err);
+ *     return comb_tree_decide(tree, put_decide, put, ctx, plan, err);
  */
-enum comb_status comb_tree_decide(comb_mutation_decide decide, void *data, struct comb_ctx *ctx,
-                                  struct comb_plan *plan, struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_tree_decide(struct comb_tree *tree, comb_mutation_decide decide, void *data,
+                                  struct comb_ctx *ctx, struct comb_plan *plan,
+                                  struct comb_error *err) COMB_MUST_CHECK;
 
-/* Adds one statement or decision; INTERNAL where the plan has no room: a bug. params are copied. */
-enum comb_status comb_tree_plan_statement(struct comb_ctx *ctx, struct comb_plan *plan,
-                                          const char *text, const struct comb_sql_value *params,
-                                          size_t n_params, bool guard,
-                                          struct comb_error *err) COMB_MUST_CHECK;
+/* Adds a decision that the plan rests on. */
 enum comb_status comb_tree_plan_decision(struct comb_ctx *ctx, struct comb_plan *plan,
                                          const struct comb_decision *decision,
                                          struct comb_error *err) COMB_MUST_CHECK;

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Moves and renames. */
+#include "server/tree/internal.h"
+#include "server/tree/place.h"
+
+struct move {
+    struct comb_tree *tree;
+    const struct comb_v1_tree_move_request *request;
+    struct comb_tree_written written;
+};
+
+/* Where a move goes to, and under which name. */
+struct target {
+    struct tree_place place;
+    bool same_parent;
+};
+
+static enum comb_status find_target(struct move *move, struct comb_ctx *ctx, struct comb_plan *plan,
+                                    const struct comb_access_node *node, struct target *ret_target,
+                                    struct comb_error *err)
+{
+    const struct comb_v1_tree_move_request *request = move->request;
+    struct target target = {.place.name = comb_str_from(request->target_name)};
+    enum comb_status status;
+
+    if (comb_str_is_empty(target.place.name))
+        target.place.name = node->node->name;
+    else if ((status = tree_name_check(target.place.name, "target_name", err)) != COMB_OK)
+        return status;
+    if (request->target_parent) {
+        status = tree_place_resolve(move->tree, ctx, plan, request->target_parent, "target_parent",
+                                    &target.place, err);
+        if (status != COMB_OK)
+            return status;
+    } else {
+        target.place.links = node->chain.links + 1;
+        target.place.n_links = node->chain.n_links - 1;
+        target.place.path = tree_path_parent(ctx->arena, node->path);
+    }
+    target.same_parent = comb_uuid_equal(&target.place.links[0].node->id, &node->node->parent);
+    *ret_target = target;
+    return COMB_OK;
+}
+
+/* Recycles what has the name at the target, where the request says so. */
+static enum comb_status replace(struct move *move, struct comb_ctx *ctx, struct comb_plan *plan,
+                                const struct comb_access_node *node,
+                                const struct comb_node *existing, struct comb_error *err)
+{
+    const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE, .field = "target_name"};
+    struct comb_access_node replaced;
+    enum comb_status status;
+
+    if (move->request->conflict != COMB_V1_MOVE_CONFLICT_REPLACE)
+        return tree_name_taken(existing->name, "target_name", err);
+    for (size_t i = 0; i < node->chain.n_links; i++) {
+        if (comb_uuid_equal(&node->chain.links[i].node->id, &existing->id))
+            return comb_error_set_subject(err, COMB_FAILED_PRECONDITION,
+                                          COMB_V1_ERROR_REASON_MOVE_INTO_SELF, "target_name",
+                                          "a node cannot replace the folder that it lies in");
+    }
+    if (existing->kind != node->node->kind)
+        return comb_error_set_subject(
+            err, COMB_FAILED_PRECONDITION,
+            existing->kind == COMB_V1_NODE_KIND_FOLDER ? COMB_V1_ERROR_REASON_NOT_A_FILE
+                                                       : COMB_V1_ERROR_REASON_NOT_A_FOLDER,
+            "target_name", "a file replaces only a file, a folder only a folder");
+    status = tree_resolve_id(move->tree, ctx, &existing->id, &options, &replaced, err);
+    /* Unreadable, but the name is taken all the same. */
+    if (status == COMB_NOT_FOUND)
+        return tree_name_taken(existing->name, "target_name", err);
+    if (status == COMB_OK)
+        status = comb_tree_plan_decision(ctx, plan, &replaced.decision, err);
+    if (status == COMB_OK)
+        status = comb_tree_plan_recycle(move->tree, ctx, plan, &replaced.chain, NULL, err);
+    return status;
+}
+
+static enum comb_status check_target(const struct comb_access_node *node,
+                                     const struct target *target, struct comb_error *err)
+{
+    const struct tree_place *place = &target->place;
+
+    for (size_t i = 0; i < place->n_links; i++) {
+        if (comb_uuid_equal(&place->links[i].node->id, &node->node->id))
+            return comb_error_set_subject(err, COMB_FAILED_PRECONDITION,
+                                          COMB_V1_ERROR_REASON_MOVE_INTO_SELF, "target_parent",
+                                          "a folder cannot be moved into itself or below itself");
+    }
+    return tree_need_depth(place->n_links + 1, "target_parent", err);
+}
+
+static enum comb_status plan_move(struct move *move, struct comb_ctx *ctx, struct comb_plan *plan,
+                                  const struct comb_access_node *node, const struct target *target,
+                                  struct comb_error *err)
+{
+    bool locked = node->node->kind == COMB_V1_NODE_KIND_FOLDER && !target->same_parent;
+    struct tree_placing placing = {.kind = COMB_FEED_NODE_MOVED,
+                                   .chain = &node->chain,
+                                   .to = &target->place,
+                                   .check_cycle = locked};
+    enum comb_status status;
+
+    if (locked) {
+        plan->kind = COMB_SQL_WRITE_LOCKED;
+        plan->lock = COMB_LOCK_MOVES;
+    } else {
+        plan->kind = COMB_SQL_WRITE;
+    }
+    status = tree_plan_placing(move->tree, ctx, plan, &placing, &move->written.node, err);
+    if (status == COMB_OK)
+        status = comb_tree_outcome_pack(ctx, &move->written.node, false, &plan->outcome, err);
+    return status;
+}
+
+static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                    struct comb_error *err)
+{
+    struct move *move = data;
+    const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE, .field = "node"};
+    struct comb_access_node node;
+    const struct comb_node *existing;
+    struct target target;
+    enum comb_status status =
+        tree_resolve_change(move->tree, ctx, plan, move->request->node, &options,
+                            move->request->expected_etag, &node, err);
+
+    if (status == COMB_OK)
+        status = find_target(move, ctx, plan, &node, &target, err);
+    if (status == COMB_OK)
+        status = check_target(&node, &target, err);
+    if (status == COMB_OK)
+        status = tree_place_existing(move->tree, ctx, &target.place, &existing, err);
+    if (status != COMB_OK)
+        return status;
+    move->written = (struct comb_tree_written){.node = *node.node};
+    if (target.place.path) {
+        move->written.path = tree_path_join(ctx->arena, target.place.path, target.place.name);
+        if (!move->written.path)
+            return comb_error_no_memory(err);
+    }
+    if (existing && comb_uuid_equal(&existing->id, &node.node->id)) {
+        /* It is there already. */
+        plan->n_decisions = 0;
+        return COMB_OK;
+    }
+    if (existing)
+        status = replace(move, ctx, plan, &node, existing, err);
+    if (status == COMB_OK)
+        status = plan_move(move, ctx, plan, &node, &target, err);
+    return status;
+}
+
+static enum comb_status move_decide_fresh(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                          struct comb_error *err)
+{
+    struct move *move = data;
+
+    return comb_tree_decide(move->tree, move_decide, move, ctx, plan, err);
+}
+
+enum comb_status comb_tree_move(struct comb_tree *tree, struct comb_ctx *ctx,
+                                const struct comb_request_key *key,
+                                const struct comb_v1_tree_move_request *request,
+                                struct comb_tree_changed *ret_changed, struct comb_error *err)
+{
+    struct move move = {.tree = tree, .request = request};
+
+    if (request->conflict < COMB_V1_MOVE_CONFLICT_UNSPECIFIED ||
+        request->conflict > COMB_V1_MOVE_CONFLICT_REPLACE)
+        return comb_error_field(err, "conflict", "%d is not known: use FAIL or REPLACE",
+                                (int)request->conflict);
+    return tree_mutate(tree, ctx, key, move_decide_fresh, &move, &move.written, ret_changed, err);
+}
