@@ -107,6 +107,7 @@ static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_er
     if (!comb_str_equal(row[0].bytes, comb_str_of(run->key->hash, sizeof run->key->hash)))
         return reused(err);
     *run->ret_outcome = (struct comb_outcome){.bytes = row[1].bytes, .replayed = true};
+    run->ctx->replayed = true;
     comb_ctx_reach(run->ctx,
                    (struct comb_position){run->mutations->incarnation, (uint64_t)row[2].integer});
     return COMB_OK;
