@@ -11,10 +11,9 @@
 static void check_parts(struct grpcc_arena *arena, const struct comb_reference *reference,
                         comb_str path)
 {
-    size_t length = reference->slug.len + 1;
+    size_t length = 0;
     char *joined = grpcc_arena_alloc(arena, path.len + 2);
     must(joined != NULL, "there is memory for the path again");
-    length = 0;
     if (!comb_str_is_empty(reference->slug)) {
         joined[length++] = '/';
         memcpy(joined + length, reference->slug.ptr, reference->slug.len);

@@ -131,7 +131,7 @@ static bool write_one(struct comb_sqlite_conn *conn, struct comb_sqlite_job *job
         *ret_code = code;
         job->status = comb_sqlite_error(&job->err, code, conn->db);
         if (!sqlite3_get_autocommit(conn->db))
-            code = comb_sqlite_conn_do(conn, rollback_text);
+            (void)!comb_sqlite_conn_do(conn, rollback_text); /* the connection may be gone */
         return false;
     }
     return !sqlite3_get_autocommit(conn->db);
