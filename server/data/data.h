@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The content of files: the rules. Bytes lie in the data row, SQL says which of them are a file.
+ * Nothing is visible in the tree before the last byte is durable, and then all of it is, in one
+ * transaction.
+ *
+ * Requests are taken as they came; every function checks what it uses of them and names the field
+ * in its errors. Answers live in ctx->arena, and so must the requests. All functions block.
+ * Threads: any; one at a time per ctx, writer or reader.
+ */
+#ifndef COMB_DATA_H
+#define COMB_DATA_H
+
+#include "comb/v1/data.grpcc.h"
+#include "server/data/blob_driver.h"
+#include "server/data/data_store.h"
+#include "server/permissions/access.h"
+#include "server/tree/tree_write.h"
+
+struct comb_data;
+
+/* A chunk of a stream, and a content or part that comes in one message. */
+#define COMB_DATA_CHUNK_MAX COMB_BLOB_CHUNK_MAX
+/* A part of an upload. */
+#define COMB_DATA_PART_BYTES_MAX (5ULL << 30)
+/* A file. */
+#define COMB_DATA_FILE_BYTES_MAX (16ULL << 40)
+/* How long a content that nothing references is kept unless configured: a store restored from a
+ * copy of that age finds all that it names. */
+#define COMB_DATA_RESTORE_WINDOW_US (7LL * 24 * 3600 * 1000000)
+
+/* All borrowed; they outlive the domain. */
+struct comb_data_options {
+    struct comb_blobs *blobs;
+    struct comb_data_store *store;
+    struct comb_tree *tree;
+    struct comb_access *access;
+    struct comb_mutations *mutations;
+    int64_t restore_window_us; /* 0: COMB_DATA_RESTORE_WINDOW_US */
+};
+
+/* Opens this process's writer session. */
+enum comb_status comb_data_new(const struct comb_data_options *options, struct comb_ctx *ctx,
+                               struct comb_data **ret_data, struct comb_error *err) COMB_MUST_CHECK;
+void comb_data_free(struct comb_data *data); /* NULL is fine; no call may be running */
+
+/* ---- content that comes in ---- */
+
+/*
+ * A content on its way into the data row. begin, write any number of chunks, end, free. header and
+ * what it points to stay until _free. key: the request's; the content's SHA-256 is added to it, so
+ * that a repetition with another content is noticed. Without a successful _end nothing is left.
+ */
+struct comb_data_writer;
+
+/* A whole file. field: what comes before the names of header's fields in errors: "header." or "".
+ * Errors: those of comb_tree_plan_put; FIELD_INVALID, TOO_LARGE, STORE_FULL. */
+enum comb_status comb_data_begin_file(struct comb_data *data, struct comb_ctx *ctx,
+                                      const struct comb_v1_upload_header *header, const char *field,
+                                      const struct comb_request_key *key,
+                                      struct comb_data_writer **ret_writer,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+/* A part of an upload session of the caller's. Errors: UPLOAD_NOT_FOUND; FIELD_INVALID where bytes
+ * are there already or lie behind the announced end. */
+enum comb_status comb_data_begin_part(struct comb_data *data, struct comb_ctx *ctx,
+                                      const struct comb_v1_part_header *header, const char *field,
+                                      const struct comb_request_key *key,
+                                      struct comb_data_writer **ret_writer,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_data_write(struct comb_data_writer *writer, struct comb_ctx *ctx,
+                                 comb_str bytes, struct comb_error *err) COMB_MUST_CHECK;
+/* Errors: CHECKSUM_MISMATCH; FIELD_INVALID where the length is not the announced one; those of the
+ * begin, decided again. UNAVAILABLE where this process was taken for dead meanwhile. */
+enum comb_status comb_data_end_file(struct comb_data_writer *writer, struct comb_ctx *ctx,
+                                    struct comb_v1_node **ret_node,
+                                    struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_data_end_part(struct comb_data_writer *writer, struct comb_ctx *ctx,
+                                    struct comb_v1_upload **ret_upload,
+                                    struct comb_error *err) COMB_MUST_CHECK;
+/* NULL is fine. */
+void comb_data_writer_free(struct comb_data_writer *writer);
+
+/* ---- upload sessions; they belong to who opened them ---- */
+
+enum comb_status comb_data_start_upload(struct comb_data *data, struct comb_ctx *ctx,
+                                        const struct comb_v1_data_start_upload_request *request,
+                                        const struct comb_request_key *key,
+                                        struct comb_v1_upload **ret_upload,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_data_get_upload(struct comb_data *data, struct comb_ctx *ctx,
+                                      const char *upload_id, struct comb_v1_upload **ret_upload,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+/* UPLOAD_INCOMPLETE: err->subject names the first missing bytes. Reads the content again where its
+ * parts did not come in order. */
+enum comb_status comb_data_commit_upload(struct comb_data *data, struct comb_ctx *ctx,
+                                         const struct comb_v1_data_commit_upload_request *request,
+                                         const struct comb_request_key *key,
+                                         struct comb_v1_node **ret_node,
+                                         struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_data_abort_upload(struct comb_data *data, struct comb_ctx *ctx,
+                                        const char *upload_id, const struct comb_request_key *key,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+
+/* ---- content that goes out ---- */
+
+struct comb_data_reader;
+
+/* *ret_header is the first message; not_modified: nothing is to be read. A content that is replaced
+ * meanwhile is read to its end. Errors: those of comb_access_resolve; NOT_A_FILE, ETAG_MISMATCH;
+ * OUT_OF_RANGE. */
+enum comb_status comb_data_begin_download(struct comb_data *data, struct comb_ctx *ctx,
+                                          const struct comb_v1_data_download_request *request,
+                                          struct comb_data_reader **ret_reader,
+                                          struct comb_v1_download_header **ret_header,
+                                          struct comb_error *err) COMB_MUST_CHECK;
+/* The next bytes, at most COMB_DATA_CHUNK_MAX, valid until the next call; none at the end. Looks
+ * every COMB_FACTS_BOUND_MS whether the caller may still read: NODE_NOT_FOUND where not. */
+enum comb_status comb_data_read(struct comb_data_reader *reader, struct comb_ctx *ctx,
+                                comb_str *ret_bytes, struct comb_error *err) COMB_MUST_CHECK;
+void comb_data_reader_free(struct comb_data_reader *reader); /* NULL is fine */
+
+/* ---- the background ---- */
+
+/*
+ * One bounded round of the sweeper: renews this process's session, sweeps after dead ones, drops
+ * ended uploads, condemns blobs that nothing references, and deletes those whose restore window has
+ * passed. *ret_more: call again soon, else within a few minutes. One at a time.
+ */
+enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+                                 struct comb_error *err) COMB_MUST_CHECK;
+
+#endif
