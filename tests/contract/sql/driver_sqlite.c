@@ -4,7 +4,7 @@
 #include "tests/contract/sql/fixture.h"
 
 const char driver_slow_sql[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-                               "WHERE i < 8000000) SELECT count(*) FROM n";
+                               "WHERE i < 3000000) SELECT count(*) FROM n";
 
 char *driver_place(void)
 {

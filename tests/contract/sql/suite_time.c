@@ -45,7 +45,7 @@ static void a_deadline_of_a_write_says_what_is_known(void **state)
     struct fixture *f = *state;
     struct listener slow, queued, patient;
     int64_t patience_ns = f->t.ctx.deadline_ns;
-    f->t.ctx.deadline_ns = comb_clock_monotonic_ns() + 300 * COMB_NS_PER_MS;
+    f->t.ctx.deadline_ns = comb_clock_monotonic_ns() + 200 * COMB_NS_PER_MS;
     submit(f, COMB_SQL_WRITE, driver_slow_sql, &slow);
     listener_wait(&slow);
     f->t.ctx.deadline_ns = comb_clock_monotonic_ns() + 1 * COMB_NS_PER_MS;
