@@ -44,10 +44,21 @@ void gate_wait(struct gate *gate, unsigned n)
 
 /* ---- the Echo ---- */
 
-static void echo_unary(void *self, struct grpcc_call *call, const struct grpcc_testing_ask *request)
+/* An answer with room for it; NULL: the call has been ended instead. */
+static struct grpcc_testing_answer *answer_new(struct grpcc_call *call)
 {
     struct grpcc_testing_answer *answer = grpcc_testing_answer_new(grpcc_call_arena(call));
+    if (!answer)
+        grpcc_call_fail(call, GRPCC_RESOURCE_EXHAUSTED, "no memory");
+    return answer;
+}
+
+static void echo_unary(void *self, struct grpcc_call *call, const struct grpcc_testing_ask *request)
+{
+    struct grpcc_testing_answer *answer = answer_new(call);
     (void)self;
+    if (!answer)
+        return;
     if (request->status) {
         grpcc_call_fail(call, (enum grpcc_status)request->status, "as asked: %s", request->text);
         return;
@@ -61,10 +72,12 @@ static void echo_unary(void *self, struct grpcc_call *call, const struct grpcc_t
 static void echo_collect(void *self, struct grpcc_call *call)
 {
     struct grpcc_arena *arena = grpcc_call_arena(call);
-    struct grpcc_testing_answer *answer = grpcc_testing_answer_new(arena);
+    struct grpcc_testing_answer *answer = answer_new(call);
     struct grpcc_testing_ask *request = NULL;
     struct grpcc_error err = GRPCC_ERROR_INIT;
     (void)self;
+    if (!answer)
+        return;
     answer->text = grpcc_arena_strdup(arena, "");
     for (;;) {
         enum grpcc_status status = grpcc_testing_echo_collect_read(call, arena, &request, &err);
@@ -84,9 +97,11 @@ static void echo_collect(void *self, struct grpcc_call *call)
 static void echo_expand(void *self, struct grpcc_call *call,
                         const struct grpcc_testing_ask *request)
 {
-    struct grpcc_testing_answer *answer = grpcc_testing_answer_new(grpcc_call_arena(call));
+    struct grpcc_testing_answer *answer = answer_new(call);
     struct grpcc_error err = GRPCC_ERROR_INIT;
     (void)self;
+    if (!answer)
+        return;
     answer->text = request->text;
     for (answer->count = 0; answer->count < request->count; answer->count++) {
         if (grpcc_testing_echo_expand_send(call, answer, &err)) {
@@ -115,7 +130,9 @@ static void echo_chat(void *self, struct grpcc_call *call)
         }
         if (!request)
             break;
-        struct grpcc_testing_answer *answer = grpcc_testing_answer_new(arena);
+        struct grpcc_testing_answer *answer = answer_new(call);
+        if (!answer)
+            return;
         answer->text = request->text;
         if (grpcc_testing_echo_chat_send(call, answer, &err)) {
             grpcc_call_fail(call, err.status, "%s", err.message);

@@ -122,10 +122,13 @@ static enum grpcc_status copy_metadata(struct grpcc_client_call *call,
 {
     for (size_t i = 0; i < options->n_metadata; i++) {
         const struct grpcc_metadata *item = &options->metadata[i];
-        if (!grpcc_metadata_add(&call->metadata, call->own_arena, item->key, item->value,
-                                item->length))
-            return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
-                                   "\"%.64s\" is not a header that can be sent", item->key);
+        if (grpcc_metadata_add(&call->metadata, call->own_arena, item->key, item->value,
+                               item->length))
+            continue;
+        if (grpcc_arena_failed(call->own_arena))
+            return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no room for the headers");
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "\"%.64s\" is not a header that can be sent", item->key);
     }
     call->on_metadata = options->on_metadata;
     call->on_metadata_data = options->on_metadata_data;

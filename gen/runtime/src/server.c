@@ -160,9 +160,11 @@ static enum grpcc_status add_service(struct grpcc_server *server,
     if (status)
         return status;
     void *grown = array_grown(server->services, server->n_services, sizeof(*server->services));
-    if (!grown || !grpcc_health_set(server->health, service->name, GRPCC_SERVING))
+    if (!grown)
         return no_memory(err);
     server->services = grown;
+    if (!grpcc_health_set(server->health, service->name, GRPCC_SERVING))
+        return no_memory(err);
     server->services[server->n_services++] = service;
     return GRPCC_OK;
 }
