@@ -10,8 +10,7 @@
 
 #include "server.h"
 
-/* How often the files of a certificate are looked at, in seconds. */
-enum { RELOAD_S = 10 };
+enum { RELOAD_S_DEFAULT = 10 };
 
 static enum grpcc_status must_be_readable(const char *path, struct grpcc_error *err)
 {
@@ -35,7 +34,8 @@ static enum grpcc_status tls_credentials(const struct grpcc_server_tls *tls,
     if (status)
         return status;
     grpc_tls_certificate_provider *provider = grpc_tls_certificate_provider_file_watcher_create(
-        tls->key_file, tls->certificate_file, tls->client_ca_file, RELOAD_S);
+        tls->key_file, tls->certificate_file, tls->client_ca_file,
+        tls->reload_s ? tls->reload_s : RELOAD_S_DEFAULT);
     grpc_tls_credentials_options *options = grpc_tls_credentials_options_create();
     grpc_tls_credentials_options_set_certificate_provider(options, provider);
     grpc_tls_certificate_provider_release(provider);

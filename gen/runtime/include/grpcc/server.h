@@ -126,6 +126,7 @@ struct grpcc_server_tls {
     const char *certificate_file;
     const char *key_file;
     const char *client_ca_file;
+    unsigned reload_s; /* how often the files are looked at [10] */
 };
 /*
  * Listens on "127.0.0.1:7070", "[::]:0" (port 0: any), "unix:/path" (mode 0600). tls NULL:
