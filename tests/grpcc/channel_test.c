@@ -32,7 +32,8 @@ static void certificates_that_are_not_there_are_named(void **state)
     assert_int_equal(err.status, GRPCC_INVALID_ARGUMENT);
     assert_non_null(strstr(err.message, "/no/such/ca.pem"));
     struct grpcc_server *server = grpcc_server_new(NULL, &err);
-    struct grpcc_server_tls tls = {"/no/such/cert.pem", "/no/such/key.pem", NULL};
+    struct grpcc_server_tls tls = {.certificate_file = "/no/such/cert.pem",
+                                   .key_file = "/no/such/key.pem"};
     assert_int_equal(grpcc_server_listen(server, "127.0.0.1:0", &tls, NULL, &err),
                      GRPCC_INVALID_ARGUMENT);
     assert_non_null(strstr(err.message, "/no/such/cert.pem"));

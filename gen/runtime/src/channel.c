@@ -138,8 +138,7 @@ static struct grpcc_channel *channel_new(const struct grpcc_channel_options *opt
 static struct grpcc_channel_options complete(const struct grpcc_channel_options *given)
 {
     struct grpcc_channel_options options = {.size = sizeof(options)};
-    if (given)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    grpcc_options_copy(&options, sizeof(options), given);
     return options;
 }
 

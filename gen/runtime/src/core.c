@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #include "grpcc/channel.h"
@@ -150,6 +151,15 @@ enum grpcc_status grpcc_buffer_unpack(grpc_byte_buffer *buffer, struct grpcc_are
     grpc_slice_unref(joined);
     grpc_byte_buffer_reader_destroy(&reader);
     return status;
+}
+
+void grpcc_options_copy(void *options, size_t size, const void *given)
+{
+    size_t given_size = 0;
+    if (!given)
+        return;
+    memcpy(&given_size, given, sizeof(given_size));
+    memcpy(options, given, given_size && given_size < size ? given_size : size);
 }
 
 void grpcc_wait_init(struct grpcc_wait *wait)

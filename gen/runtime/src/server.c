@@ -29,8 +29,7 @@ static unsigned cores(void)
 static void set_options(struct grpcc_server *server, const struct grpcc_server_options *given)
 {
     struct grpcc_server_options *options = &server->options;
-    if (given)
-        memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
+    grpcc_options_copy(options, sizeof(*options), given);
     server->n_queues = cores() / 2 ? cores() / 2 : 1;
     options->pollers = or_default(options->pollers, (unsigned)server->n_queues * 2);
     if (server->n_queues > options->pollers)
