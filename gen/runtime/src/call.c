@@ -84,16 +84,9 @@ static void call_reset(struct grpcc_call *call)
     grpc_byte_buffer_destroy(call->reply);
     if (call->core)
         grpc_call_unref(call->core);
-    struct grpcc_call kept = *call;
-    memset(call, 0, sizeof(*call));
-    call->server = kept.server;
-    call->metadata = kept.metadata;
     call->metadata.count = 0;
-    call->lock = kept.lock;
-    call->on_close = kept.on_close;
-    call->on_read = kept.on_read;
-    call->on_send = kept.on_send;
-    call->on_end = kept.on_end;
+    size_t kept = offsetof(struct grpcc_call, next);
+    memset((char *)call + kept, 0, sizeof(*call) - kept);
 }
 
 static void call_give_back(struct grpcc_call *call)

@@ -31,19 +31,28 @@ typedef void (*grpcc_read_done)(void *data, enum grpcc_status status, void *mess
 typedef void (*grpcc_send_done)(void *data, enum grpcc_status status);
 
 struct grpcc_call {
+    /* Of the object: kept when it is used for the next call. */
     struct grpcc_server *server;
-    const struct grpcc_server_method *method; /* NULL: a method that nobody registered */
+    grpc_metadata_array metadata;
+    pthread_mutex_t lock; /* the last group of members */
+    struct grpcc_tag on_close;
+    struct grpcc_tag on_read;
+    struct grpcc_tag on_send;
+    struct grpcc_tag on_end;
+
+    /* Of one call, from here on: zeroed for the next one. */
     struct grpcc_call *next; /* on the free list, or on server->builtin_calls, under server->lock */
     struct grpcc_call *previous;
+    const struct grpcc_server_method *method; /* NULL: a method that nobody registered */
     grpc_call *core;
     struct grpcc_arena *arena;
     const char *path;
     const char *peer;
     int64_t deadline_ns;
-    grpc_metadata_array metadata;
     grpc_byte_buffer *payload;
     ProtobufCMessage *request;
     void *user_data;
+    int close_cancelled;
 
     atomic_uint refs;
     atomic_uint refs_of_users;
@@ -59,21 +68,15 @@ struct grpcc_call {
     bool job_is_handler; /* it ends the call; else an interceptor's, which resumes it */
     bool in_handler;     /* the handler has been entered */
 
-    struct grpcc_tag on_close;
-    int close_cancelled;
-
-    struct grpcc_tag on_read;
     grpc_byte_buffer *received;
     struct grpcc_arena *read_arena;
     grpcc_read_done read_done;
     void *read_data;
     struct grpcc_wait *read_wait; /* of the blocking form */
 
-    struct grpcc_tag on_send;
     grpcc_send_done send_done;
     void *send_data;
 
-    struct grpcc_tag on_end;
     enum grpcc_status status;
     const char *message;
     struct grpcc_detail *details;
@@ -86,8 +89,8 @@ struct grpcc_call {
     grpc_byte_buffer *reply;          /* the response, packed */
     bool initial_sent;
 
-    pthread_mutex_t lock; /* all below */
-    bool sending;         /* a message is on its way: the end waits for it */
+    /* Under lock: */
+    bool sending; /* a message is on its way: the end waits for it */
     bool end_waits;
     bool hooks_ran;
     struct grpcc_cancel_hook *hooks;

@@ -57,32 +57,11 @@ typedef void (*grpcc_stream_read_done)(void *data, int result, void *message,
 
 /* References: the program's handle, and one per operation that core holds. */
 struct grpcc_client_call {
-    atomic_uint refs;
-    struct grpcc_channel *channel;
-    struct grpcc_client_call *next_free;
-    const struct grpcc_method *method;
-    grpc_call *core;
-    struct grpcc_arena *own_arena; /* what is sent; kept for the next call */
-    struct grpcc_metadata_list metadata;
-    void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
-                        size_t length);
-    void *on_metadata_data;
-
+    /* Of the object: kept when it is used for the next call. */
+    struct grpcc_arena *own_arena; /* what is sent, until core has taken it */
     grpc_metadata_array initial;
     grpc_metadata_array trailing;
-    bool initial_shown;
-    grpc_status_code code;
-    grpc_slice message;
-    grpc_byte_buffer *received;
-
-    /* unary */
     struct grpcc_tag on_unary;
-    struct grpcc_arena *arena;
-    struct grpcc_wait *unary_wait; /* of the blocking form */
-    grpcc_unary_done unary_done;
-    void *unary_data;
-
-    /* streams */
     struct grpcc_tag on_open;
     struct grpcc_tag on_initial;
     struct grpcc_tag on_status;
@@ -90,6 +69,29 @@ struct grpcc_client_call {
     struct grpcc_tag on_write;
     struct grpcc_tag on_close_send;
     struct grpcc_tag on_response; /* the one response of a client stream */
+
+    /* Of one call, from here on: zeroed for the next one. */
+    struct grpcc_client_call *next_free;
+    atomic_uint refs;
+    struct grpcc_channel *channel;
+    const struct grpcc_method *method;
+    grpc_call *core;
+    struct grpcc_metadata_list metadata;
+    void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
+                        size_t length);
+    void *on_metadata_data;
+    bool initial_shown;
+    grpc_status_code code;
+    grpc_slice message;
+    grpc_byte_buffer *received;
+
+    /* unary */
+    struct grpcc_arena *arena;
+    struct grpcc_wait *unary_wait; /* of the blocking form */
+    grpcc_unary_done unary_done;
+    void *unary_data;
+
+    /* streams */
     struct grpcc_arena *read_arena;
     struct grpcc_wait *read_wait; /* of the blocking form */
     grpcc_stream_read_done read_done;

@@ -65,15 +65,10 @@ static void call_reset(struct grpcc_client_call *call)
     if (call->core)
         grpc_call_unref(call->core);
     grpcc_arena_reset(call->own_arena);
-    struct grpcc_client_call kept = *call;
-    memset(call, 0, sizeof(*call));
-    call->own_arena = kept.own_arena;
-    call->initial = kept.initial;
     call->initial.count = 0;
-    call->trailing = kept.trailing;
     call->trailing.count = 0;
-    grpcc_client_unary_init(call);
-    grpcc_client_stream_init(call);
+    size_t kept = offsetof(struct grpcc_client_call, next_free);
+    memset((char *)call + kept, 0, sizeof(*call) - kept);
 }
 
 void grpcc_client_call_hold(struct grpcc_client_call *call)

@@ -97,11 +97,15 @@ enum grpcc_status grpcc_server_configure_method(struct grpcc_server *server, con
 
 /*
  * Interceptors run around every call, the built-in services (health, reflection) and unknown
- * methods too, first added first on the way in, last on the way out. All slots may be NULL.
+ * methods too, first added first on the way in, last on the way out. All slots may be NULL. Calls
+ * that never begin (shed, refused in a drain, not decodable, dead while they waited) pass none of
+ * them; the server's counters have them.
  */
 enum grpcc_verdict {
     GRPCC_PROCEED = 0, /* go on */
-    GRPCC_DEFER = 1,   /* the interceptor calls grpcc_call_resume() later, from any thread */
+    /* The interceptor calls grpcc_call_resume() or grpcc_call_fail() later, one of them, from any
+     * thread; also when the call is cancelled meanwhile. */
+    GRPCC_DEFER = 1,
     GRPCC_ANSWERED = 2 /* the interceptor has ended the call with grpcc_call_fail() */
 };
 struct grpcc_interceptor {
@@ -109,8 +113,9 @@ struct grpcc_interceptor {
      * poller otherwise (do not block there: DEFER). The request is decoded: grpcc_call_request().
      */
     enum grpcc_verdict (*begin)(void *self, struct grpcc_call *call);
-    /* The handler has ended the call and nothing has been sent yet: may add metadata, or replace an
-     * OK by a failure through grpcc_call_fail(). Any thread, must not block. */
+    /* The call has been ended, by its handler or by an interceptor after this one, and its end has
+     * not been sent yet: may add trailers, or replace the status through grpcc_call_fail(). Only
+     * where begin ran, as end. Any thread, must not block. */
     void (*before_finish)(void *self, struct grpcc_call *call, enum grpcc_status status);
     /* The call is over, status as the peer saw it, cancelled or not. Any thread, must not block. */
     void (*end)(void *self, struct grpcc_call *call, enum grpcc_status status);
@@ -120,8 +125,8 @@ enum grpcc_status grpcc_server_add_interceptor(struct grpcc_server *server,
                                                void *self,
                                                struct grpcc_error *err) GRPCC_MUST_CHECK;
 
-/* TLS of a listener: PEM files, read again when they change. ca_file NULL: clients show no
- * certificate. */
+/* TLS of a listener: PEM files, read again when they change. client_ca_file NULL: clients
+ * show no certificate. */
 struct grpcc_server_tls {
     const char *certificate_file;
     const char *key_file;
@@ -184,8 +189,9 @@ grpcc_call_deadline_ns(const struct grpcc_call *call); /* CLOCK_MONOTONIC; INT64
 bool grpcc_call_is_cancelled(
     const struct grpcc_call *call); /* by the peer, by its deadline, by a drain's end */
 bool grpcc_call_is_draining(const struct grpcc_call *call);
-/* function(data) once, when the call is cancelled, or never; at once if it is already. Any thread.
- */
+/* function(data) once, when the call is cancelled, or never; at once if it is already. Any thread;
+ * it may still run on another one while the handler ends the call, so data lives as long as the
+ * call (in its arena). False: no memory, and function is not registered. */
 bool grpcc_call_on_cancel(struct grpcc_call *call, void (*function)(void *data),
                           void *data) GRPCC_MUST_CHECK;
 
@@ -196,8 +202,8 @@ void *grpcc_call_user_data(const struct grpcc_call *call);
 struct grpcc_call *grpcc_call_ref(struct grpcc_call *call);
 void grpcc_call_unref(struct grpcc_call *call);
 
-/* The first value of a request header (lower case key; "-bin" values as bytes); NULL: absent. Lives
- * as long as the call. */
+/* The first value of a request header (lower case key; "-bin" values as bytes); NULL: absent. A
+ * copy in the call's arena that ends with a NUL. */
 const char *grpcc_call_metadata(const struct grpcc_call *call, const char *key, size_t *ret_length);
 /* Response headers before the first message, trailers with the end. Copied. False: no room, or the
  * key or value is not valid. */
@@ -233,7 +239,7 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
                            void (*done)(void *data, enum grpcc_status status), void *data);
 
 /* Ends: exactly one of them, once; packs before it returns. A second end is ignored and logged: it
- * is a bug. */
+ * is a bug. A read or a send may be under way: its end comes first. */
 void grpcc_call_finish(struct grpcc_call *call, const ProtobufCMessage *response);
 void grpcc_call_finish_ok(struct grpcc_call *call);
 void grpcc_call_fail(struct grpcc_call *call, enum grpcc_status status, const char *format, ...)
