@@ -3,5 +3,6 @@
 
 int main(void)
 {
+    test_fault_install();
     return run_suite_mutation() + run_suite_replay() + run_suite_feed();
 }

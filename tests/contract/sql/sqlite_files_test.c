@@ -91,6 +91,40 @@ static void what_is_no_store_is_said_to_be_none(void **state)
     free(folder);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    char block[4096];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (size_t n; (n = fread(block, 1, sizeof block, in)) > 0;)
+        assert_int_equal(fwrite(block, 1, n, out), n);
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
+/* The installation is the same one, its history from there on is not. */
+static void a_copy_gets_an_incarnation_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_sql_info before, after, again;
+    char copy[4096];
+    must_ok(insert_item(f->sql, &f->t.ctx, 1, STR("kept"), &f->t.err), &f->t.err);
+    comb_sql_get_info(f->sql, &before);
+    comb_sql_close(f->sql);
+    snprintf(copy, sizeof copy, "%s.copy", f->place);
+    copy_file(f->place, copy);
+    must_ok(driver_open(copy, &f->sql, &f->t.err), &f->t.err);
+    comb_sql_get_info(f->sql, &after);
+    assert_int_equal(number(f, "SELECT count(*) FROM item"), 1);
+    comb_sql_close(f->sql);
+    must_ok(driver_open(copy, &f->sql, &f->t.err), &f->t.err);
+    comb_sql_get_info(f->sql, &again);
+    assert_true(comb_uuid_equal(&before.installation, &after.installation));
+    assert_true(before.incarnation != after.incarnation);
+    assert_true(after.incarnation == again.incarnation);
+}
+
 static void a_full_store_refuses_and_recovers(void **state)
 {
     static const char big_text[] = "INSERT INTO item (name) VALUES (hex(randomblob(20000)))";
@@ -286,6 +320,7 @@ int main(int argc, char **argv)
         TEST(all_files_are_private),
         TEST(a_second_open_is_refused_whatever_name_it_takes),
         TEST(what_is_no_store_is_said_to_be_none),
+        TEST(a_copy_gets_an_incarnation_of_its_own),
         TEST(a_full_store_refuses_and_recovers),
         TEST(a_request_that_loses_the_transaction_falls_alone),
         TEST(another_process_is_named_and_its_death_frees_the_store),

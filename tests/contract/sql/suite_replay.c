@@ -183,6 +183,70 @@ static void what_cannot_be_resolved_stays_ambiguous(void **state)
     assert_int_equal(count_nodes(m), 1);
 }
 
+/* Sends the request again, as who was told of a failure does, and once more. */
+static void insist(struct mutation_fixture *m, const char *name, const struct comb_request_key *key)
+{
+    struct test_ctx *t = &m->f->t;
+    struct create create = {.m = m, .name = name, .outcome = comb_str_from(name)};
+    struct comb_outcome outcome;
+    for (int i = 0; i < 2; i++) {
+        test_ctx_next(t);
+        must_ok(run_create(&create, t, key, &outcome), &t->err);
+        assert_true(comb_str_equal(outcome.bytes, comb_str_from(name)));
+    }
+    assert_true(outcome.replayed);
+}
+
+static void each_answer_is_lost_or_refused_in_turn(void **state)
+{
+    struct mutation_fixture *m = *state;
+    int made = 0;
+    for (int fault = TEST_SQL_REFUSE; fault <= TEST_SQL_LOSE; fault++) {
+        for (long n = 1; n <= 3; n++) {
+            for (long faults = 1; faults <= 3; faults++) {
+                char name[16];
+                snprintf(name, sizeof name, "n%d", made++);
+                struct comb_request_key key = new_key(name);
+                test_fault_sql_arm(&m->sql, (enum test_sql_fault)fault,
+                                   TEST_SQL_WRITES | TEST_SQL_READS, n, faults);
+                struct create create = {.m = m, .name = name, .outcome = comb_str_from(name)};
+                struct comb_outcome outcome;
+                test_ctx_next(&m->f->t);
+                if (run_create(&create, &m->f->t, &key, &outcome) != COMB_OK)
+                    assert_int_equal(m->f->t.err.status, COMB_UNAVAILABLE);
+                test_fault_sql_arm(&m->sql, TEST_SQL_REFUSE, 0, 0, 0);
+                insist(m, name, &key);
+            }
+        }
+    }
+    assert_int_equal(count_nodes(m), made);
+    assert_int_equal(number(m->f, "SELECT count(*) FROM feed"), made);
+    assert_int_equal(number(m->f, "SELECT count(*) FROM request"), made);
+}
+
+static void each_allocation_fails_in_turn(void **state)
+{
+    struct mutation_fixture *m = *state;
+    bool hit = true;
+    int made = 0;
+    for (long n = 1; hit; n++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", made++);
+        struct comb_request_key key = new_key(name);
+        struct create create = {.m = m, .name = name, .outcome = comb_str_from(name)};
+        struct comb_outcome outcome;
+        test_ctx_next(&m->f->t);
+        test_fault_arm(n);
+        enum comb_status status = run_create(&create, &m->f->t, &key, &outcome);
+        hit = test_fault_disarm();
+        assert_true(hit || status == COMB_OK);
+        insist(m, name, &key);
+        assert_true(n < 1000);
+    }
+    assert_int_equal(count_nodes(m), made);
+    assert_int_equal(number(m->f, "SELECT count(*) FROM feed"), made);
+}
+
 static void key_of(struct comb_uuid *id, int64_t time_us, char text[COMB_UUID_TEXT_LENGTH + 1])
 {
     *id = comb_uuid_new();
@@ -258,6 +322,8 @@ int run_suite_replay(void)
         MUTATION_TEST(a_lost_answer_is_found_by_the_request_id),
         MUTATION_TEST(a_refused_write_is_an_error_and_can_be_repeated),
         MUTATION_TEST(what_cannot_be_resolved_stays_ambiguous),
+        MUTATION_TEST(each_answer_is_lost_or_refused_in_turn),
+        MUTATION_TEST(each_allocation_fails_in_turn),
         MUTATION_TEST(a_request_id_must_be_new_and_of_its_time),
         MUTATION_TEST(a_request_id_must_be_a_uuid_and_the_headers),
     };

@@ -152,26 +152,47 @@ static const char setup_text[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS comb_installation ("
     " one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " id BLOB NOT NULL, incarnation INTEGER NOT NULL, create_us INTEGER NOT NULL);"
+    " id BLOB NOT NULL, incarnation INTEGER NOT NULL, origin TEXT NOT NULL,"
+    " create_us INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS comb_migration ("
     " area TEXT NOT NULL, version INTEGER NOT NULL, text TEXT NOT NULL, time_us INTEGER NOT NULL,"
     " PRIMARY KEY (area, version)) WITHOUT ROWID";
 
+/* A file that is a copy of the one that was written to before is another history, from there on. */
 static const char identify_text[] =
-    "INSERT INTO comb_installation VALUES (1, ?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    "INSERT INTO comb_installation (one, id, incarnation, origin, create_us)"
+    " VALUES (1, ?1, ?2, ?3, ?4)"
+    " ON CONFLICT DO UPDATE SET incarnation = excluded.incarnation, origin = excluded.origin"
+    " WHERE origin <> excluded.origin";
 
-static int identify(struct comb_sqlite_conn *conn)
+/* What tells a file from its copies: its inode, and when that was made. */
+static void describe_origin(const char *path, char *ret_origin, size_t size)
+{
+    struct statx info;
+    memset(&info, 0, sizeof info);
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &info) != 0)
+        info.stx_mask = 0; /* a file system that cannot tell: all copies look alike */
+    snprintf(ret_origin, size, "%llu:%lld.%09u",
+             info.stx_mask & STATX_INO ? (unsigned long long)info.stx_ino : 0,
+             info.stx_mask & STATX_BTIME ? (long long)info.stx_btime.tv_sec : 0,
+             info.stx_mask & STATX_BTIME ? info.stx_btime.tv_nsec : 0);
+}
+
+static int identify(struct comb_sqlite_conn *conn, const char *path)
 {
     struct comb_uuid id = comb_uuid_new();
     uint64_t incarnation;
+    char origin[64];
     comb_random(&incarnation, sizeof incarnation);
+    describe_origin(path, origin, sizeof origin);
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(conn->db, identify_text, -1, &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_blob(statement, 1, id.bytes, sizeof id.bytes, SQLITE_STATIC);
         /* Kept within SQLite's signed integers, and never 0, which says nothing. */
         sqlite3_bind_int64(statement, 2, (int64_t)((incarnation >> 1) | 1));
-        sqlite3_bind_int64(statement, 3, comb_clock_wall_us());
+        sqlite3_bind_text(statement, 3, origin, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 4, comb_clock_wall_us());
         code = sqlite3_step(statement);
     }
     sqlite3_finalize(statement);
@@ -211,7 +232,7 @@ static enum comb_status prepare_file(struct comb_sqlite *sqlite, struct comb_sql
     if (code == SQLITE_OK)
         code = sqlite3_exec(conn->db, setup_text, NULL, NULL, NULL);
     if (code == SQLITE_OK)
-        code = identify(conn);
+        code = identify(conn, sqlite->path);
     if (code == SQLITE_OK)
         code = sqlite3_exec(conn->db, id, NULL, NULL, NULL);
     if (code == SQLITE_OK)

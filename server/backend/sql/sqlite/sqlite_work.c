@@ -127,14 +127,22 @@ static bool write_one(struct comb_sqlite_conn *conn, struct comb_sqlite_job *job
         if (code == SQLITE_OK && !sqlite3_get_autocommit(conn->db))
             code = comb_sqlite_conn_do(conn, release_text);
     }
-    if (code != SQLITE_OK) {
-        *ret_code = code;
-        job->status = comb_sqlite_error(&job->err, code, conn->db);
-        if (!sqlite3_get_autocommit(conn->db))
-            (void)!comb_sqlite_conn_do(conn, rollback_text); /* the connection may be gone */
-        return false;
-    }
-    return !sqlite3_get_autocommit(conn->db);
+    if (code == SQLITE_OK)
+        return !sqlite3_get_autocommit(conn->db);
+    *ret_code = code;
+    job->status = comb_sqlite_error(&job->err, code, conn->db);
+    return false;
+}
+
+/* Ends what may be left of a transaction: by a rollback, or where even that fails by dropping the
+ * connection, which is one too. */
+static void abandon(struct comb_sqlite_worker *worker, int code)
+{
+    struct comb_sqlite_conn *conn = &worker->conn;
+    if (!sqlite3_get_autocommit(conn->db) && comb_sqlite_conn_do(conn, rollback_text) != SQLITE_OK)
+        comb_sqlite_conn_close(conn);
+    else
+        drop_if_fatal(worker, code);
 }
 
 /* Runs jobs in one transaction. *ret_lost: whose fault GROUP_LOST is. */
@@ -152,9 +160,7 @@ static enum group_end write_group(struct comb_sqlite_worker *worker, struct comb
     for (size_t i = 0; i < n; i++) {
         if (!write_one(conn, jobs[i], &code)) {
             *ret_lost = i;
-            drop_if_fatal(worker, code);
-            if (conn->db && !sqlite3_get_autocommit(conn->db))
-                comb_sqlite_conn_close(conn);
+            abandon(worker, code);
             return GROUP_LOST;
         }
         writes |= jobs[i]->status == COMB_OK;
