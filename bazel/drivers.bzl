@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one list of drivers: interface -> drivers -> target, and what a test needs to start one."""
 
-load("//bazel:cc.bzl", "c_test")
+load("//bazel:cc.bzl", "c_library", "c_test")
 
-# needs: programs that a contract test starts, by the names of bazel/apt-test.txt.
+# dep: the target. open: the function that opens one. needs: programs that a contract test starts, by the names of
+# bazel/apt-test.txt.
 DRIVERS = {
     "data": {
         "files": struct(dep = "//server/data/driver:files", needs = []),
     },
     "sql": {
-        "sqlite": struct(dep = "//server/backend/sql/sqlite", needs = []),
+        "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", needs = []),
     },
 }
 
@@ -30,3 +31,34 @@ def contract_tests(interface, srcs, deps, name = None, **kwargs):
             deps = deps + [row.dep],
             **kwargs
         )
+
+def driver_table(name, interface, header, table, srcs, hdrs, deps):
+    """The library of all drivers of interface, with the table that a program opens them from.
+
+    Args:
+      name: of the library.
+      interface: a key of DRIVERS.
+      header: declares `const struct TABLE_row TABLE[]`, rows of {scheme, open}, and `const size_t TABLE_count`.
+      table: TABLE.
+      srcs: what looks into the table.
+      hdrs: header among them.
+      deps: beside the drivers.
+    """
+    lines = [
+        "#include \"%s\"" % header,
+        "const struct %s_row %s[] = {" % (table, table),
+    ] + ["{\"%s\", %s}," % (driver, row.open) for driver, row in DRIVERS[interface].items()] + [
+        "};",
+        "const size_t %s_count = sizeof(%s) / sizeof(%s[0]);" % (table, table, table),
+    ]
+    native.genrule(
+        name = name + "_table",
+        outs = [name + "_table.c"],
+        cmd = "cat > $@ <<'END'\n" + "\n".join(lines) + "\nEND",
+    )
+    c_library(
+        name = name,
+        srcs = srcs + [name + "_table.c"],
+        hdrs = hdrs,
+        deps = deps + [row.dep for row in DRIVERS[interface].values()],
+    )
