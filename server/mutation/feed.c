@@ -58,7 +58,7 @@ static bool decode_ids(const struct comb_sql_value *value, const struct comb_uui
     return true;
 }
 
-/* Views of the row's bytes, which have the arena's lifetime. False: damaged. */
+/* Views of the row's bytes. False: damaged. */
 static bool decode_row(const struct comb_sql_value *row, uint64_t incarnation,
                        struct comb_feed_record *record)
 {
@@ -83,6 +83,30 @@ static bool decode_row(const struct comb_sql_value *row, uint64_t incarnation,
            decode_ids(&row[COLUMN_OLD_ANCESTORS], &entry->old_ancestors, &entry->n_old_ancestors);
 }
 
+static bool copy_bytes(struct grpcc_arena *arena, const void **data, size_t size)
+{
+    if (size > 0)
+        *data = grpcc_arena_memdup(arena, *data, size);
+    return *data || size == 0;
+}
+
+/* The row lives only as long as the store's answer: an entry has its own bytes. */
+static bool copy_entry(struct grpcc_arena *arena, struct comb_feed_entry *entry)
+{
+    const void *name = entry->old_name.ptr, *payload = entry->payload.ptr;
+    const void *ancestors = entry->ancestors, *old_ancestors = entry->old_ancestors;
+    if (!copy_bytes(arena, &name, entry->old_name.len) ||
+        !copy_bytes(arena, &payload, entry->payload.len) ||
+        !copy_bytes(arena, &ancestors, entry->n_ancestors * sizeof(struct comb_uuid)) ||
+        !copy_bytes(arena, &old_ancestors, entry->n_old_ancestors * sizeof(struct comb_uuid)))
+        return false;
+    entry->old_name.ptr = name;
+    entry->payload.ptr = payload;
+    entry->ancestors = ancestors;
+    entry->old_ancestors = old_ancestors;
+    return true;
+}
+
 enum comb_status comb_feed_decode(struct grpcc_arena *arena, uint64_t incarnation,
                                   const struct comb_sql_rows *rows,
                                   const struct comb_feed_record **ret_records,
@@ -95,6 +119,8 @@ enum comb_status comb_feed_decode(struct grpcc_arena *arena, uint64_t incarnatio
         const struct comb_sql_value *row = comb_sql_at(rows, i, 0);
         if (rows->n_columns != COLUMNS || !decode_row(row, incarnation, &records[i]))
             return comb_error_set(err, COMB_DATA_LOSS, 0, "an entry of the change feed is damaged");
+        if (!copy_entry(arena, &records[i].entry))
+            return comb_error_no_memory(err);
     }
     *ret_records = records;
     return COMB_OK;
