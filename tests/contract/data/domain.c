@@ -155,9 +155,9 @@ int domain_teardown(void **state)
 
     comb_data_free(d->data);
     d->store->driver->close(d->store);
+    comb_facts_free(d->facts); /* its poll tells the tree: it ends first */
     comb_tree_free(d->tree);
     d->tree_store->driver->close(d->tree_store);
-    comb_facts_free(d->facts);
     comb_access_free(d->access);
     comb_mutations_free(d->mutations);
     comb_blobs_close(d->blobs);
