@@ -112,6 +112,7 @@ static enum comb_status create_decide(void *data, struct comb_ctx *ctx, struct c
     status = comb_tree_metadata_apply(ctx->arena, (comb_str){0}, &metadata, &folders.meta, err);
     if (status != COMB_OK)
         return status;
+    plan->kind = COMB_SQL_WRITE;
     folders.below = &spot.at.chain;
     folders.names = spot.missing;
     folders.n = spot.n_missing;

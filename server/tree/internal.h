@@ -124,6 +124,8 @@ enum comb_status tree_watches_start(struct tree_watches *watches,
 /* The feed has grown. Never blocks. */
 void tree_watches_wake(struct tree_watches *watches);
 void tree_watches_drain(struct tree_watches *watches);
+/* Ends all watches and joins the thread. NULL is fine. */
+void tree_watches_stop(struct tree_watches *watches);
 void tree_watches_free(struct tree_watches *watches);
 
 enum comb_status tree_background_start(struct comb_tree *tree,

@@ -96,12 +96,14 @@ enum comb_status tree_need_folder(const struct comb_node *node, const char *fiel
 
 enum comb_status tree_need_depth(size_t n_links, const char *field, struct comb_error *err)
 {
-    /* The root is a link too, and stands for the slug. */
-    if (n_links <= COMB_PATH_DEPTH_MAX)
+    /* The root is a link too. */
+    if (n_links <= COMB_PATH_DEPTH_MAX + 1)
         return COMB_OK;
     return comb_error_set_subject(err, COMB_FAILED_PRECONDITION, COMB_V1_ERROR_REASON_TOO_DEEP,
-                                  field, "the path would have %zu parts, at most %d are allowed",
-                                  n_links, COMB_PATH_DEPTH_MAX);
+                                  field,
+                                  "the path would have %zu parts below its workspace, at most "
+                                  "%d are allowed",
+                                  n_links - 1, COMB_PATH_DEPTH_MAX);
 }
 
 const char *tree_title(struct grpcc_arena *arena, const struct comb_fact_chain *chain)

@@ -157,13 +157,14 @@ static enum comb_status write_deltas(struct comb_tree *tree, struct fold *fold,
     struct comb_tree_store *store = tree->use.store;
     struct comb_map_cursor cursor = {0};
     struct comb_tree_total_delta *deltas;
+    comb_str key;
     size_t n = 0;
     void *value;
 
     deltas = grpcc_arena_calloc(fold->ctx->arena, fold->map.n + 1, sizeof *deltas);
     if (!deltas)
         return comb_error_no_memory(err);
-    while (comb_map_next(&fold->map, &cursor, NULL, &value)) {
+    while (comb_map_next(&fold->map, &cursor, &key, &value)) {
         const struct comb_tree_total_delta *delta = value;
 
         if (delta->delta.bytes || delta->delta.files || delta->delta.folders)

@@ -62,12 +62,18 @@ void comb_tree_drain(struct comb_tree *tree)
     tree_watches_drain(tree->watches);
 }
 
+void comb_tree_stop(struct comb_tree *tree)
+{
+    tree_watches_stop(tree->watches);
+    tree_background_stop(tree);
+}
+
 void comb_tree_free(struct comb_tree *tree)
 {
     if (!tree)
         return;
+    comb_tree_stop(tree);
     tree_watches_free(tree->watches);
-    tree_background_stop(tree);
     pthread_cond_destroy(&tree->settled);
     pthread_cond_destroy(&tree->wake);
     pthread_mutex_destroy(&tree->lock);

@@ -62,7 +62,10 @@ void comb_tree_set_hooks(struct comb_tree *tree, const struct comb_tree_hooks *h
 enum comb_status comb_tree_start(struct comb_tree *tree, struct comb_error *err) COMB_MUST_CHECK;
 /* Ends all watches with UNAVAILABLE (DRAINING); new ones too. Does not block. */
 void comb_tree_drain(struct comb_tree *tree);
-/* Joins the threads. No call may be running; facts no longer call listeners. NULL is fine. */
+/* Drains and joins the threads, which use facts: before comb_facts_free(). No call may be running,
+ * and none may come. */
+void comb_tree_stop(struct comb_tree *tree);
+/* Frees what facts call when the feed grows: after comb_facts_free(). NULL is fine. */
 void comb_tree_free(struct comb_tree *tree);
 
 /* COMB_TREE_WITH_ bits of a read mask; FIELD_INVALID for a path that there is not. */

@@ -268,17 +268,22 @@ void tree_watches_drain(struct tree_watches *watches)
     pthread_mutex_unlock(&watches->lock);
 }
 
+void tree_watches_stop(struct tree_watches *watches)
+{
+    if (!watches || !watches->started)
+        return;
+    pthread_mutex_lock(&watches->lock);
+    watches->stopping = watches->draining = true;
+    pthread_cond_signal(&watches->wake);
+    pthread_mutex_unlock(&watches->lock);
+    pthread_join(watches->thread, NULL);
+    watches->started = false;
+}
+
 void tree_watches_free(struct tree_watches *watches)
 {
     if (!watches)
         return;
-    if (watches->started) {
-        pthread_mutex_lock(&watches->lock);
-        watches->stopping = watches->draining = true;
-        pthread_cond_signal(&watches->wake);
-        pthread_mutex_unlock(&watches->lock);
-        pthread_join(watches->thread, NULL);
-    }
     pthread_cond_destroy(&watches->wake);
     pthread_mutex_destroy(&watches->lock);
     comb_memory_free(watches);
