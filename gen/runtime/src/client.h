@@ -80,6 +80,13 @@ struct grpcc_client_call {
     void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
                         size_t length);
     void *on_metadata_data;
+    void (*on_end)(void *data, enum grpcc_status status);
+
+    /* of a handle that a policy gave out: nothing else is set then */
+    void (*policy_cancel)(void *self);
+    void (*policy_free)(void *self);
+    void *policy_self;
+
     bool initial_shown;
     grpc_status_code code;
     grpc_slice message;

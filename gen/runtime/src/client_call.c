@@ -11,6 +11,12 @@ enum { OWN_ARENA_LIMIT = 256 << 10 };
 /* Timeouts above a hundred years are none. */
 #define TIMEOUT_MS_MAX (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
+static enum grpcc_status status_of(const struct grpcc_client_call *call)
+{
+    return (unsigned)call->code <= GRPCC_UNAUTHENTICATED ? (enum grpcc_status)call->code
+                                                         : GRPCC_UNKNOWN;
+}
+
 /* ---- life ---- */
 
 static struct grpcc_client_call *call_create(void)
@@ -81,6 +87,8 @@ void grpcc_client_call_release(struct grpcc_client_call *call)
     if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1)
         return;
     struct grpcc_channel *channel = call->channel;
+    if (call->on_end)
+        call->on_end(call->on_metadata_data, status_of(call));
     call_reset(call);
     pthread_mutex_lock(&channel->lock);
     bool keep = channel->n_free_calls < GRPCC_CHANNEL_FREE_CALLS_MAX;
@@ -97,8 +105,24 @@ void grpcc_client_call_release(struct grpcc_client_call *call)
 
 void grpcc_client_call_cancel(struct grpcc_client_call *call)
 {
-    if (!grpcc_client_is_forked())
+    if (grpcc_client_is_forked())
+        return;
+    if (call->policy_cancel)
+        call->policy_cancel(call->policy_self);
+    else
         grpc_call_cancel(call->core, NULL);
+}
+
+struct grpcc_client_call *grpcc_client_call_new_policy(void (*cancel)(void *self),
+                                                       void (*free)(void *self), void *self)
+{
+    struct grpcc_client_call *call = grpcc_memory_zalloc(sizeof(*call));
+    if (!call)
+        return NULL;
+    call->policy_cancel = cancel;
+    call->policy_free = free;
+    call->policy_self = self;
+    return call;
 }
 
 /* ---- options ---- */
@@ -127,6 +151,9 @@ static enum grpcc_status copy_metadata(struct grpcc_client_call *call,
     }
     call->on_metadata = options->on_metadata;
     call->on_metadata_data = options->on_metadata_data;
+    if (!options->size ||
+        options->size >= offsetof(struct grpcc_call_options, on_end) + sizeof(options->on_end))
+        call->on_end = options->on_end;
     return GRPCC_OK;
 }
 
@@ -220,9 +247,7 @@ enum grpcc_status grpcc_client_call_status(struct grpcc_client_call *call,
     show(call, true, &call->trailing);
     if (call->code == GRPC_STATUS_OK)
         return GRPCC_OK;
-    enum grpcc_status status = (unsigned)call->code <= GRPCC_UNAUTHENTICATED
-                                   ? (enum grpcc_status)call->code
-                                   : GRPCC_UNKNOWN;
+    enum grpcc_status status = status_of(call);
     grpcc_error_set(err, status, "%.*s", (int)GRPC_SLICE_LENGTH(call->message),
                     (const char *)GRPC_SLICE_START_PTR(call->message));
     if (err) {

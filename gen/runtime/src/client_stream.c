@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "memory.h"
 
 static bool sends_stream(const struct grpcc_client_call *call)
 {
@@ -96,6 +97,11 @@ void grpcc_client_call_free(struct grpcc_client_call *call)
 {
     if (!call || grpcc_client_is_forked())
         return;
+    if (call->policy_free) {
+        call->policy_free(call->policy_self);
+        grpcc_memory_free(call);
+        return;
+    }
     if (call->method->kind != GRPCC_UNARY && !call->finished)
         grpc_call_cancel(call->core, NULL);
     grpcc_client_call_release(call);

@@ -74,6 +74,10 @@ struct grpcc_call_options {
     void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
                         size_t length);
     void *on_metadata_data;
+    /* Called once when the call is over, its status known and nothing will call on_metadata again:
+     * on_metadata_data may go. Any thread, must not block. Not called where the call could not be
+     * started. NULL is fine. */
+    void (*on_end)(void *on_metadata_data, enum grpcc_status status);
 };
 
 /* Unary, blocking. The response lives in arena. *ret_response is untouched on failure. */
@@ -154,6 +158,14 @@ struct grpcc_channel_policy {
 struct grpcc_channel *grpcc_channel_new_policy(const struct grpcc_channel_policy *policy,
                                                void *self,
                                                struct grpcc_error *err) GRPCC_MUST_CHECK;
+
+/*
+ * A handle that a policy's unary_start gives out: _cancel and _free on it go to these, both set;
+ * free is the last that is called with self. NULL without memory.
+ */
+struct grpcc_client_call *grpcc_client_call_new_policy(void (*cancel)(void *self),
+                                                       void (*free)(void *self),
+                                                       void *self) GRPCC_MUST_CHECK;
 
 /* True on the runtime's own poller thread, where nothing may block. */
 bool grpcc_on_poller_thread(void);
