@@ -8,8 +8,8 @@
  * on another replica and answered once, whatever became of the replica that they were on:
  *
  *     struct comb_client *client;
- *     if (comb_client_open("127.0.0.1:7070", NULL, &client, &err) || comb_client_login(client,
- * "admin", password, &err))
+ *     if (comb_client_open("127.0.0.1:7070", NULL, &client, &err) ||
+ *         comb_client_login(client, "admin", password, NULL, &err))
  *         ...
  *     comb_v1_tree_stat(comb_client_channel(client), arena, NULL, request, &response, &err);
  *
@@ -55,13 +55,16 @@ struct comb_client_options {
 
 /*
  * servers: replicas, "127.0.0.1:7070,127.0.0.1:7080", or one target that names several
- * ("dns:///comb:7070"). Does not connect yet. Ownership: *ret_client is freed by
- * comb_client_close(). Errors: INVALID_ARGUMENT for a target that cannot be read.
+ * ("dns:///comb:7070"); NULL: those that the credentials file names. Tokens of that file are
+ * used only for servers that it names. Does not connect yet. Ownership: *ret_client is freed by
+ * comb_client_close(). Errors: INVALID_ARGUMENT for a target that cannot be read, or for none at
+ * all; PERMISSION_DENIED for a credentials file that others may read.
  */
 enum grpcc_status comb_client_open(const char *servers, const struct comb_client_options *options,
                                    struct comb_client **ret_client,
                                    struct grpcc_error *err) GRPCC_MUST_CHECK;
-/* Calls under way end with CANCELLED. NULL is fine. */
+/* Calls under way end with CANCELLED, streams too; their handles stay valid until they are freed.
+ * Any thread. NULL is fine. */
 void comb_client_close(struct comb_client *client);
 
 /* For generated stubs; borrowed, lives as long as the client. An empty request_id of a mutation is
@@ -91,8 +94,8 @@ enum grpcc_status comb_client_set_seen(struct comb_client *client, const char *s
  * itself. NULL: no room. */
 const char *comb_request_id_new(struct grpcc_arena *arena);
 
-/* "CURSOR_EXPIRED" and so on: the reason in an error's details; NULL: it has none. Lives as long as
- * the details. */
+/* "CURSOR_EXPIRED" and so on: the reason in an error's details, as comb/v1/errors.proto names it;
+ * NULL: it has none, or one that this version does not know. Static storage. */
 const char *comb_error_reason(const struct grpcc_error *err);
 
 /* The version of the library, "0.1.0". */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an error says beside its status. */
+#include <google/protobuf/any.grpcc.h>
+#include <google/rpc/error_details.grpcc.h>
+#include <google/rpc/status.grpcc.h>
+#include <string.h>
+
+#include "client/lib/internal.h"
+#include "comb/v1/errors.grpcc.h"
+
+static const char ERROR_INFO_TYPE[] = "type.googleapis.com/google.rpc.ErrorInfo";
+static const char REASON_PREFIX[] = "ERROR_REASON_";
+/* Above the number of every reason. */
+enum { REASONS_END = 1000, INFO_BYTES_MAX = 64 << 10 };
+
+static const struct google_protobuf_any *find_info(const struct grpcc_error *err)
+{
+    if (!err || !err->details)
+        return NULL;
+    for (size_t i = 0; i < err->details->n_details; i++)
+        if (strcmp(err->details->details[i]->type_url, ERROR_INFO_TYPE) == 0)
+            return err->details->details[i];
+    return NULL;
+}
+
+/* The constant that is spelt like reason; NULL: this version knows none. */
+static const char *known_reason(const char *reason)
+{
+    for (int i = 0; i < REASONS_END; i++) {
+        const char *name = comb_v1_error_reason_name(i);
+        if (name && strcmp(name + sizeof(REASON_PREFIX) - 1, reason) == 0)
+            return name + sizeof(REASON_PREFIX) - 1;
+    }
+    return NULL;
+}
+
+const char *comb_error_reason(const struct grpcc_error *err)
+{
+    const struct google_protobuf_any *any = find_info(err);
+    struct google_rpc_error_info *info = NULL;
+    const char *reason = NULL;
+    struct grpcc_arena *arena = any ? grpcc_arena_new(INFO_BYTES_MAX) : NULL;
+    if (!arena)
+        return NULL;
+    if (google_rpc_error_info_unpack(arena, NULL, any->value.data, any->value.len, &info, NULL) ==
+            GRPCC_OK &&
+        strcmp(info->domain, "comb") == 0)
+        reason = known_reason(info->reason);
+    grpcc_arena_free(arena);
+    return reason;
+}
+
+bool comb_error_has_reason(const struct grpcc_error *err, enum comb_v1_error_reason reason)
+{
+    const char *found = comb_error_reason(err);
+    const char *wanted = comb_v1_error_reason_name((int)reason);
+    return found && wanted && strcmp(found, wanted + sizeof(REASON_PREFIX) - 1) == 0;
+}
+
+enum grpcc_status comb_error_memory(struct grpcc_error *err)
+{
+    return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory");
+}
