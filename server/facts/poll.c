@@ -7,7 +7,7 @@
 #include "server/core/clock.h"
 #include "server/facts/internal.h"
 
-/* Entries that one request brings; with more to come the next one follows at once. */
+/* Entries that one request brings at most; with more to come the next one follows at once. */
 #define POLL_ROWS 2000
 /* A store that has not answered by then is down (CONSISTENCY 1.6). */
 #define POLL_TIMEOUT_MS 500
@@ -119,6 +119,7 @@ static void expire_waiters(struct comb_facts *facts)
 struct poll {
     struct comb_facts *facts;
     struct comb_ctx ctx;
+    size_t rows_max;
     enum comb_status status;
     struct comb_error err;
     const struct comb_feed_record *records;
@@ -175,7 +176,7 @@ static void wait_locked(struct comb_facts *facts, int64_t wait_ns)
 static void poll_submit(struct poll *poll, uint64_t after, bool entries)
 {
     struct comb_sql_value params[2] = {comb_sql_integer((int64_t)after),
-                                       comb_sql_integer(POLL_ROWS)};
+                                       comb_sql_integer((int64_t)poll->rows_max)};
     struct comb_sql_statement statements[2] = {
         {.text = comb_feed_head_sql},
         {.text = comb_feed_poll_sql, .params = params, .n_params = 2},
@@ -219,7 +220,7 @@ static enum comb_status poll_apply(struct poll *poll, bool *ret_more, struct com
         sequence = record->position.sequence;
         comb_facts_apply(facts, poll->ctx.arena, record);
     }
-    *ret_more = poll->n_records == POLL_ROWS;
+    *ret_more = poll->n_records == poll->rows_max;
     if (!*ret_more && sequence != poll->head) {
         comb_facts_forget(facts, poll->head);
         sequence = poll->head;
@@ -233,34 +234,44 @@ static enum comb_status poll_apply(struct poll *poll, bool *ret_more, struct com
     return COMB_OK;
 }
 
-/* One poll: as many requests as it takes to reach the feed's end. It counts from its start; with
- * many requests, from the start of the last one, which saw the end. */
+/* One request of a poll. */
+static enum comb_status poll_step(struct comb_facts *facts, struct grpcc_arena *arena,
+                                  size_t rows_max, bool *ret_more, struct comb_error *err)
+{
+    struct poll poll = {.facts = facts, .ctx = {.arena = arena}, .rows_max = rows_max};
+    int64_t start_ns = comb_clock_boottime_ns();
+    bool first = atomic_load(&facts->good_ns) == 0;
+    poll_submit(&poll, comb_facts_position(facts).sequence, !first);
+    poll_await(&poll);
+    enum comb_status status = poll.status;
+    if (status != COMB_OK) {
+        *err = poll.err;
+    } else if (first) { /* memory is empty */
+        comb_facts_forget(facts, poll.head);
+        atomic_store_explicit(&facts->sequence, poll.head, memory_order_release);
+        *ret_more = false;
+    } else {
+        status = poll_apply(&poll, ret_more, err);
+    }
+    if (status == COMB_OK && !*ret_more) {
+        atomic_store_explicit(&facts->good_ns, start_ns, memory_order_release);
+    }
+    return status;
+}
+
+/* One poll: as many requests as it takes to reach the feed's end. It counts from the start of the
+ * last one, which saw the end. */
 static enum comb_status poll_once(struct comb_facts *facts, struct grpcc_arena *arena,
                                   struct comb_error *err)
 {
+    size_t rows_max = POLL_ROWS;
     for (bool more = true; more;) {
         grpcc_arena_reset(arena);
-        struct poll poll = {.facts = facts, .ctx = {.arena = arena}};
-        int64_t start_ns = comb_clock_boottime_ns();
-        bool first = atomic_load(&facts->good_ns) == 0;
-        poll_submit(&poll, comb_facts_position(facts).sequence, !first);
-        poll_await(&poll);
-        if (poll.status != COMB_OK) {
-            *err = poll.err;
-            return poll.status;
-        }
-        if (first) { /* memory is empty */
-            comb_facts_forget(facts, poll.head);
-            atomic_store_explicit(&facts->sequence, poll.head, memory_order_release);
-            more = false;
-        } else {
-            enum comb_status status = poll_apply(&poll, &more, err);
-            if (status != COMB_OK) {
-                return status;
-            }
-        }
-        if (!more) {
-            atomic_store_explicit(&facts->good_ns, start_ns, memory_order_release);
+        enum comb_status status = poll_step(facts, arena, rows_max, &more, err);
+        if (status == COMB_RESOURCE_EXHAUSTED && rows_max > 1) {
+            rows_max /= 2; /* large entries: fewer of them fit into one answer */
+        } else if (status != COMB_OK) {
+            return status;
         }
     }
     atomic_fetch_add(&facts->counters.polls, 1);
