@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/contract/facts/fixture.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS_MAX 128
+#define STATEMENTS_MAX 4
+
+/* The tables of other areas as far as facts read them; tests/e2e runs on the real ones. */
+static const struct comb_sql_migration TABLES[] = {
+    {"facts_test", 1,
+     "CREATE TABLE node (id BLOB PRIMARY KEY, parent BLOB NOT NULL, name TEXT NOT NULL,"
+     "  kind INTEGER, rev INTEGER, acl_rev INTEGER, size INTEGER, blob BLOB, sha256 BLOB,"
+     "  media_type TEXT, create_us INTEGER, update_us INTEGER, trash_parent BLOB, trash_name TEXT,"
+     "  trash_us INTEGER, trash_by BLOB, meta BLOB, UNIQUE (parent, name)) WITHOUT ROWID;"
+     "INSERT INTO node (id, parent, name) VALUES (x'00000000000070008000000000000001',"
+     "  x'00000000000070008000000000000001', '');"
+     "CREATE TABLE entry (node BLOB, role BLOB, rights INTEGER, expire_us INTEGER,"
+     "  create_us INTEGER, granted_by BLOB, PRIMARY KEY (node, role)) WITHOUT ROWID;"
+     "CREATE TABLE user (id BLOB PRIMARY KEY, disabled INTEGER, roles_rev INTEGER,"
+     "  generation INTEGER, personal BLOB);"
+     "CREATE TABLE role (id BLOB PRIMARY KEY, name TEXT UNIQUE, override INTEGER);"
+     "CREATE TABLE user_role (user BLOB, role BLOB, position INTEGER, PRIMARY KEY (user, role));"
+     "CREATE TABLE workspace (id BLOB PRIMARY KEY, slug TEXT UNIQUE, kind INTEGER, owner BLOB,"
+     "  bin BLOB);"
+     "CREATE TABLE workspace_root (workspace BLOB, position INTEGER, node BLOB,"
+     "  PRIMARY KEY (workspace, position));"},
+};
+
+/* ------------------------------------------------------------------------------ the whole thing */
+
+void fixture_start(struct fixture *fixture, const struct comb_facts_options *options)
+{
+    comb_facts_free(fixture->facts);
+    fixture->facts = NULL;
+    must_ok(comb_facts_new(gate_sql(fixture->gate), options, &fixture->facts, &fixture->test.err),
+            &fixture->test.err);
+    must_ok(comb_facts_start(fixture->facts, &fixture->test.err), &fixture->test.err);
+}
+
+int fixture_setup_unstarted(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    test_ctx_init(&fixture->test);
+    char *folder = test_folder_new();
+    char *path = test_path(folder, "facts.db");
+    struct comb_error *err = &fixture->test.err;
+    must_ok(comb_sql_sqlite_open(comb_str_from(path), &fixture->store, err), err);
+    free(path);
+    free(folder);
+    must_ok(comb_sql_migrate(fixture->store, comb_mutation_migrations,
+                             comb_mutation_migrations_count, err),
+            err);
+    must_ok(comb_sql_migrate(fixture->store, TABLES, sizeof TABLES / sizeof *TABLES, err), err);
+    fixture->gate = gate_new(fixture->store);
+    fixture->owner = comb_uuid_new();
+    fixture->user = comb_uuid_new();
+    fixture_user(fixture, &fixture->owner, false);
+    fixture_user(fixture, &fixture->user, false);
+    fixture->root =
+        fixture_create(fixture, &comb_node_super_root, "root", COMB_V1_NODE_KIND_FOLDER).id;
+    fixture->bin =
+        fixture_create(fixture, &comb_node_super_root, "bin", COMB_V1_NODE_KIND_FOLDER).id;
+    fixture->workspace = fixture_workspace(fixture, "work", &fixture->owner, &fixture->root,
+                                           &fixture->bin, &fixture->owner);
+    *state = fixture;
+    return 0;
+}
+
+int fixture_setup(void **state)
+{
+    fixture_setup_unstarted(state);
+    fixture_start(*state, NULL);
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int kind = COMB_SQL_READ; kind <= COMB_SQL_POLL; kind++) { /* a test that failed */
+        gate_open(fixture->gate, (enum comb_sql_kind)kind);
+    }
+    comb_facts_free(fixture->facts);
+    comb_sql_close(fixture->store);
+    gate_free(fixture->gate);
+    test_ctx_done(&fixture->test);
+    free(fixture);
+    return 0;
+}
+
+struct comb_ctx *fixture_call(struct fixture *fixture)
+{
+    test_ctx_next(&fixture->test);
+    fixture->test.ctx.seen = fixture->test.ctx.reached = (struct comb_position){0};
+    fixture->test.ctx.strong = false;
+    return &fixture->test.ctx;
+}
+
+struct comb_ctx *fixture_call_after_write(struct fixture *fixture)
+{
+    struct comb_ctx *ctx = fixture_call(fixture);
+    ctx->seen = fixture->written;
+    return ctx;
+}
+
+/* ---------------------------------------------------------------------------------- the writes */
+
+struct write {
+    struct comb_sql_statement statements[STATEMENTS_MAX];
+    size_t n;
+};
+
+static void add(struct write *write, const char *text, const struct comb_sql_value *params,
+                size_t n_params)
+{
+    assert_true(write->n < STATEMENTS_MAX);
+    write->statements[write->n++] =
+        (struct comb_sql_statement){.text = text, .params = params, .n_params = n_params};
+}
+
+/* Runs the statements and appends the feed entry, whose number becomes fixture->written. */
+static void run(struct fixture *fixture, struct write *write, const struct comb_feed_entry *entry)
+{
+    struct test_ctx test;
+    struct comb_sql_info info;
+    struct comb_uuid nil = {{0}};
+    test_ctx_init(&test);
+    struct comb_sql_value params[] = {
+        comb_sql_integer(entry->kind),
+        comb_sql_uuid(&entry->subject),
+        comb_sql_uuid(&nil),
+        comb_sql_uuid(&entry->old_parent),
+        comb_sql_text(entry->old_name.ptr == NULL ? STR("") : entry->old_name),
+        comb_sql_blob(comb_str_of(entry->n_ancestors > 0 ? (const void *)entry->ancestors : "",
+                                  entry->n_ancestors * sizeof *entry->ancestors)),
+        comb_sql_blob(entry->payload.ptr == NULL ? STR("") : entry->payload),
+    };
+    add(write,
+        "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"
+        " old_ancestors, bytes_delta, payload)"
+        " VALUES (0, ?1, ?2, 0, ?3, ?4, ?5, ?6, x'', 0, ?7) RETURNING seq",
+        params, sizeof params / sizeof *params);
+    struct comb_sql_request request = {
+        .kind = COMB_SQL_WRITE, .statements = write->statements, .n_statements = write->n};
+    const struct comb_sql_result *result;
+    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
+    comb_sql_get_info(fixture->store, &info);
+    fixture->written = (struct comb_position){
+        .incarnation = info.incarnation,
+        .sequence = (uint64_t)comb_sql_at(&result->rows[write->n - 1], 0, 0)->integer,
+    };
+    test_ctx_done(&test);
+}
+
+/* What the feed carries of a node: here only its name. */
+static comb_str payload_of(struct fixture *fixture, const char *name)
+{
+    size_t size;
+    struct grpcc_arena *arena = fixture->test.ctx.arena;
+    struct comb_v1_node *message = comb_v1_node_new(arena);
+    assert_non_null(message);
+    comb_v1_node_set_name(message, name);
+    void *bytes = grpcc_message_pack(arena, &message->base, &size);
+    assert_non_null(bytes);
+    return comb_str_of(bytes, size);
+}
+
+struct fixture_node fixture_create(struct fixture *fixture, const struct comb_uuid *parent,
+                                   const char *name, enum comb_v1_node_kind kind)
+{
+    struct fixture_node node = {.id = comb_uuid_new(), .parent = *parent, .name = name};
+    struct comb_sql_value params[] = {comb_sql_uuid(&node.id), comb_sql_uuid(parent),
+                                      comb_sql_text(comb_str_from(name)), comb_sql_integer(kind)};
+    struct write write = {.n = 0};
+    add(&write,
+        "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, media_type, create_us,"
+        " update_us) VALUES (?1, ?2, ?3, ?4, 1, 1, 0, 'text/plain', 7, 8)",
+        params, 4);
+    run(fixture, &write,
+        &(struct comb_feed_entry){.kind = COMB_FEED_NODE_CREATED,
+                                  .subject = node.id,
+                                  .ancestors = parent,
+                                  .n_ancestors = 1,
+                                  .payload = payload_of(fixture, name)});
+    return node;
+}
+
+static void place(struct fixture *fixture, struct fixture_node *node, enum comb_feed_kind kind,
+                  const struct comb_uuid *parent, const char *name, bool in_bin)
+{
+    struct comb_sql_value params[] = {
+        comb_sql_uuid(&node->id), comb_sql_uuid(parent), comb_sql_text(comb_str_from(name)),
+        in_bin ? comb_sql_uuid(&node->parent) : comb_sql_null(),
+        in_bin ? comb_sql_text(comb_str_from(node->name)) : comb_sql_null()};
+    struct write write = {.n = 0};
+    add(&write,
+        "UPDATE node SET parent = ?2, name = ?3, rev = rev + 1, trash_parent = ?4, trash_name = ?5"
+        " WHERE id = ?1",
+        params, 5);
+    run(fixture, &write,
+        &(struct comb_feed_entry){.kind = kind,
+                                  .subject = node->id,
+                                  .old_parent = node->parent,
+                                  .old_name = comb_str_from(node->name),
+                                  .ancestors = parent,
+                                  .n_ancestors = 1,
+                                  .payload = payload_of(fixture, name)});
+    node->parent = *parent;
+    node->name = name;
+}
+
+void fixture_move(struct fixture *fixture, struct fixture_node *node,
+                  const struct comb_uuid *parent, const char *name)
+{
+    place(fixture, node, COMB_FEED_NODE_MOVED, parent, name, false);
+}
+
+void fixture_recycle(struct fixture *fixture, struct fixture_node *node)
+{
+    place(fixture, node, COMB_FEED_NODE_RECYCLED, &fixture->bin, "some id", true);
+}
+
+void fixture_restore(struct fixture *fixture, struct fixture_node *node,
+                     const struct comb_uuid *parent, const char *name)
+{
+    place(fixture, node, COMB_FEED_NODE_RESTORED, parent, name, false);
+}
+
+/* An entry about a node that stays where it is. */
+static struct comb_feed_entry entry_of(enum comb_feed_kind kind, const struct comb_uuid *subject)
+{
+    return (struct comb_feed_entry){.kind = kind, .subject = *subject};
+}
+
+uint64_t fixture_touch(struct fixture *fixture, const struct comb_uuid *id,
+                       struct comb_position *ret_position)
+{
+    struct test_ctx test;
+    struct comb_sql_info info;
+    test_ctx_init(&test);
+    struct comb_sql_value param = comb_sql_uuid(id);
+    struct comb_feed_entry entry = entry_of(COMB_FEED_NODE_CONTENT, id);
+    struct comb_sql_value feed[] = {comb_sql_integer(entry.kind), comb_sql_uuid(id)};
+    struct comb_sql_statement statements[] = {
+        {.text = "UPDATE node SET rev = rev + 1 WHERE id = ?1 RETURNING rev",
+         .params = &param,
+         .n_params = 1},
+        {.text = "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name,"
+                 " ancestors, old_ancestors, bytes_delta, payload) VALUES (0, ?1, ?2, 0,"
+                 " zeroblob(16), zeroblob(16), '', x'', x'', 0, x'') RETURNING seq",
+         .params = feed,
+         .n_params = 2},
+    };
+    struct comb_sql_request request = {
+        .kind = COMB_SQL_WRITE, .statements = statements, .n_statements = 2};
+    const struct comb_sql_result *result;
+    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
+    uint64_t revision = (uint64_t)comb_sql_at(&result->rows[0], 0, 0)->integer;
+    comb_sql_get_info(fixture->store, &info);
+    *ret_position =
+        (struct comb_position){.incarnation = info.incarnation,
+                               .sequence = (uint64_t)comb_sql_at(&result->rows[1], 0, 0)->integer};
+    test_ctx_done(&test);
+    return revision;
+}
+
+void fixture_purge(struct fixture *fixture, const struct comb_uuid *id, bool deleted)
+{
+    struct comb_sql_value param = comb_sql_uuid(id);
+    struct write write = {.n = 0};
+    struct comb_uuid nobody = comb_uuid_new();
+    struct comb_feed_entry entry =
+        deleted ? entry_of(COMB_FEED_NODE_DELETED, id) : entry_of(COMB_FEED_TOKEN, &nobody);
+    add(&write, "DELETE FROM node WHERE id = ?1", &param, 1);
+    run(fixture, &write, &entry);
+}
+
+void fixture_grant(struct fixture *fixture, const struct comb_uuid *node,
+                   const struct comb_uuid *role, int rights)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_uuid(role),
+                                      comb_sql_integer(rights)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_NODE_PERMISSIONS, node);
+    add(&write, "UPDATE node SET acl_rev = acl_rev + 1 WHERE id = ?1", params, 1);
+    if (rights == 0) {
+        add(&write, "DELETE FROM entry WHERE node = ?1 AND role = ?2", params, 2);
+    } else {
+        add(&write, "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3, 0, 9, ?2)", params, 3);
+    }
+    run(fixture, &write, &entry);
+}
+
+void fixture_user(struct fixture *fixture, const struct comb_uuid *id, bool disabled)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(id), comb_sql_integer(disabled)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_USER, id);
+    add(&write,
+        "INSERT INTO user (id, disabled, roles_rev, generation) VALUES (?1, ?2, 1, 1)"
+        " ON CONFLICT (id) DO UPDATE SET disabled = ?2, generation = generation + 1",
+        params, 2);
+    run(fixture, &write, &entry);
+}
+
+struct comb_uuid fixture_role(struct fixture *fixture, const char *name, bool override)
+{
+    struct comb_uuid id = comb_uuid_new();
+    struct comb_sql_value params[] = {comb_sql_uuid(&id), comb_sql_text(comb_str_from(name)),
+                                      comb_sql_integer(override)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_ROLE, &id);
+    add(&write, "INSERT INTO role (id, name, override) VALUES (?1, ?2, ?3)", params, 3);
+    run(fixture, &write, &entry);
+    return id;
+}
+
+void fixture_override(struct fixture *fixture, const struct comb_uuid *role, bool override)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(role), comb_sql_integer(override)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_ROLE, role);
+    add(&write, "UPDATE role SET override = ?2 WHERE id = ?1", params, 2);
+    run(fixture, &write, &entry);
+}
+
+void fixture_add_role(struct fixture *fixture, const struct comb_uuid *user,
+                      const struct comb_uuid *role, int position)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(user), comb_sql_uuid(role),
+                                      comb_sql_integer(position)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_USER, user);
+    add(&write, "INSERT INTO user_role (user, role, position) VALUES (?1, ?2, ?3)", params, 3);
+    add(&write, "UPDATE user SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
+    run(fixture, &write, &entry);
+}
+
+struct comb_uuid fixture_workspace(struct fixture *fixture, const char *slug,
+                                   const struct comb_uuid *owner, const struct comb_uuid *root,
+                                   const struct comb_uuid *bin, const struct comb_uuid *user)
+{
+    struct comb_uuid id = comb_uuid_new();
+    struct comb_sql_value params[] = {comb_sql_uuid(&id), comb_sql_text(comb_str_from(slug)),
+                                      comb_sql_uuid(owner), comb_sql_uuid(bin)};
+    struct comb_sql_value root_params[] = {comb_sql_uuid(&id), comb_sql_uuid(root)};
+    struct comb_sql_value user_params[] = {comb_sql_uuid(&id),
+                                           comb_sql_uuid(user == NULL ? &id : user)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_WORKSPACE, &id);
+    add(&write, "INSERT INTO workspace (id, slug, kind, owner, bin) VALUES (?1, ?2, 1, ?3, ?4)",
+        params, 4);
+    add(&write, "INSERT INTO workspace_root (workspace, position, node) VALUES (?1, 0, ?2)",
+        root_params, 2);
+    add(&write, "UPDATE user SET personal = ?1 WHERE id = ?2", user_params, 2);
+    run(fixture, &write, &entry);
+    return id;
+}
+
+void fixture_noise(struct fixture *fixture, size_t n)
+{
+    struct comb_uuid nobody = comb_uuid_new();
+    struct comb_sql_value params[] = {comb_sql_integer((int64_t)n)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_TOKEN, &nobody);
+    add(&write,
+        "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"
+        " old_ancestors, bytes_delta, payload)"
+        " WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < ?1)"
+        " SELECT 0, 103, zeroblob(16), 0, zeroblob(16), zeroblob(16), '', x'', x'', 0, x'' FROM i",
+        params, 1);
+    run(fixture, &write, &entry);
+}
+
+void fixture_trim(struct fixture *fixture)
+{
+    struct test_ctx test;
+    test_ctx_init(&test);
+    struct comb_sql_statement statement = {.text = "DELETE FROM feed"};
+    struct comb_sql_request request = {
+        .kind = COMB_SQL_WRITE, .statements = &statement, .n_statements = 1};
+    const struct comb_sql_result *result;
+    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
+    test_ctx_done(&test);
+}
+
+/* ----------------------------------------------------------------------------------- the reads */
+
+struct comb_fact_chain fixture_path(struct fixture *fixture, struct comb_ctx *ctx,
+                                    const struct comb_uuid *start, const char *path)
+{
+    comb_str parts[PARTS_MAX];
+    size_t n = 0;
+    for (const char *at = path; *at != '\0';) {
+        size_t len = strcspn(at, "/");
+        assert_true(n < PARTS_MAX);
+        parts[n++] = comb_str_of(at, len);
+        at += len + (at[len] == '/');
+    }
+    struct comb_fact_chain chain;
+    must_ok(comb_facts_path_wait(fixture->facts, ctx, start, parts, n, &chain, &fixture->test.err),
+            &fixture->test.err);
+    return chain;
+}
+
+struct comb_fact_chain fixture_chain(struct fixture *fixture, struct comb_ctx *ctx,
+                                     const struct comb_uuid *id)
+{
+    struct comb_fact_chain chain;
+    must_ok(comb_facts_chain_wait(fixture->facts, ctx, id, &chain, &fixture->test.err),
+            &fixture->test.err);
+    return chain;
+}
+
+struct comb_facts_stats fixture_stats(struct fixture *fixture)
+{
+    struct comb_facts_stats stats;
+    comb_facts_get_stats(fixture->facts, &stats);
+    return stats;
+}
+
+struct fixture_read {
+    struct test_ctx test;
+    struct comb_fact_chain chain;
+    struct comb_uuid id;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    enum comb_status status;
+    struct comb_error err;
+};
+
+static void read_done(void *data, enum comb_status status, const struct comb_error *err)
+{
+    struct fixture_read *read = data;
+    pthread_mutex_lock(&read->lock);
+    assert_false(read->done);
+    read->status = status;
+    if (err != NULL) {
+        read->err = *err;
+    }
+    read->done = true;
+    pthread_cond_broadcast(&read->changed);
+    pthread_mutex_unlock(&read->lock);
+}
+
+struct fixture_read *fixture_read_start(struct fixture *fixture, const struct comb_uuid *id,
+                                        bool strong, struct comb_position seen)
+{
+    struct fixture_read *read = calloc(1, sizeof *read);
+    assert_non_null(read);
+    test_ctx_init(&read->test);
+    pthread_mutex_init(&read->lock, NULL);
+    pthread_cond_init(&read->changed, NULL);
+    read->test.ctx.strong = strong;
+    read->test.ctx.seen = seen;
+    read->id = *id;
+    comb_facts_chain(fixture->facts, &read->test.ctx, &read->id, &read->chain, read_done, read);
+    return read;
+}
+
+bool fixture_read_is_done(struct fixture_read *read)
+{
+    pthread_mutex_lock(&read->lock);
+    bool done = read->done;
+    pthread_mutex_unlock(&read->lock);
+    return done;
+}
+
+enum comb_status fixture_read_end(struct fixture_read *read, struct comb_fact_chain *ret_chain,
+                                  struct comb_error *ret_err)
+{
+    pthread_mutex_lock(&read->lock);
+    while (!read->done) {
+        pthread_cond_wait(&read->changed, &read->lock);
+    }
+    pthread_mutex_unlock(&read->lock);
+    if (read->status == COMB_OK && ret_chain != NULL) {
+        *ret_chain = read->chain;
+    }
+    if (read->status != COMB_OK && ret_err != NULL) {
+        *ret_err = read->err;
+    }
+    return read->status;
+}
+
+void fixture_read_free(struct fixture_read *read)
+{
+    pthread_mutex_destroy(&read->lock);
+    pthread_cond_destroy(&read->changed);
+    test_ctx_done(&read->test);
+    free(read);
+}
