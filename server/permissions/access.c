@@ -156,19 +156,35 @@ static bool gather_decision(struct resolving *resolving, struct comb_access_node
     return true;
 }
 
-static struct comb_verdict judge(const struct comb_ctx *ctx, const struct comb_subjects *subjects,
-                                 const struct comb_fact_link *links, size_t n_links)
+static struct comb_verdict judge_scoped(const struct comb_subjects *subjects,
+                                        const struct comb_fact_link *links, size_t n_links,
+                                        const struct comb_scope *scopes, size_t n_scopes)
 {
-    const struct comb_principal *principal = ctx->principal;
-    if (!subjects->administrator) {
-        return comb_rule_evaluate(links, n_links, subjects->roles, subjects->n_roles,
-                                  principal->scopes, principal->n_scopes, comb_clock_wall_us());
+    if (!subjects->exists || subjects->disabled) {
+        return (struct comb_verdict){.why = COMB_RULE_NOTHING_FOUND};
     }
-    int rights = comb_rule_scope_rights(links, n_links, principal->scopes, principal->n_scopes);
+    if (!subjects->administrator) {
+        return comb_rule_evaluate(links, n_links, subjects->roles, subjects->n_roles, scopes,
+                                  n_scopes, comb_clock_wall_us());
+    }
+    int rights = comb_rule_scope_rights(links, n_links, scopes, n_scopes);
     return (struct comb_verdict){
         .rights = rights,
         .why = rights == COMB_V1_RIGHTS_READ_WRITE ? COMB_RULE_ADMINISTRATOR : COMB_RULE_SCOPE,
     };
+}
+
+struct comb_verdict comb_access_verdict(const struct comb_subjects *subjects,
+                                        const struct comb_fact_link *links, size_t n_links)
+{
+    return judge_scoped(subjects, links, n_links, NULL, 0);
+}
+
+/* The caller's. */
+static struct comb_verdict judge(const struct comb_ctx *ctx, const struct comb_subjects *subjects,
+                                 const struct comb_fact_link *links, size_t n_links)
+{
+    return judge_scoped(subjects, links, n_links, ctx->principal->scopes, ctx->principal->n_scopes);
 }
 
 static bool would_manage(const struct comb_subjects *subjects,
@@ -364,6 +380,11 @@ void comb_access_resolve_start(struct comb_access *access, struct comb_ctx *ctx,
 /* -------------------------------------------------------------------------------------- the rest
  */
 
+int comb_access_link_rights(struct comb_ctx *ctx, const struct comb_access_node *node, size_t link)
+{
+    return judge(ctx, &node->subjects, node->judged + link, node->n_judged - link).rights;
+}
+
 int comb_access_child_rights(struct comb_access *access, struct comb_ctx *ctx,
                              const struct comb_access_node *folder, const struct comb_node *child,
                              const struct comb_entry *entries, size_t n_entries)
@@ -395,8 +416,7 @@ enum comb_status comb_access_rights(struct comb_access *access, struct comb_ctx 
     if (status != COMB_OK) {
         return status;
     }
-    bool visible = answer.subjects.exists && !answer.subjects.disabled && answer.chain.found &&
-                   !answer.chain.recycled;
+    bool visible = answer.chain.found && !answer.chain.recycled;
     *ret_rights =
         visible ? judge(ctx, &answer.subjects, answer.chain.links, answer.chain.n_links).rights : 0;
     *ret_chain = answer.chain;

@@ -62,6 +62,13 @@ void comb_access_resolve_start(struct comb_access *access, struct comb_ctx *ctx,
                                const struct comb_access_options *options,
                                struct comb_access_node *ret_node, comb_facts_done done, void *data);
 
+/* What the rule and being an administrator give to subjects on the first of the links, without any
+ * token that would narrow it; nothing where the user is gone or disabled. */
+struct comb_verdict comb_access_verdict(const struct comb_subjects *subjects,
+                                        const struct comb_fact_link *links, size_t n_links);
+/* Rights of the caller on node->judged[link], for explanations: an ancestor that he may not read is
+ * not told of. */
+int comb_access_link_rights(struct comb_ctx *ctx, const struct comb_access_node *node, size_t link);
 /*
  * Rights of the caller on children of a folder whose own chain is known: for lists, row by row.
  * entries: those on the child.
