@@ -160,6 +160,9 @@ enum comb_status comb_facts_workspace_wait(struct comb_facts *facts, struct comb
                                            struct comb_workspace_fact *ret_workspace,
                                            struct comb_error *err) COMB_MUST_CHECK;
 
+/* Whether the memory may answer this call right now (bound, token, not strong). Never blocks. What
+ * other areas remember by comb_facts_listen() may be used while it is so. */
+bool comb_facts_is_current(struct comb_facts *facts, const struct comb_ctx *ctx);
 /*
  * Returns at once where the memory may answer this call (bound, token, not strong), else blocks
  * until a poll that started after the call began is through. Raises ctx->reached to the memory's

@@ -62,8 +62,6 @@ void comb_facts_poll_init(struct comb_facts *facts);
 /* Ends the thread; who waits gets UNAVAILABLE. */
 void comb_facts_poll_done(struct comb_facts *facts);
 
-/* Whether memory may answer the call now. */
-bool comb_facts_is_current(struct comb_facts *facts, const struct comb_ctx *ctx);
 /* Calls waiter->done when a poll that starts after now is through, or failed; at once, on the
  * caller's thread, where too many wait already. */
 void comb_facts_wait_for_poll(struct comb_facts *facts, struct comb_facts_waiter *waiter);
