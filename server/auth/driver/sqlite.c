@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/auth/driver/dialect.h"
+
+#define GRANT_COLUMNS                                                                              \
+    " id BLOB PRIMARY KEY NOT NULL CHECK(length(id) = 16),"                                        \
+    " \"user\" BLOB NOT NULL,"                                                                     \
+    " label TEXT NOT NULL,"                                                                        \
+    " generation INTEGER NOT NULL,"                                                                \
+    " create_us INTEGER NOT NULL,"                                                                 \
+    " expire_us INTEGER NOT NULL,"                                                                 \
+    " revoked INTEGER NOT NULL DEFAULT 0,"
+
+const struct comb_sql_migration comb_auth_migrations[] = {
+    {"auth", 1,
+     "CREATE TABLE session(" GRANT_COLUMNS " refresh_serial INTEGER NOT NULL) WITHOUT ROWID;"
+     "CREATE INDEX session_by_user ON session(\"user\");"
+     "CREATE INDEX session_by_end ON session(expire_us);"
+     "CREATE TABLE token(" GRANT_COLUMNS " hash BLOB NOT NULL, scopes BLOB NOT NULL) WITHOUT ROWID;"
+     "CREATE INDEX token_by_user ON token(\"user\");"
+     "CREATE INDEX token_by_end ON token(expire_us);"},
+};
+const size_t comb_auth_migrations_count =
+    sizeof comb_auth_migrations / sizeof comb_auth_migrations[0];
+
+#define GRANT "id, \"user\", label, generation, create_us, expire_us"
+/* Each new one forgets a few old ones: the table stays as large as what is in use. */
+#define FORGET(table)                                                                              \
+    "DELETE FROM " table " WHERE id IN (SELECT id FROM " table                                     \
+    " WHERE expire_us < ?1 ORDER BY expire_us LIMIT 16)"
+
+static const struct auth_dialect DIALECT = {
+    .name = "sqlite",
+    .session = "SELECT " GRANT ", revoked, refresh_serial FROM session WHERE id = ?1",
+    .token = "SELECT " GRANT ", revoked, hash, scopes FROM token WHERE id = ?1",
+    .insert_session = "INSERT INTO session(" GRANT ", refresh_serial)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    .forget_sessions = FORGET("session"),
+    .refresh_session = "UPDATE session SET refresh_serial = refresh_serial + 1, expire_us = ?3"
+                       " WHERE id = ?1 AND refresh_serial = ?2 AND revoked = 0",
+    .keep_session = "UPDATE session SET generation = ?2 WHERE id = ?1",
+    .keep_token = "UPDATE token SET generation = ?2 WHERE id = ?1",
+    .revoke_session = "UPDATE session SET revoked = 1 WHERE id = ?1",
+    .insert_token = "INSERT INTO token(" GRANT ", hash, scopes)"
+                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    .forget_tokens = FORGET("token"),
+    .revoke_token = "UPDATE token SET revoked = 1 WHERE id = ?1",
+    .delete_sessions = "DELETE FROM session WHERE \"user\" = ?1",
+    .delete_tokens = "DELETE FROM token WHERE \"user\" = ?1",
+};
+
+enum comb_status comb_auth_store_sqlite(struct comb_sql *sql, struct comb_auth_store **ret_store,
+                                        struct comb_error *err)
+{
+    return auth_sql_new(&DIALECT, sql, ret_store, err);
+}
