@@ -12,6 +12,9 @@ DRIVERS = {
     "sql": {
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", needs = []),
     },
+    "vault": {
+        "json": struct(dep = "//server/vault/driver:json", needs = []),
+    },
 }
 
 def contract_tests(interface, srcs, deps, name = None, **kwargs):

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of users and roles over the SQL row: what all dialects share. */
+#include "comb/v1/errors.grpcc.h"
+#include "server/backend/sql/sql_read.h"
+#include "server/core/memory.h"
+#include "server/facts/facts.h"
+#include "server/identity/driver/dialect.h"
+#include "server/mutation/plan.h"
+#include "server/mutation/read.h"
+
+struct identity_sql {
+    struct comb_identity_store base;
+    struct comb_identity_store_driver driver;
+    const struct identity_dialect *dialect;
+    struct comb_sql *sql;
+};
+
+static const struct identity_sql *of(const struct comb_identity_store *self)
+{
+    return (const struct identity_sql *)self;
+}
+
+/* ---- reads ---- */
+
+static enum comb_status to_user(struct comb_ctx *ctx, const struct comb_sql_rows *rows, size_t row,
+                                struct comb_user *ret_user, struct comb_error *err)
+{
+    struct comb_user user = {
+        .login = comb_sql_at(rows, row, 1)->bytes,
+        .display_name = comb_sql_at(rows, row, 2)->bytes,
+        .email = comb_sql_at(rows, row, 3)->bytes,
+        .password = comb_sql_at(rows, row, 4)->bytes,
+        .disabled = comb_sql_at(rows, row, 5)->integer != 0,
+        .revision = (uint64_t)comb_sql_at(rows, row, 6)->integer,
+        .roles_revision = (uint64_t)comb_sql_at(rows, row, 7)->integer,
+        .generation = (uint64_t)comb_sql_at(rows, row, 8)->integer,
+        .create_us = comb_sql_at(rows, row, 9)->integer,
+    };
+    if (!comb_sql_uuid_at(rows, row, 0, &user.id) ||
+        !comb_sql_uuid_at(rows, row, 10, &user.personal))
+        return comb_sql_row_damaged("user", err);
+    enum comb_status status =
+        comb_sql_uuids_at(ctx->arena, rows, row, 11, &user.roles, &user.n_roles, err);
+    if (status == COMB_OK)
+        *ret_user = user;
+    return status;
+}
+
+static enum comb_status sql_get_user(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                     const struct comb_uuid *id, comb_str login,
+                                     struct comb_user *ret_user, struct comb_error *err)
+{
+    const struct identity_dialect *dialect = of(self)->dialect;
+    const struct comb_sql_value key = id ? comb_sql_uuid(id) : comb_sql_text(login);
+    const struct comb_sql_rows *rows;
+    enum comb_status status =
+        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ,
+                       id ? dialect->user_by_id : dialect->user_by_login, &key, 1, &rows, err);
+    if (status != COMB_OK)
+        return status;
+    if (rows->n_rows == 0)
+        return comb_error_set(err, COMB_NOT_FOUND, COMB_V1_ERROR_REASON_USER_NOT_FOUND,
+                              "there is no such user");
+    return to_user(ctx, rows, 0, ret_user, err);
+}
+
+static enum comb_status sql_list_users(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                       comb_str prefix, comb_str after, size_t max,
+                                       const struct comb_user **ret_users, size_t *ret_n,
+                                       struct comb_error *err)
+{
+    /* Logins are ASCII: no character that a login may have comes behind DEL. */
+    char *end = grpcc_arena_printf(ctx->arena, "%.*s\x7f", COMB_STR_ARG(prefix));
+    if (!end)
+        return comb_error_no_memory(err);
+    const struct comb_sql_value params[] = {comb_sql_text(after), comb_sql_text(prefix),
+                                            comb_sql_text(comb_str_from(end)),
+                                            comb_sql_integer((int64_t)max)};
+    const struct comb_sql_rows *rows;
+    enum comb_status status = comb_read_rows(of(self)->sql, ctx, COMB_SQL_SCAN,
+                                             of(self)->dialect->users, params, 4, &rows, err);
+    if (status != COMB_OK)
+        return status;
+    struct comb_user *users = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *users);
+    if (!users)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        status = to_user(ctx, rows, i, &users[i], err);
+        if (status != COMB_OK)
+            return status;
+    }
+    *ret_users = users;
+    *ret_n = rows->n_rows;
+    return COMB_OK;
+}
+
+static enum comb_status sql_has_administrator_but(struct comb_identity_store *self,
+                                                  struct comb_ctx *ctx,
+                                                  const struct comb_uuid *user, bool *ret_has,
+                                                  struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(user),
+                                            comb_sql_uuid(&comb_role_administrators)};
+    const struct comb_sql_rows *rows;
+    enum comb_status status =
+        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ, of(self)->dialect->administrator_but,
+                       params, 2, &rows, err);
+    if (status == COMB_OK)
+        *ret_has = rows->n_rows > 0;
+    return status;
+}
+
+static enum comb_status to_role(const struct comb_sql_rows *rows, size_t row,
+                                struct comb_role *ret_role, struct comb_error *err)
+{
+    struct comb_role role = {
+        .name = comb_sql_at(rows, row, 1)->bytes,
+        .label = comb_sql_at(rows, row, 2)->bytes,
+        .override = comb_sql_at(rows, row, 3)->integer != 0,
+        .built_in = comb_sql_at(rows, row, 4)->integer != 0,
+        .revision = (uint64_t)comb_sql_at(rows, row, 5)->integer,
+        .create_us = comb_sql_at(rows, row, 6)->integer,
+    };
+    if (!comb_sql_uuid_at(rows, row, 0, &role.id))
+        return comb_sql_row_damaged("role", err);
+    *ret_role = role;
+    return COMB_OK;
+}
+
+static enum comb_status sql_get_role(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                     const struct comb_uuid *id, comb_str name,
+                                     struct comb_role *ret_role, struct comb_error *err)
+{
+    const struct identity_dialect *dialect = of(self)->dialect;
+    const struct comb_sql_value key = id ? comb_sql_uuid(id) : comb_sql_text(name);
+    const struct comb_sql_rows *rows;
+    enum comb_status status =
+        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ,
+                       id ? dialect->role_by_id : dialect->role_by_name, &key, 1, &rows, err);
+    if (status != COMB_OK)
+        return status;
+    if (rows->n_rows == 0)
+        return comb_error_set(err, COMB_NOT_FOUND, COMB_V1_ERROR_REASON_ROLE_NOT_FOUND,
+                              "there is no such role");
+    return to_role(rows, 0, ret_role, err);
+}
+
+static enum comb_status sql_list_roles(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                       comb_str after, size_t max,
+                                       const struct comb_role **ret_roles, size_t *ret_n,
+                                       struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_text(after), comb_sql_integer((int64_t)max)};
+    const struct comb_sql_rows *rows;
+    enum comb_status status = comb_read_rows(of(self)->sql, ctx, COMB_SQL_SCAN,
+                                             of(self)->dialect->roles, params, 2, &rows, err);
+    if (status != COMB_OK)
+        return status;
+    struct comb_role *roles = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *roles);
+    if (!roles)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        status = to_role(rows, i, &roles[i], err);
+        if (status != COMB_OK)
+            return status;
+    }
+    *ret_roles = roles;
+    *ret_n = rows->n_rows;
+    return COMB_OK;
+}
+
+/* ---- pieces of plans ---- */
+
+static enum comb_status sql_plan_insert_user(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                             struct comb_plan *plan, const struct comb_user *user,
+                                             struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {
+        comb_sql_uuid(&user->id),          comb_sql_text(user->login),
+        comb_sql_text(user->display_name), comb_sql_text(user->email),
+        comb_sql_text(user->password),     comb_sql_integer(user->disabled),
+        comb_sql_integer(user->create_us), comb_sql_uuid(&user->personal)};
+    return comb_plan_add(ctx, plan, of(self)->dialect->insert_user, params, 8, true, err);
+}
+
+static enum comb_status sql_plan_update_user(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                             struct comb_plan *plan, const struct comb_user *user,
+                                             uint64_t before, const struct comb_user_change *change,
+                                             struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(&user->id),
+                                            comb_sql_text(user->login),
+                                            comb_sql_text(user->display_name),
+                                            comb_sql_text(user->email),
+                                            comb_sql_text(user->password),
+                                            comb_sql_integer(user->disabled),
+                                            comb_sql_integer((int64_t)before),
+                                            comb_sql_integer(change->raise_roles_revision),
+                                            comb_sql_integer(change->raise_generation)};
+    return comb_plan_add(ctx, plan, of(self)->dialect->update_user, params, 9, true, err);
+}
+
+static enum comb_status sql_plan_delete_user(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                             struct comb_plan *plan, const struct comb_uuid *user,
+                                             uint64_t before, struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(user), comb_sql_integer((int64_t)before)};
+    enum comb_status status =
+        comb_plan_add(ctx, plan, of(self)->dialect->delete_user, params, 2, true, err);
+    if (status == COMB_OK)
+        status =
+            comb_plan_add(ctx, plan, of(self)->dialect->delete_user_roles, params, 1, false, err);
+    return status;
+}
+
+static enum comb_status sql_plan_set_roles(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                           struct comb_plan *plan, const struct comb_user *user,
+                                           struct comb_error *err)
+{
+    const struct identity_dialect *dialect = of(self)->dialect;
+    const struct comb_sql_value id = comb_sql_uuid(&user->id);
+    const struct comb_sql_value roles =
+        comb_sql_blob(comb_str_of(user->roles, user->n_roles * sizeof user->roles[0]));
+    const struct comb_sql_value check[] = {roles, comb_sql_integer((int64_t)user->n_roles)};
+    const struct comb_sql_value insert[] = {id, roles};
+    enum comb_status status =
+        comb_plan_add(ctx, plan, dialect->delete_user_roles, &id, 1, false, err);
+    if (status == COMB_OK && user->n_roles > 0)
+        status = comb_plan_add(ctx, plan, dialect->check_roles, check, 2, true, err);
+    if (status == COMB_OK && user->n_roles > 0)
+        status = comb_plan_add(ctx, plan, dialect->insert_user_roles, insert, 2, false, err);
+    return status;
+}
+
+static enum comb_status sql_plan_other_administrator(struct comb_identity_store *self,
+                                                     struct comb_ctx *ctx, struct comb_plan *plan,
+                                                     const struct comb_uuid *user,
+                                                     struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(user),
+                                            comb_sql_uuid(&comb_role_administrators)};
+    return comb_plan_add(ctx, plan, of(self)->dialect->administrator_but, params, 2, true, err);
+}
+
+static enum comb_status sql_plan_insert_role(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                             struct comb_plan *plan, const struct comb_role *role,
+                                             struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {
+        comb_sql_uuid(&role->id), comb_sql_text(role->name), comb_sql_text(role->label),
+        comb_sql_integer(role->override), comb_sql_integer(role->create_us)};
+    return comb_plan_add(ctx, plan, of(self)->dialect->insert_role, params, 5, true, err);
+}
+
+static enum comb_status plan_raise_members(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                           struct comb_plan *plan, const struct comb_uuid *role,
+                                           bool with_revision, struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(role), comb_sql_integer(with_revision)};
+    return comb_plan_add(ctx, plan, of(self)->dialect->raise_members, params, 2, false, err);
+}
+
+static enum comb_status sql_plan_update_role(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                             struct comb_plan *plan, const struct comb_role *role,
+                                             uint64_t before, bool raise_members,
+                                             struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {
+        comb_sql_uuid(&role->id), comb_sql_text(role->name), comb_sql_text(role->label),
+        comb_sql_integer(role->override), comb_sql_integer((int64_t)before)};
+    enum comb_status status =
+        comb_plan_add(ctx, plan, of(self)->dialect->update_role, params, 5, true, err);
+    if (status == COMB_OK && raise_members)
+        status = plan_raise_members(self, ctx, plan, &role->id, false, err);
+    return status;
+}
+
+static enum comb_status sql_plan_delete_role(struct comb_identity_store *self, struct comb_ctx *ctx,
+                                             struct comb_plan *plan, const struct comb_uuid *role,
+                                             uint64_t before, struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_uuid(role), comb_sql_integer((int64_t)before)};
+    enum comb_status status =
+        comb_plan_add(ctx, plan, of(self)->dialect->delete_role, params, 2, true, err);
+    if (status == COMB_OK)
+        status = plan_raise_members(self, ctx, plan, role, true, err);
+    if (status == COMB_OK)
+        status =
+            comb_plan_add(ctx, plan, of(self)->dialect->delete_role_users, params, 1, false, err);
+    return status;
+}
+
+static void sql_close(struct comb_identity_store *self)
+{
+    comb_memory_free(self);
+}
+
+static const struct comb_identity_store_driver SLOTS = {
+    .get_user = sql_get_user,
+    .list_users = sql_list_users,
+    .has_administrator_but = sql_has_administrator_but,
+    .get_role = sql_get_role,
+    .list_roles = sql_list_roles,
+    .plan_insert_user = sql_plan_insert_user,
+    .plan_update_user = sql_plan_update_user,
+    .plan_delete_user = sql_plan_delete_user,
+    .plan_set_roles = sql_plan_set_roles,
+    .plan_other_administrator = sql_plan_other_administrator,
+    .plan_insert_role = sql_plan_insert_role,
+    .plan_update_role = sql_plan_update_role,
+    .plan_delete_role = sql_plan_delete_role,
+    .close = sql_close,
+};
+
+enum comb_status identity_sql_new(const struct identity_dialect *dialect, struct comb_sql *sql,
+                                  struct comb_identity_store **ret_store, struct comb_error *err)
+{
+    struct identity_sql *store = comb_memory_zalloc(sizeof *store);
+    if (!store)
+        return comb_error_no_memory(err);
+    store->driver = SLOTS;
+    store->driver.name = dialect->name;
+    store->base.driver = &store->driver;
+    store->dialect = dialect;
+    store->sql = sql;
+    *ret_store = &store->base;
+    return COMB_OK;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/identity/user_message.h"
+
+#include "gen/wkt/wkt.h"
+#include "server/core/clock.h"
+#include "server/identity/etag.h"
+
+static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
+{
+    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
+                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
+    return grpcc_timestamp_new(arena, &time);
+}
+
+static char *etag_of(struct grpcc_arena *arena, uint64_t revision)
+{
+    char etag[COMB_IDENTITY_ETAG_SIZE];
+    comb_identity_etag(revision, etag);
+    return grpcc_arena_strdup(arena, etag);
+}
+
+static bool add_roles(struct grpcc_arena *arena, const struct comb_user *user,
+                      struct comb_v1_user *message)
+{
+    for (size_t i = 0; i < user->n_roles; i++) {
+        char *id = comb_uuid_text(arena, &user->roles[i]);
+        if (!id || !comb_v1_user_add_role_ids(arena, message, id))
+            return false;
+        if (comb_uuid_equal(&user->roles[i], &comb_role_administrators))
+            message->administrator = true;
+    }
+    return true;
+}
+
+enum comb_status comb_identity_user_message(struct grpcc_arena *arena, const struct comb_user *user,
+                                            bool all, struct comb_v1_user **ret_message,
+                                            struct comb_error *err)
+{
+    struct comb_v1_user *message = comb_v1_user_new(arena);
+    if (!message)
+        return comb_error_no_memory(err);
+    message->id = comb_uuid_text(arena, &user->id);
+    message->login = comb_str_dup(arena, user->login);
+    message->display_name = comb_str_dup(arena, user->display_name);
+    if (!message->id || !message->login || !message->display_name)
+        return comb_error_no_memory(err);
+    if (all) {
+        message->email = comb_str_dup(arena, user->email);
+        message->disabled = user->disabled;
+        message->create_time = time_of(arena, user->create_us);
+        message->etag = etag_of(arena, user->revision);
+        message->personal_workspace_id = comb_uuid_text(arena, &user->personal);
+        if (!message->email || !message->create_time || !message->etag ||
+            !message->personal_workspace_id || !add_roles(arena, user, message))
+            return comb_error_no_memory(err);
+    }
+    *ret_message = message;
+    return COMB_OK;
+}
+
+enum comb_status comb_identity_role_message(struct grpcc_arena *arena, const struct comb_role *role,
+                                            struct comb_v1_role **ret_message,
+                                            struct comb_error *err)
+{
+    struct comb_v1_role *message = comb_v1_role_new(arena);
+    if (!message)
+        return comb_error_no_memory(err);
+    message->id = comb_uuid_text(arena, &role->id);
+    message->name = comb_str_dup(arena, role->name);
+    message->label = comb_str_dup(arena, role->label);
+    message->override = role->override;
+    message->built_in = role->built_in;
+    message->create_time = time_of(arena, role->create_us);
+    message->etag = etag_of(arena, role->revision);
+    if (!message->id || !message->name || !message->label || !message->create_time ||
+        !message->etag)
+        return comb_error_no_memory(err);
+    *ret_message = message;
+    return COMB_OK;
+}
