@@ -2,6 +2,7 @@
 /* The dispatcher around small handlers of comb.v1's own methods, over a socket pair. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ static struct grpcc_channel *channel;
 static struct grpcc_arena *arena;
 static struct grpcc_error err;
 static char token[64]; /* comb-token of the last answer */
-static bool marks_right, slow_path_used;
+/* Set and read by workers too; gRPC core orders the accesses, which TSan cannot see. */
+static atomic_bool marks_right, slow_path_used;
 
 /* ---- the fake authenticator: "user" is remembered, "root" must be asked for ---- */
 
