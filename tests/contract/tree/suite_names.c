@@ -197,10 +197,11 @@ static void paths_have_an_end(void **state)
     struct fixture *f = *state;
     struct comb_tree_changed changed;
     char path[COMB_PATH_DEPTH_MAX * 2 + 20] = "/work";
+    size_t length = strlen(path);
 
     for (int i = 0; i < COMB_PATH_DEPTH_MAX; i++) {
         must_ok(try_mkdir(f, path, "d", false, false, &changed), &f->test.err);
-        strcat(path, "/d");
+        length += (size_t)snprintf(path + length, sizeof path - length, "/d");
     }
     assert_int_not_equal(try_mkdir(f, path, "d", false, false, &changed), COMB_OK);
     must_refuse(COMB_INVALID_ARGUMENT, PATH_INVALID,
