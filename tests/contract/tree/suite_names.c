@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making nodes, their names, stat, etags, request ids. */
+#include <stdio.h>
+
 #include "server/core/limits.h"
 #include "tests/contract/tree/fixture.h"
 #include "tests/contract/tree/suites.h"
