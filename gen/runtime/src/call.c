@@ -19,16 +19,6 @@ typedef void (*stream_handler)(void *self, struct grpcc_call *call);
 
 /* ---- memory ---- */
 
-static struct grpcc_arena *arena_take(struct grpcc_server *server)
-{
-    struct grpcc_arena *arena = NULL;
-    pthread_mutex_lock(&server->lock);
-    if (server->n_free_arenas)
-        arena = server->free_arenas[--server->n_free_arenas];
-    pthread_mutex_unlock(&server->lock);
-    return arena ? arena : grpcc_arena_new(server->options.call_arena_max);
-}
-
 static struct grpcc_call *call_new(struct grpcc_server *server)
 {
     struct grpcc_call *call = grpcc_memory_zalloc(sizeof(*call));
@@ -53,24 +43,30 @@ static void call_free(struct grpcc_call *call)
 
 struct grpcc_call *grpcc_call_take(struct grpcc_server *server)
 {
-    struct grpcc_arena *arena = arena_take(server);
-    if (!arena)
-        return NULL;
+    struct grpcc_arena *arena = NULL;
     pthread_mutex_lock(&server->lock);
     struct grpcc_call *call = server->free_calls;
     if (call)
         server->free_calls = call->next;
+    if (server->n_free_arenas)
+        arena = server->free_arenas[--server->n_free_arenas];
     server->n_alive++;
     pthread_mutex_unlock(&server->lock);
     if (!call)
         call = call_new(server);
-    if (call) {
+    if (!arena)
+        arena = grpcc_arena_new(server->options.call_arena_max);
+    if (call && arena) {
+        call->next = NULL;
         call->arena = arena;
         return call;
     }
     grpcc_arena_free(arena);
+    if (call)
+        call_free(call);
     pthread_mutex_lock(&server->lock);
     server->n_alive--;
+    pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
     return NULL;
 }

@@ -166,7 +166,8 @@ enum grpcc_serving { GRPCC_SERVING_UNKNOWN = 0, GRPCC_SERVING = 1, GRPCC_NOT_SER
 void grpcc_server_set_health(struct grpcc_server *server, const char *service,
                              enum grpcc_serving serving);
 
-/* Counters since start, all threads, not one consistent snapshot. */
+/* Counters since start, all threads, not one consistent snapshot; what was shed counts as failed
+ * too. */
 struct grpcc_server_stats {
     uint64_t calls_started, calls_ok, calls_failed, calls_shed, calls_cancelled;
     uint32_t calls_in_flight, queue_length, workers_busy, connections;
@@ -216,7 +217,8 @@ bool grpcc_call_add_trailing_metadata(struct grpcc_call *call, const char *key, 
 void grpcc_call_resume(struct grpcc_call *call);
 /* Only while an inline or async handler runs, or an interceptor's `begin` that then says DEFER: the
  * rest happens in function, on a worker, where blocking is allowed. An interceptor's function ends
- * with grpcc_call_resume() or grpcc_call_fail(). */
+ * with grpcc_call_resume() or grpcc_call_fail(). It is not called where the call dies first, or the
+ * pool is full: what self owns belongs in the call's arena. */
 void grpcc_call_hand_over(struct grpcc_call *call,
                           void (*function)(void *self, struct grpcc_call *call,
                                            const void *request),
