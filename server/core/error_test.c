@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "comb/v1/errors.grpcc.h"
 #include "tests/support/support.h"
 
 static void set_resets_what_was_there(void **state)
@@ -53,7 +54,7 @@ static void a_field_error_names_the_field(void **state)
     struct comb_error err;
     comb_error_field(&err, "target.path", "must begin with /");
     assert_string_equal(err.subject, "target.path");
-    assert_int_equal(err.reason, 1);
+    assert_int_equal(err.reason, COMB_V1_ERROR_REASON_FIELD_INVALID);
 }
 
 static void every_status_has_a_name(void **state)

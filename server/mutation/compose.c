@@ -16,32 +16,6 @@ enum { LINKS_MAX = 16 * (COMB_PATH_DEPTH_MAX + 2) };
 /* Users whose roles one plan rests on. */
 enum { USERS_MAX = 256 };
 
-/*
- * Ids come packed in one blob, revisions as a JSON array: a row for each, in whose `key` the place
- * of the ids is. A node that is gone fails as one that has moved does.
- */
-static const char chain_guard_sql[] =
-    "SELECT 1 WHERE NOT EXISTS ("
-    " SELECT 1 FROM json_each(?2) AS link"
-    " LEFT JOIN node ON node.id = substr(?1, link.key * 32 + 1, 16)"
-    " WHERE node.parent IS NOT substr(?1, link.key * 32 + 17, 16)"
-    " OR node.acl_rev IS NOT link.value)";
-static const char roles_guard_sql[] =
-    "SELECT 1 WHERE NOT EXISTS ("
-    " SELECT 1 FROM json_each(?2) AS seen"
-    " LEFT JOIN user ON user.id = substr(?1, seen.key * 16 + 1, 16)"
-    " WHERE user.roles_rev IS NOT seen.value)";
-static const char feed_sql[] =
-    "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"
-    " old_ancestors, bytes_delta, payload)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-/* Last: a repetition fails here, and everything before it is undone. Its position is that of the
- * newest entry, its own where the plan has any. */
-static const char request_sql[] =
-    "INSERT INTO request (principal, method, id, hash, outcome, time_us, seq)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)) RETURNING seq";
-
 const struct comb_uuid *comb_request_principal(const struct comb_ctx *ctx)
 {
     static const struct comb_uuid nobody;
@@ -141,7 +115,8 @@ static enum comb_status add_chain_guard(struct comb_composed *to, struct comb_ct
                 pack_link(&packer, &plan->decisions[i].links[j]);
         }
     }
-    return packer_finish(&packer, to, ctx, chain_guard_sql) ? COMB_OK : comb_error_no_memory(err);
+    return packer_finish(&packer, to, ctx, to->dialect->chain_guard) ? COMB_OK
+                                                                     : comb_error_no_memory(err);
 }
 
 static enum comb_status add_roles_guard(struct comb_composed *to, struct comb_ctx *ctx,
@@ -160,7 +135,8 @@ static enum comb_status add_roles_guard(struct comb_composed *to, struct comb_ct
     }
     if (packer.n == 0)
         return COMB_OK;
-    return packer_finish(&packer, to, ctx, roles_guard_sql) ? COMB_OK : comb_error_no_memory(err);
+    return packer_finish(&packer, to, ctx, to->dialect->roles_guard) ? COMB_OK
+                                                                     : comb_error_no_memory(err);
 }
 
 static struct comb_sql_value packed_ids(const struct comb_uuid *ids, size_t n)
@@ -184,7 +160,7 @@ static bool add_feed(struct comb_composed *to, struct comb_ctx *ctx, const struc
         comb_sql_integer(entry->bytes_delta),
         comb_sql_blob(entry->payload),
     };
-    return add(to, ctx, feed_sql, params, sizeof params / sizeof params[0], false);
+    return add(to, ctx, to->dialect->feed_insert, params, sizeof params / sizeof params[0], false);
 }
 
 static bool add_request(struct comb_composed *to, struct comb_ctx *ctx,
@@ -196,7 +172,8 @@ static bool add_request(struct comb_composed *to, struct comb_ctx *ctx,
         comb_sql_uuid(&key->id),      comb_sql_blob(comb_str_of(key->hash, sizeof key->hash)),
         comb_sql_blob(plan->outcome), comb_sql_integer(plan->now_us),
     };
-    return add(to, ctx, request_sql, params, sizeof params / sizeof params[0], false);
+    return add(to, ctx, to->dialect->request_insert, params, sizeof params / sizeof params[0],
+               false);
 }
 
 static enum comb_status check(const struct comb_plan *plan, struct comb_error *err)

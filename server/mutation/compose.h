@@ -3,10 +3,12 @@
 #ifndef COMB_MUTATION_COMPOSE_H
 #define COMB_MUTATION_COMPOSE_H
 
+#include "server/mutation/dialect.h"
 #include "server/mutation/mutation.h"
 
 /* Guards of decisions, the area's statements, feed entries, the request id: in this order. */
 struct comb_composed {
+    const struct comb_mutation_dialect *dialect; /* in: set by the caller */
     struct comb_sql_statement statements[COMB_SQL_STATEMENTS_MAX];
     size_t n;
     size_t area;    /* index of the area's first statement */

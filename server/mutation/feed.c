@@ -5,6 +5,7 @@
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/limits.h"
+#include "server/mutation/dialect.h"
 
 static const char domain[] = "feed";
 
@@ -12,14 +13,6 @@ static const char domain[] = "feed";
 enum { READ_MAX = 1000 };
 /* A chain has the parts of a path, and the root above them. */
 enum { ANCESTORS_MAX = COMB_PATH_DEPTH_MAX + 2 };
-
-const char comb_feed_poll_sql[] =
-    "SELECT seq, time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"
-    " old_ancestors, bytes_delta, payload FROM feed WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-/* The counter of AUTOINCREMENT stays where all entries have been trimmed. */
-const char comb_feed_head_sql[] =
-    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)";
-static const char floor_sql[] = "SELECT seq FROM feed_floor";
 
 enum column {
     COLUMN_SEQ,
@@ -144,14 +137,15 @@ static enum comb_status read_rows(struct comb_sql *sql, struct comb_ctx *ctx, ui
                                   size_t max, const struct comb_sql_result **ret_result,
                                   struct comb_error *err)
 {
+    const struct comb_mutation_dialect *dialect = comb_mutation_dialect_of(sql);
     enum comb_status status;
     do {
         const struct comb_sql_value params[] = {comb_sql_integer((int64_t)after),
                                                 comb_sql_integer((int64_t)max)};
         const struct comb_sql_statement statements[] = {
-            {.text = comb_feed_head_sql},
-            {.text = floor_sql},
-            {comb_feed_poll_sql, params, 2, false},
+            {.text = dialect->feed_head},
+            {.text = dialect->feed_floor},
+            {dialect->feed_poll, params, 2, false},
         };
         const struct comb_sql_request request = {COMB_SQL_SCAN, 0, statements, 3};
         status = comb_sql_run(sql, ctx, &request, ret_result, err);
@@ -195,7 +189,7 @@ enum comb_status comb_feed_read(struct comb_sql *sql, struct comb_ctx *ctx,
 enum comb_status comb_feed_head(struct comb_sql *sql, struct comb_ctx *ctx,
                                 struct comb_position *ret_head, struct comb_error *err)
 {
-    const struct comb_sql_statement statement = {.text = comb_feed_head_sql};
+    const struct comb_sql_statement statement = {.text = comb_mutation_dialect_of(sql)->feed_head};
     const struct comb_sql_request request = {COMB_SQL_READ, 0, &statement, 1};
     const struct comb_sql_result *result;
     struct comb_sql_info info;

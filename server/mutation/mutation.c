@@ -10,30 +10,9 @@
 
 static const char domain[] = "mutation";
 
-const struct comb_sql_migration comb_mutation_migrations[] = {
-    {"mutation", 1,
-     "CREATE TABLE feed ("
-     " seq INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, kind INTEGER NOT NULL,"
-     " subject BLOB NOT NULL, rev INTEGER NOT NULL, actor BLOB NOT NULL, old_parent BLOB NOT NULL,"
-     " old_name TEXT NOT NULL, ancestors BLOB NOT NULL, old_ancestors BLOB NOT NULL,"
-     " bytes_delta INTEGER NOT NULL, payload BLOB NOT NULL);"
-     /* Up to which entry the feed has been trimmed. */
-     "CREATE TABLE feed_floor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);"
-     "INSERT INTO feed_floor VALUES (1, 0);"
-     "CREATE TABLE request ("
-     " principal BLOB NOT NULL, method TEXT NOT NULL, id BLOB NOT NULL, hash BLOB NOT NULL,"
-     " outcome BLOB NOT NULL, time_us INTEGER NOT NULL, seq INTEGER NOT NULL,"
-     " PRIMARY KEY (principal, method, id)) WITHOUT ROWID;"
-     "CREATE INDEX request_time ON request (time_us)"},
-};
-const size_t comb_mutation_migrations_count =
-    sizeof comb_mutation_migrations / sizeof comb_mutation_migrations[0];
-
-static const char lookup_sql[] =
-    "SELECT hash, outcome, seq FROM request WHERE principal = ?1 AND method = ?2 AND id = ?3";
-
 struct comb_mutations {
     struct comb_sql *sql;
+    const struct comb_mutation_dialect *dialect;
     uint64_t incarnation;
     struct comb_mutations_hooks hooks;
 };
@@ -47,6 +26,7 @@ enum comb_status comb_mutations_new(struct comb_sql *sql, struct comb_mutations 
     struct comb_sql_info info;
     comb_sql_get_info(sql, &info);
     mutations->sql = sql;
+    mutations->dialect = comb_mutation_dialect_of(sql);
     mutations->incarnation = info.incarnation;
     *ret_mutations = mutations;
     return COMB_OK;
@@ -94,7 +74,8 @@ static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_er
         comb_sql_text(run->ctx->method),
         comb_sql_uuid(&run->key->id),
     };
-    const struct comb_sql_statement statement = {lookup_sql, params, 3, false};
+    const struct comb_sql_statement statement = {run->mutations->dialect->request_look_up, params,
+                                                 3, false};
     const struct comb_sql_request request = {COMB_SQL_READ, 0, &statement, 1};
     const struct comb_sql_result *result;
     enum comb_status status = comb_sql_run(run->mutations->sql, run->ctx, &request, &result, err);
@@ -183,7 +164,7 @@ static enum attempt judge(struct run *run, const struct comb_plan *plan,
 static enum attempt attempt(struct run *run, enum comb_status *status, struct comb_error *err)
 {
     struct comb_plan plan = {.now_us = comb_clock_wall_us()};
-    struct comb_composed composed;
+    struct comb_composed composed = {.dialect = run->mutations->dialect};
     const struct comb_sql_result *result = NULL;
     bool replayed;
     *status = run->decide(run->data, run->ctx, &plan, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the embedded driver has: files, their lock, and a process that dies. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -37,6 +38,42 @@ static void all_files_are_private(void **state)
         assert_int_equal(stat(path, &info), 0);
         assert_int_equal(info.st_mode & 0777, 0600);
     }
+}
+
+/* The mask of blocked signals of one thread. */
+static uint64_t blocked_signals(const char *thread)
+{
+    char path[300], line[256];
+    unsigned long long mask = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "SigBlk: %llx", &mask) == 1)
+            break;
+    }
+    fclose(file);
+    return mask;
+}
+
+static void the_stores_threads_take_no_signals(void **state)
+{
+    (void)state;
+    char own[16];
+    int n = 0;
+    snprintf(own, sizeof own, "%ld", (long)getpid());
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    for (const struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, own) == 0)
+            continue;
+        uint64_t mask = blocked_signals(entry->d_name);
+        /* A sanitizer's own thread may be among them; ours are the ones that block SIGTERM. */
+        n +=
+            (mask >> (SIGTERM - 1) & 1) && (mask >> (SIGINT - 1) & 1) && (mask >> (SIGHUP - 1) & 1);
+    }
+    closedir(threads);
+    assert_true(n >= 9);
 }
 
 static void a_second_open_is_refused_whatever_name_it_takes(void **state)
@@ -318,6 +355,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(all_files_are_private),
+        TEST(the_stores_threads_take_no_signals),
         TEST(a_second_open_is_refused_whatever_name_it_takes),
         TEST(what_is_no_store_is_said_to_be_none),
         TEST(a_copy_gets_an_incarnation_of_its_own),

@@ -17,7 +17,8 @@
 struct comb_sqlite_conn {
     sqlite3 *db; /* NULL: not open */
     size_t n_prepared;
-    int wal_frames; /* in the log after the last commit of this connection */
+    int wal_frames;        /* in the log after the last commit of this connection */
+    int checkpoint_frames; /* in the log when it was last moved into the database */
     struct {
         const char *text;
         sqlite3_stmt *statement;

@@ -214,16 +214,21 @@ static void run_jobs(struct comb_sqlite_worker *worker, struct comb_sqlite_job *
     }
 }
 
-/* Moves the log into the database while nobody waits for this commit any more. A failure costs
- * nothing: the next commit tries again. */
+/*
+ * Moves the log into the database while nobody waits for this commit any more, each time that so
+ * many frames have been added: readers may keep the log from beginning anew, and then it is long
+ * after each commit. A failure costs nothing: the next commit tries again.
+ */
 static void checkpoint(struct comb_sqlite_conn *conn)
 {
-    if (!conn->db || conn->wal_frames < CHECKPOINT_FRAMES)
+    if (conn->wal_frames < conn->checkpoint_frames)
+        conn->checkpoint_frames = 0; /* the log has begun anew */
+    if (!conn->db || conn->wal_frames - conn->checkpoint_frames < CHECKPOINT_FRAMES)
         return;
     int mode =
         conn->wal_frames < TRUNCATE_FRAMES ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE;
-    conn->wal_frames = 0;
-    sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, NULL, NULL);
+    if (sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, NULL, NULL) == SQLITE_OK)
+        conn->checkpoint_frames = conn->wal_frames;
 }
 
 void *comb_sqlite_writer(void *data)
