@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/janitor.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/core/memory.h"
+
+/* Between rounds, and where a round left something to do. */
+#define ROUND_MS 60000
+#define NEXT_MS 1000
+/* A round's own deadline. */
+#define ROUND_MS_MAX 30000
+#define US_PER_HOUR (3600LL * COMB_US_PER_S)
+
+struct comb_janitor {
+    struct comb_services *services;
+    int64_t feed_keep_us;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping;
+};
+
+static void report(enum comb_status status, const struct comb_error *err)
+{
+    if (status != COMB_OK)
+        comb_log_error(COMB_LOG_WARN, "janitor", "a round was cut short, the next one goes on",
+                       err);
+}
+
+/* One round; true: there is more to do. */
+static bool do_round(struct comb_janitor *janitor)
+{
+    struct comb_services *s = janitor->services;
+    struct comb_error err = {0};
+    bool more = false;
+    struct comb_ctx ctx = {
+        .arena = grpcc_arena_new(0),
+        .deadline_ns = comb_clock_monotonic_ns() + ROUND_MS_MAX * COMB_NS_PER_MS,
+    };
+    if (!ctx.arena)
+        return false;
+    report(comb_mutations_trim(s->mutations, &ctx, janitor->feed_keep_us, &err), &err);
+    report(comb_data_sweep(s->data, &ctx, &more, &err), &err);
+    grpcc_arena_free(ctx.arena);
+    return more;
+}
+
+/* Waits ms, or until it is to stop: true. */
+static bool wait_for_stop(struct comb_janitor *janitor, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    pthread_mutex_lock(&janitor->lock);
+    int waited = 0;
+    while (!janitor->stopping && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&janitor->wake, &janitor->lock, &until);
+    bool stopping = janitor->stopping;
+    pthread_mutex_unlock(&janitor->lock);
+    return stopping;
+}
+
+static void *run_rounds(void *data)
+{
+    struct comb_janitor *janitor = data;
+    bool more = true; /* the first round comes soon after the start */
+    while (!wait_for_stop(janitor, more ? NEXT_MS : ROUND_MS))
+        more = do_round(janitor);
+    return NULL;
+}
+
+enum comb_status comb_janitor_start(struct comb_services *services,
+                                    const struct comb_options *options,
+                                    struct comb_janitor **ret_janitor, struct comb_error *err)
+{
+    pthread_condattr_t clock;
+    struct comb_janitor *janitor = comb_memory_zalloc(sizeof *janitor);
+    if (!janitor)
+        return comb_error_no_memory(err);
+    janitor->services = services;
+    janitor->feed_keep_us = options->feed_keep_hours * US_PER_HOUR;
+    pthread_mutex_init(&janitor->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&janitor->wake, &clock);
+    pthread_condattr_destroy(&clock);
+    if (pthread_create(&janitor->thread, NULL, run_rounds, janitor) != 0) {
+        comb_memory_free(janitor);
+        return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the janitor");
+    }
+    *ret_janitor = janitor;
+    return COMB_OK;
+}
+
+void comb_janitor_stop(struct comb_janitor *janitor)
+{
+    if (!janitor)
+        return;
+    pthread_mutex_lock(&janitor->lock);
+    janitor->stopping = true;
+    pthread_cond_signal(&janitor->wake);
+    pthread_mutex_unlock(&janitor->lock);
+    pthread_join(janitor->thread, NULL);
+    pthread_cond_destroy(&janitor->wake);
+    pthread_mutex_destroy(&janitor->lock);
+    comb_memory_free(janitor);
+}

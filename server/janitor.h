@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread that does what nobody waits for: trims the feed and old request ids, sweeps contents
+ * that nothing names, ends uploads that have expired. Bounded rounds; what is left comes with the
+ * next one.
+ */
+#ifndef COMB_JANITOR_H
+#define COMB_JANITOR_H
+
+#include "server/services.h"
+
+struct comb_janitor;
+
+/* services must live until _stop. */
+enum comb_status comb_janitor_start(struct comb_services *services,
+                                    const struct comb_options *options,
+                                    struct comb_janitor **ret_janitor,
+                                    struct comb_error *err) COMB_MUST_CHECK;
+/* Waits for the round under way. NULL is fine. */
+void comb_janitor_stop(struct comb_janitor *janitor);
+
+#endif

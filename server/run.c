@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/run.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <grpc/grpc.h>
+#include <grpc/support/log.h>
+#include <sqlite3.h>
+
+#include "comb/v1/admin.grpcc.h"
+#include "grpcc/log.h"
+#include "server/admin/admin_rpc.h"
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/core/version.h"
+#include "server/home.h"
+#include "server/janitor.h"
+#include "server/listen.h"
+#include "server/services.h"
+
+#define START_MS_MAX 60000
+#define CONFIGURED UINT32_MAX
+
+struct run {
+    const struct comb_options *options;
+    char home[COMB_HOME_PATH_MAX];
+    struct grpcc_arena *arena;
+    struct comb_ctx ctx;
+    struct comb_services services;
+    struct comb_janitor *janitor;
+    struct grpcc_server *api, *admin;
+    char listen[COMB_ADDRESS_TEXT_MAX], admin_listen[COMB_ADDRESS_TEXT_MAX];
+    struct comb_admin info;
+    /* Written by Admin.Drain before it signals, read by the main thread after the signal. */
+    atomic_uint delay_ms, grace_ms;
+    atomic_bool draining;
+};
+
+/* ---- what Admin tells and does ---- */
+
+static size_t read_counters(void *data, struct comb_admin_pair *ret, uint64_t *ret_feed_position)
+{
+    const struct run *run = data;
+    struct grpcc_server_stats calls;
+    struct comb_sql_stats sql;
+    struct comb_facts_stats facts;
+    size_t n = 0;
+    grpcc_server_get_stats(run->api, &calls);
+    comb_sql_get_stats(run->services.sql, &sql);
+    comb_facts_get_stats(run->services.facts, &facts);
+    *ret_feed_position = facts.position.sequence;
+    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_started", calls.calls_started};
+    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_ok", calls.calls_ok};
+    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_failed", calls.calls_failed};
+    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_shed", calls.calls_shed};
+    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_cancelled", calls.calls_cancelled};
+    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_in_flight", calls.calls_in_flight};
+    ret[n++] = (struct comb_admin_pair){"grpc.server.connections", calls.connections};
+    ret[n++] = (struct comb_admin_pair){"sql.reads", sql.reads};
+    ret[n++] = (struct comb_admin_pair){"sql.writes", sql.writes};
+    ret[n++] = (struct comb_admin_pair){"sql.commits", sql.commits};
+    ret[n++] = (struct comb_admin_pair){"sql.polls", sql.polls};
+    ret[n++] = (struct comb_admin_pair){"sql.retries", sql.retries};
+    ret[n++] = (struct comb_admin_pair){"facts.hits", facts.hits};
+    ret[n++] = (struct comb_admin_pair){"facts.misses", facts.misses};
+    ret[n++] = (struct comb_admin_pair){"facts.polls", facts.polls};
+    ret[n++] = (struct comb_admin_pair){"facts.waits", facts.waits};
+    ret[n++] = (struct comb_admin_pair){"facts.dropped_fills", facts.dropped_fills};
+    ret[n++] = (struct comb_admin_pair){"facts.bytes", facts.bytes};
+    return n;
+}
+
+static void begin_drain(void *data, uint32_t delay_ms, uint32_t grace_ms)
+{
+    struct run *run = data;
+    if (atomic_exchange(&run->draining, true))
+        return;
+    if (delay_ms != CONFIGURED)
+        atomic_store(&run->delay_ms, delay_ms);
+    if (grace_ms != CONFIGURED)
+        atomic_store(&run->grace_ms, grace_ms);
+    /* The main thread waits for it. */
+    (void)kill(getpid(), SIGTERM);
+}
+
+static bool is_draining(void *data)
+{
+    struct run *run = data;
+    return atomic_load(&run->draining);
+}
+
+static void fill_admin(struct run *run)
+{
+    const struct comb_services *s = &run->services;
+    struct comb_admin *info = &run->info;
+    info->replica = comb_uuid_new();
+    info->installation = s->info.installation;
+    info->start_us = comb_clock_wall_us();
+    info->listen = run->listen;
+    info->admin_listen = run->admin_listen;
+    info->rows[info->n_rows++] =
+        (struct comb_admin_row){"sql", s->sql_url, s->info.driver, s->info.store, s->info.shared};
+    info->rows[info->n_rows++] =
+        (struct comb_admin_row){"vault", s->vault_url, s->vault->driver->name, "a sealed file",
+                                s->vault->driver->caps & COMB_VAULT_CAP_SHARED};
+    info->rows[info->n_rows++] =
+        (struct comb_admin_row){"data", s->data_url, s->blobs->driver->name, "a folder",
+                                s->blobs->driver->caps & COMB_BLOB_CAP_SHARED};
+    info->libraries[info->n_libraries++] =
+        (struct comb_admin_library){"grpc", grpc_version_string()};
+    info->libraries[info->n_libraries++] =
+        (struct comb_admin_library){"sqlite", sqlite3_libversion()};
+    info->read_counters = read_counters;
+    info->drain = begin_drain;
+    info->is_draining = is_draining;
+    info->data = run;
+}
+
+/* ---- first start ---- */
+
+static enum comb_status make_administrator(struct run *run, struct comb_error *err)
+{
+    struct comb_services *s = &run->services;
+    char *password = NULL;
+    bool empty = false, made = false, created = false;
+    enum comb_status status = comb_identity_is_empty(s->identity, &run->ctx, &empty, err);
+    if (status != COMB_OK || !empty)
+        return status;
+    status = comb_home_admin_password(run->options, run->home, run->arena, &password, &made, err);
+    if (status == COMB_OK)
+        status = comb_identity_bootstrap(s->identity, &run->ctx, STR("admin"),
+                                         comb_str_from(password), &created, err);
+    if (status == COMB_OK && created && made)
+        fprintf(stderr,
+                "combd: made the administrator \"admin\" with the password %s\n"
+                "combd: it is kept in %s/admin, and not shown again\n",
+                password, run->home);
+    if (password)
+        explicit_bzero(password, strlen(password));
+    return status;
+}
+
+/* ---- servers ---- */
+
+static enum comb_status new_server(const struct comb_options *options, struct grpcc_server **ret,
+                                   struct comb_error *err)
+{
+    const struct grpcc_server_options server = {
+        .size = sizeof server,
+        .workers = options->workers,
+    };
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    *ret = grpcc_server_new(&server, &failure);
+    if (*ret)
+        return COMB_OK;
+    return comb_error_set(err, (enum comb_status)failure.status, 0, "%.200s", failure.message);
+}
+
+static enum comb_status start_server(struct grpcc_server *server, struct comb_error *err)
+{
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    if (grpcc_server_start(server, &failure) == GRPCC_OK)
+        return COMB_OK;
+    return comb_error_set(err, (enum comb_status)failure.status, 0, "%.200s", failure.message);
+}
+
+static enum comb_status start_api(struct run *run, struct comb_error *err)
+{
+    enum comb_status status = new_server(run->options, &run->api, err);
+    if (status == COMB_OK)
+        status = comb_services_register(&run->services, run->api, err);
+    if (status == COMB_OK)
+        status = comb_listen(run->api, run->options->listen, run->options, run->listen, err);
+    return status == COMB_OK ? start_server(run->api, err) : status;
+}
+
+/* A server of its own: one gRPC server answers every method on every port. */
+static enum comb_status start_admin(struct run *run, struct comb_error *err)
+{
+    static const struct grpcc_service *const services[] = {&comb_v1_admin_service};
+    const struct comb_options *options = run->options;
+    enum comb_status status = new_server(options, &run->admin, err);
+    if (status == COMB_OK)
+        status = comb_admin_rpc_register(run->admin, &run->info, err);
+    if (status == COMB_OK)
+        status = comb_dispatch_attach(run->services.dispatch, run->admin, services, 1, err);
+    if (status == COMB_OK && options->admin_listen_given)
+        status = comb_listen(run->admin, options->admin_listen, options, run->admin_listen, err);
+    else if (status == COMB_OK)
+        status =
+            comb_listen_next(run->admin, options->admin_listen, options, run->admin_listen, err);
+    return status == COMB_OK ? start_server(run->admin, err) : status;
+}
+
+/* ---- logs of the libraries ---- */
+
+/* What core says of a failure the call that failed says too: for debugging only. */
+static void log_core(gpr_log_func_args *args)
+{
+    comb_log(COMB_LOG_DEBUG, "grpc", "core", comb_log_text("text", comb_str_from(args->message)));
+}
+
+static void log_runtime(void *data, enum grpcc_log_level level, const char *message)
+{
+    static const enum comb_log_level levels[] = {COMB_LOG_DEBUG, COMB_LOG_INFO, COMB_LOG_WARN,
+                                                 COMB_LOG_ERROR};
+    (void)data;
+    comb_log(levels[level], "grpcc", "runtime", comb_log_text("text", comb_str_from(message)));
+}
+
+/* ---- the life ---- */
+
+/* As many descriptors as the machine lets a process have: connections need them. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static enum comb_status start(struct run *run, struct comb_error *err)
+{
+    enum comb_status status = comb_log_set_levels(comb_str_from(run->options->log), err);
+    if (status == COMB_OK)
+        status = comb_home_open(run->options, run->home, err);
+    if (status == COMB_OK)
+        status = comb_services_open(&run->services, run->options, run->home, &run->ctx, err);
+    if (status == COMB_OK)
+        status = make_administrator(run, err);
+    if (status != COMB_OK)
+        return status;
+    fill_admin(run);
+    status = comb_janitor_start(&run->services, run->options, &run->janitor, err);
+    if (status == COMB_OK)
+        status = start_api(run, err);
+    if (status == COMB_OK)
+        status = start_admin(run, err);
+    if (status == COMB_OK && run->options->ready_file)
+        status = comb_ready_write(run->options->ready_file, run->listen, run->admin_listen, err);
+    if (status == COMB_OK)
+        comb_log(COMB_LOG_INFO, "run", "serving",
+                 comb_log_text("listen", comb_str_from(run->listen)),
+                 comb_log_text("admin", comb_str_from(run->admin_listen)),
+                 comb_log_text("version", STR(COMB_VERSION)));
+    return status;
+}
+
+/* A second signal during the drain ends the process at once. */
+static void *end_at_second_signal(void *data)
+{
+    int number = 0;
+    (void)sigwait(data, &number);
+    _exit(1);
+}
+
+static void drain(struct run *run, sigset_t *signals)
+{
+    pthread_t second;
+    atomic_store(&run->draining, true);
+    if (pthread_create(&second, NULL, end_at_second_signal, signals) == 0)
+        pthread_detach(second);
+    comb_log(COMB_LOG_INFO, "run", "draining",
+             comb_log_integer("delay_ms", atomic_load(&run->delay_ms)),
+             comb_log_integer("grace_ms", atomic_load(&run->grace_ms)));
+    /* Watches have no end of their own. */
+    comb_tree_drain(run->services.tree);
+    grpcc_server_drain(run->api, atomic_load(&run->delay_ms), atomic_load(&run->grace_ms));
+    grpcc_server_drain(run->admin, 0, 1000);
+}
+
+static void stop(struct run *run)
+{
+    grpcc_server_free(run->admin);
+    grpcc_server_free(run->api);
+    comb_janitor_stop(run->janitor);
+    comb_services_close(&run->services);
+    grpcc_arena_free(run->arena);
+}
+
+enum comb_status comb_run(const struct comb_options *options, struct comb_error *err)
+{
+    static struct run run;
+    static sigset_t signals;
+    int number = 0;
+    /* Before any thread is made, so that all of them block what this one waits for. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    gpr_set_log_function(log_core);
+    grpcc_set_log(log_runtime, NULL);
+    raise_descriptors();
+    run.options = options;
+    run.arena = grpcc_arena_new(0);
+    if (!run.arena)
+        return comb_error_no_memory(err);
+    run.ctx.arena = run.arena;
+    run.ctx.deadline_ns = comb_clock_monotonic_ns() + START_MS_MAX * COMB_NS_PER_MS;
+    atomic_store(&run.delay_ms, options->drain_delay_ms);
+    atomic_store(&run.grace_ms, options->drain_grace_ms);
+    enum comb_status status = start(&run, err);
+    if (status == COMB_OK) {
+        (void)sigwait(&signals, &number);
+        drain(&run, &signals);
+    }
+    stop(&run);
+    return status;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/services.h"
+
+#include <stdio.h>
+
+#include "comb/v1/auth.grpcc.h"
+#include "comb/v1/data.grpcc.h"
+#include "comb/v1/identity.grpcc.h"
+#include "comb/v1/permissions.grpcc.h"
+#include "comb/v1/tree.grpcc.h"
+#include "comb/v1/workspaces.grpcc.h"
+#include "server/backend/sql/drivers/drivers.h"
+#include "server/data/data_rpc.h"
+#include "server/tree/tree_rpc.h"
+
+#define BYTES_PER_MIB ((size_t)1 << 20)
+
+/* ---- rows ---- */
+
+/* What follows "scheme:" in url. INVALID_ARGUMENT for another scheme. */
+static enum comb_status url_rest(const char *flag, const char *url, const char *scheme,
+                                 comb_str *ret_rest, struct comb_error *err)
+{
+    comb_str text = comb_str_from(url), wanted = comb_str_from(scheme);
+    if (!comb_str_starts_with(text, wanted) || text.len == wanted.len)
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                              "--%s: \"%.100s\" is not a URL of a store that this server has; it "
+                              "takes %sPATH",
+                              flag, url, scheme);
+    *ret_rest = comb_str_of(text.ptr + wanted.len, text.len - wanted.len);
+    return COMB_OK;
+}
+
+static void row_url(char ret_url[COMB_URL_MAX], const char *given, const char *scheme,
+                    const char *home, const char *name)
+{
+    if (given)
+        snprintf(ret_url, COMB_URL_MAX, "%s", given);
+    else
+        snprintf(ret_url, COMB_URL_MAX, "%s%s/%s", scheme, home, name);
+}
+
+static enum comb_status open_rows(struct comb_services *s, const struct comb_options *options,
+                                  const char *home, struct comb_error *err)
+{
+    comb_str path = {0};
+    row_url(s->sql_url, options->sql, "sqlite:", home, "comb.db");
+    row_url(s->vault_url, options->vault, "json:", home, "vault.json");
+    row_url(s->data_url, options->data, "files:", home, "data");
+    enum comb_status status = comb_sql_open(comb_str_from(s->sql_url), &s->sql, err);
+    if (status == COMB_OK)
+        status = url_rest("vault", s->vault_url, "json:", &path, err);
+    if (status == COMB_OK)
+        status = comb_vault_json_open(path, &s->vault, err);
+    if (status == COMB_OK)
+        status = url_rest("data", s->data_url, "files:", &path, err);
+    if (status == COMB_OK)
+        status = comb_blob_files_open(path, &s->blobs, err);
+    return status;
+}
+
+static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
+{
+    const struct {
+        const struct comb_sql_migration *steps;
+        size_t n;
+    } areas[] = {
+        {comb_mutation_migrations, comb_mutation_migrations_count},
+        {comb_tree_migrations, comb_tree_migrations_count},
+        {comb_data_migrations, comb_data_migrations_count},
+        {comb_permissions_migrations, comb_permissions_migrations_count},
+        {comb_identity_migrations, comb_identity_migrations_count},
+        {comb_workspaces_migrations, comb_workspaces_migrations_count},
+        {comb_auth_migrations, comb_auth_migrations_count},
+    };
+    enum comb_status status = COMB_OK;
+    for (size_t i = 0; i < sizeof areas / sizeof areas[0] && status == COMB_OK; i++)
+        status = comb_sql_migrate(s->sql, areas[i].steps, areas[i].n, err);
+    comb_sql_get_info(s->sql, &s->info);
+    return status;
+}
+
+static enum comb_status open_stores(struct comb_services *s, struct comb_error *err)
+{
+    enum comb_status status = comb_tree_store_sqlite(s->sql, &s->tree_store, err);
+    if (status == COMB_OK)
+        status = comb_data_store_sqlite(s->sql, &s->data_store, err);
+    if (status == COMB_OK)
+        status = comb_permissions_store_sqlite(s->sql, &s->permissions_store, err);
+    if (status == COMB_OK)
+        status = comb_identity_store_sqlite(s->sql, &s->identity_store, err);
+    if (status == COMB_OK)
+        status = comb_workspaces_store_sqlite(s->sql, &s->workspaces_store, err);
+    if (status == COMB_OK)
+        status = comb_auth_store_sqlite(s->sql, &s->auth_store, err);
+    if (status == COMB_OK)
+        status = comb_throttle_memory_new(&s->throttle, err);
+    return status;
+}
+
+/* ---- what domains stand on ---- */
+
+static void wake_facts(void *data, struct comb_position position)
+{
+    const struct comb_services *s = data;
+    (void)position;
+    comb_facts_wake(s->facts);
+}
+
+static enum comb_status refresh_facts(void *data, struct comb_ctx *ctx, struct comb_error *err)
+{
+    const struct comb_services *s = data;
+    bool strong = ctx->strong;
+    ctx->strong = true;
+    enum comb_status status = comb_facts_sync_wait(s->facts, ctx, err);
+    ctx->strong = strong;
+    return status;
+}
+
+static enum comb_status make_base(struct comb_services *s, const struct comb_options *options,
+                                  struct comb_ctx *ctx, struct comb_error *err)
+{
+    const struct comb_facts_options facts = {.bytes_max = options->facts_mib * BYTES_PER_MIB};
+    const struct comb_mutations_hooks hooks = {wake_facts, refresh_facts, s};
+    enum comb_status status = comb_mutations_new(s->sql, &s->mutations, err);
+    if (status == COMB_OK)
+        status = comb_facts_new(s->sql, &facts, &s->facts, err);
+    if (status == COMB_OK) {
+        comb_mutations_set_hooks(s->mutations, &hooks);
+        status = comb_access_new(s->facts, &s->access, err);
+    }
+    if (status == COMB_OK)
+        status = comb_sealer_new(s->vault, ctx, s->info.incarnation, &s->sealer, err);
+    return status;
+}
+
+/* ---- domains; permissions and tree learn of identity and workspaces, which stand on them ---- */
+
+static enum comb_status find_user(void *data, struct comb_ctx *ctx, comb_str id_or_login,
+                                  struct comb_uuid *ret_id, struct comb_error *err)
+{
+    const struct comb_services *s = data;
+    return comb_identity_find_user(s->identity, ctx, id_or_login, ret_id, err);
+}
+
+static enum comb_status find_role(void *data, struct comb_ctx *ctx, comb_str id_or_name,
+                                  struct comb_uuid *ret_id, struct comb_error *err)
+{
+    const struct comb_services *s = data;
+    return comb_identity_find_role(s->identity, ctx, id_or_name, ret_id, err);
+}
+
+static enum comb_status make_tree(struct comb_services *s, struct comb_ctx *ctx,
+                                  struct comb_error *err)
+{
+    const struct comb_tree_options tree = {
+        .sql = s->sql,
+        .store = s->tree_store,
+        .facts = s->facts,
+        .access = s->access,
+        .mutations = s->mutations,
+    };
+    struct comb_data_options data = {
+        .blobs = s->blobs,
+        .store = s->data_store,
+        .access = s->access,
+        .mutations = s->mutations,
+    };
+    enum comb_status status = comb_tree_new(&tree, &s->tree, err);
+    if (status != COMB_OK)
+        return status;
+    data.tree = s->tree;
+    return comb_data_new(&data, ctx, &s->data, err);
+}
+
+static enum comb_status make_people(struct comb_services *s, struct comb_ctx *ctx,
+                                    struct comb_error *err)
+{
+    const struct comb_identity_parts identity = {
+        .store = s->identity_store,
+        .sessions = s->auth_store,
+        .workspaces = s->workspaces_store,
+        .permissions = s->permissions_store,
+        .throttle = s->throttle,
+        .vault = s->vault,
+        .tree = s->tree,
+        .facts = s->facts,
+        .mutations = s->mutations,
+    };
+    const struct comb_permissions_parts permissions = {
+        .store = s->permissions_store,
+        .access = s->access,
+        .facts = s->facts,
+        .mutations = s->mutations,
+        .directory = {find_user, find_role, s},
+    };
+    enum comb_status status = comb_identity_new(&identity, ctx, &s->identity, err);
+    if (status == COMB_OK)
+        status = comb_permissions_new(&permissions, &s->permissions, err);
+    return status;
+}
+
+static enum comb_status make_workspaces_and_auth(struct comb_services *s, struct comb_ctx *ctx,
+                                                 struct comb_error *err)
+{
+    const struct comb_workspaces_parts workspaces = {
+        .store = s->workspaces_store,
+        .identity = s->identity,
+        .permissions = s->permissions_store,
+        .tree = s->tree,
+        .access = s->access,
+        .facts = s->facts,
+        .mutations = s->mutations,
+    };
+    const struct comb_auth_parts auth = {
+        .store = s->auth_store,
+        .identity = s->identity,
+        .throttle = s->throttle,
+        .vault = s->vault,
+        .facts = s->facts,
+        .access = s->access,
+        .mutations = s->mutations,
+        .installation = s->info.installation,
+    };
+    enum comb_status status = comb_workspaces_new(&workspaces, &s->workspaces, err);
+    if (status != COMB_OK)
+        return status;
+    const struct comb_tree_hooks hooks = {comb_workspaces_readable, s->workspaces};
+    comb_tree_set_hooks(s->tree, &hooks);
+    return comb_auth_new(&auth, ctx, &s->auth, err);
+}
+
+/* ---- the dispatcher's authenticator ---- */
+
+static bool peek(void *self, struct comb_ctx *ctx, comb_str bearer,
+                 const struct comb_principal **ret_principal)
+{
+    return comb_auth_peek(self, ctx, bearer, ret_principal);
+}
+
+static enum comb_status authenticate(void *self, struct comb_ctx *ctx, comb_str bearer,
+                                     const struct comb_principal **ret_principal,
+                                     struct comb_error *err)
+{
+    return comb_auth_authenticate(self, ctx, bearer, ret_principal, err);
+}
+
+static enum comb_status make_dispatch(struct comb_services *s, struct comb_error *err)
+{
+    const struct comb_authenticator authenticator = {peek, authenticate, s->auth};
+    s->identity_rpc = (struct comb_identity_rpc){s->identity, s->sealer};
+    s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
+    s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
+    return comb_dispatch_new(&authenticator, s->info.incarnation, &s->dispatch, err);
+}
+
+enum comb_status comb_services_open(struct comb_services *services,
+                                    const struct comb_options *options, const char *home,
+                                    struct comb_ctx *ctx, struct comb_error *err)
+{
+    struct comb_services *s = services;
+    *s = (struct comb_services){0};
+    enum comb_status status = open_rows(s, options, home, err);
+    if (status == COMB_OK)
+        status = migrate(s, err);
+    if (status == COMB_OK)
+        status = open_stores(s, err);
+    if (status == COMB_OK)
+        status = make_base(s, options, ctx, err);
+    if (status == COMB_OK)
+        status = make_tree(s, ctx, err);
+    if (status == COMB_OK)
+        status = make_people(s, ctx, err);
+    if (status == COMB_OK)
+        status = make_workspaces_and_auth(s, ctx, err);
+    if (status == COMB_OK)
+        status = make_dispatch(s, err);
+    if (status == COMB_OK)
+        status = comb_facts_start(s->facts, err);
+    if (status == COMB_OK)
+        status = comb_tree_start(s->tree, err);
+    if (status != COMB_OK)
+        comb_services_close(s);
+    return status;
+}
+
+enum comb_status comb_services_register(struct comb_services *s, struct grpcc_server *server,
+                                        struct comb_error *err)
+{
+    static const struct grpcc_service *const services[] = {
+        &comb_v1_auth_service,        &comb_v1_data_service, &comb_v1_identity_service,
+        &comb_v1_permissions_service, &comb_v1_tree_service, &comb_v1_workspaces_service,
+    };
+    enum comb_status status = comb_tree_rpc_register(server, s->tree, s->sealer, err);
+    if (status == COMB_OK)
+        status = comb_data_rpc_register(server, s->data, err);
+    if (status == COMB_OK)
+        status = comb_identity_rpc_register(server, &s->identity_rpc, err);
+    if (status == COMB_OK)
+        status = comb_permissions_rpc_register(server, &s->permissions_rpc, err);
+    if (status == COMB_OK)
+        status = comb_workspaces_rpc_register(server, &s->workspaces_rpc, err);
+    if (status == COMB_OK)
+        status = comb_auth_rpc_register(server, s->auth, err);
+    if (status == COMB_OK)
+        status = comb_dispatch_attach(s->dispatch, server, services,
+                                      sizeof services / sizeof services[0], err);
+    return status;
+}
+
+void comb_services_close(struct comb_services *s)
+{
+    comb_dispatch_free(s->dispatch);
+    comb_workspaces_free(s->workspaces);
+    comb_permissions_free(s->permissions);
+    comb_data_free(s->data);
+    /* Facts call tree and auth by their listeners: they go first. */
+    comb_facts_free(s->facts);
+    comb_auth_free(s->auth);
+    comb_identity_free(s->identity);
+    comb_tree_free(s->tree);
+    comb_access_free(s->access);
+    comb_mutations_free(s->mutations);
+    comb_sealer_free(s->sealer);
+    comb_throttle_close(s->throttle);
+    comb_auth_store_close(s->auth_store);
+    comb_workspaces_store_close(s->workspaces_store);
+    comb_identity_store_close(s->identity_store);
+    comb_permissions_store_close(s->permissions_store);
+    if (s->data_store)
+        s->data_store->driver->close(s->data_store);
+    if (s->tree_store)
+        s->tree_store->driver->close(s->tree_store);
+    comb_blobs_close(s->blobs);
+    comb_sql_close(s->sql);
+    comb_vault_close(s->vault);
+    *s = (struct comb_services){0};
+}

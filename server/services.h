@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stores, domains and handlers of one server, put together: what stands on what, in the order
+ * of their making, taken apart in the opposite one. Nothing here decides anything.
+ */
+#ifndef COMB_SERVICES_H
+#define COMB_SERVICES_H
+
+#include "grpcc/server.h"
+#include "server/auth/auth.h"
+#include "server/auth/auth_rpc.h"
+#include "server/data/data.h"
+#include "server/identity/identity.h"
+#include "server/identity/identity_rpc.h"
+#include "server/options.h"
+#include "server/permissions/permissions.h"
+#include "server/permissions/permissions_rpc.h"
+#include "server/rpc/dispatch.h"
+#include "server/rpc/sealer.h"
+#include "server/tree/tree.h"
+#include "server/workspaces/workspaces.h"
+#include "server/workspaces/workspaces_rpc.h"
+
+/* The URL of a row in full: "sqlite:/home/me/.local/share/comb/comb.db". */
+#define COMB_URL_MAX 4200
+
+struct comb_services {
+    /* rows */
+    char sql_url[COMB_URL_MAX], vault_url[COMB_URL_MAX], data_url[COMB_URL_MAX];
+    struct comb_sql *sql;
+    struct comb_vault *vault;
+    struct comb_blobs *blobs;
+    struct comb_sql_info info;
+
+    /* stores of areas on the sql row, and in memory */
+    struct comb_tree_store *tree_store;
+    struct comb_data_store *data_store;
+    struct comb_permissions_store *permissions_store;
+    struct comb_identity_store *identity_store;
+    struct comb_workspaces_store *workspaces_store;
+    struct comb_auth_store *auth_store;
+    struct comb_throttle *throttle;
+
+    /* domains */
+    struct comb_mutations *mutations;
+    struct comb_facts *facts;
+    struct comb_access *access;
+    struct comb_tree *tree;
+    struct comb_data *data;
+    struct comb_identity *identity;
+    struct comb_permissions *permissions;
+    struct comb_workspaces *workspaces;
+    struct comb_auth *auth;
+
+    /* what handlers share */
+    struct comb_sealer *sealer;
+    struct comb_dispatch *dispatch;
+    struct comb_identity_rpc identity_rpc;
+    struct comb_permissions_rpc permissions_rpc;
+    struct comb_workspaces_rpc workspaces_rpc;
+};
+
+/*
+ * Opens the rows below home as the options say, migrates, makes the domains, and starts what runs
+ * in the background. ctx gives arena and deadline of the start. On failure what was made is taken
+ * apart.
+ */
+enum comb_status comb_services_open(struct comb_services *services,
+                                    const struct comb_options *options, const char *home,
+                                    struct comb_ctx *ctx, struct comb_error *err) COMB_MUST_CHECK;
+
+/* Adds the services of comb.v1 but Admin, and the dispatcher, to a server that has not started. */
+enum comb_status comb_services_register(struct comb_services *services, struct grpcc_server *server,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+
+/* No call may be running. Copes with what is half open. */
+void comb_services_close(struct comb_services *services);
+
+#endif
