@@ -206,17 +206,6 @@ static enum grpcc_status disk_failed(const char *name, int error, struct grpcc_e
                            "%s: %s", name, strerror(error));
 }
 
-/* Mode and time as the metadata says; what a file cannot be given is no reason to refuse it. */
-static void set_posix(int fd, const struct comb_v1_node *posix)
-{
-    mode_t mode;
-    struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
-    if (comb_posix_mode(posix, &mode))
-        (void)!fchmod(fd, mode & (S_IRWXU | S_IRWXG | S_IRWXO));
-    if (comb_posix_mtime(posix, &times[1]))
-        (void)!futimens(fd, times);
-}
-
 static enum grpcc_status fill(struct comb_client *client, struct grpcc_arena *arena,
                               const struct comb_v1_node_ref *ref, struct sink *sink,
                               const char *name, struct comb_v1_node **ret_node,
@@ -254,7 +243,7 @@ enum grpcc_status comb_get_local(struct comb_client *client, struct grpcc_arena 
         return disk_failed(name, errno, err);
     enum grpcc_status status = fill(client, arena, ref, &sink, name, &node, err);
     if (!status)
-        set_posix(sink.fd, posix ? posix : node);
+        comb_posix_apply(sink.fd, posix ? posix : node);
     if (close(sink.fd) != 0 && !status)
         status = disk_failed(name, errno, err);
     if (!status && renameat(folder_fd, temporary, folder_fd, name) != 0)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "client/lib/transfer.h"
 
 #define INTERVAL_NS (COMB_NS_PER_S / 10)
@@ -6,7 +8,7 @@
 void comb_meter_init(struct comb_meter *meter, comb_progress_function function, void *data)
 {
     *meter = (struct comb_meter){.function = function, .data = data};
-    meter->progress.path = "";
+    meter->progress.path = meter->path;
     pthread_mutex_init(&meter->lock, NULL);
 }
 
@@ -28,10 +30,10 @@ bool comb_meter_add(struct comb_meter *meter, const char *path, uint64_t bytes, 
     pthread_mutex_lock(&meter->lock);
     meter->progress.bytes += bytes;
     meter->progress.files += files;
-    meter->progress.path = path;
     int64_t now = meter->function ? comb_now_ns() : 0;
     if (meter->function && !meter->cancelled && now >= meter->next_ns) {
         meter->next_ns = now + INTERVAL_NS;
+        snprintf(meter->path, sizeof(meter->path), "%s", path);
         meter->cancelled = !meter->function(meter->data, &meter->progress);
     }
     bool go_on = !meter->cancelled;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Paths, references, and what POSIX says of a file. */
+#include <fcntl.h>
 #include <google/protobuf/timestamp.grpcc.h>
 #include <string.h>
 
@@ -63,6 +64,39 @@ enum grpcc_status comb_target_make(struct grpcc_arena *arena, const char *path,
     return GRPCC_OK;
 }
 
+/* The bytes of the character at text, 0: not UTF-8. Surrogates, overlong forms and what lies beyond
+ * U+10FFFF are none (RFC 3629). */
+static size_t character_length(const unsigned char *text)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = text[0] < 0x80   ? 1
+               : text[0] < 0xc0 ? 0
+               : text[0] < 0xe0 ? 2
+               : text[0] < 0xf0 ? 3
+                                : 4;
+    if (n < 2 || text[0] > 0xf4)
+        return n < 2 ? n : 0;
+    uint32_t code = text[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (text[i] & 0x3f);
+    }
+    return code < LEAST[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : n;
+}
+
+bool comb_name_is_good(const char *name)
+{
+    const unsigned char *at = (const unsigned char *)name;
+    while (*at) {
+        size_t n = character_length(at);
+        if (n == 0)
+            return false;
+        at += n;
+    }
+    return at != (const unsigned char *)name;
+}
+
 /* ---- posix ---- */
 
 static struct comb_v1_metadata *metadata_new(struct grpcc_arena *arena, const char *name)
@@ -120,4 +154,14 @@ bool comb_posix_mtime(const struct comb_v1_node *node, struct timespec *ret_time
     ret_time->tv_sec = value->time->seconds;
     ret_time->tv_nsec = value->time->nanos;
     return true;
+}
+
+void comb_posix_apply(int fd, const struct comb_v1_node *node)
+{
+    mode_t mode;
+    struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
+    if (comb_posix_mode(node, &mode))
+        (void)!fchmod(fd, mode & (S_IRWXU | S_IRWXG | S_IRWXO));
+    if (comb_posix_mtime(node, &times[1]))
+        (void)!futimens(fd, times);
 }

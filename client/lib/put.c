@@ -238,16 +238,13 @@ static enum grpcc_status send_small(struct comb_client *client, struct grpcc_are
 }
 
 enum grpcc_status comb_put_local(struct comb_client *client, struct grpcc_arena *arena,
-                                 const char *name, const char *path,
-                                 const struct comb_put_options *options, struct comb_meter *meter,
+                                 const char *name, struct comb_v1_upload_target *target,
+                                 struct comb_meter *meter, const char *path,
                                  struct comb_v1_node **ret_node, struct grpcc_error *err)
 {
     struct local local;
-    struct comb_v1_upload_target *target = NULL;
     struct grpcc_error own = GRPCC_ERROR_INIT;
-    enum grpcc_status status = comb_target_make(arena, path, options, &target, &own);
-    if (!status)
-        status = local_open(name, &local, &own);
+    enum grpcc_status status = local_open(name, &local, &own);
     if (status)
         goto out;
     target->metadata = comb_posix_metadata(arena, &local.before);
@@ -280,12 +277,15 @@ enum grpcc_status comb_put_file(struct comb_client *client, struct grpcc_arena *
     struct comb_put_options options = complete(given);
     struct comb_meter meter;
     struct stat info;
+    struct comb_v1_upload_target *target = NULL;
     enum grpcc_status status = comb_client_check(client, err);
+    if (!status)
+        status = comb_target_make(arena, path, &options, &target, err);
     if (status)
         return status;
     comb_meter_init(&meter, options.progress, options.progress_data);
     comb_meter_expect(&meter, stat(local, &info) == 0 ? (uint64_t)info.st_size : 0, 1);
-    status = comb_put_local(client, arena, local, path, &options, &meter, ret_node, err);
+    status = comb_put_local(client, arena, local, target, &meter, path, ret_node, err);
     if (!status) {
         (void)comb_meter_add(&meter, path, 0, 1);
         comb_meter_finish(&meter);

@@ -14,6 +14,7 @@ enum {
     COMB_CHUNK_BYTES = 1 << 20, /* of a stream, and the largest content of a Put */
     COMB_SHA256_BYTES = 32,
     COMB_ONE_CALL_ARENA_MAX = 8 << 20,
+    COMB_SHOWN_PATH_SIZE = 1024, /* of what progress shows; longer paths are cut */
 };
 
 /* ---- place.c ---- */
@@ -24,6 +25,8 @@ enum grpcc_status comb_target_make(struct grpcc_arena *arena, const char *path,
                                    const struct comb_put_options *options,
                                    struct comb_v1_upload_target **ret_target,
                                    struct grpcc_error *err) GRPCC_MUST_CHECK;
+/* Whether a local name can be one in Comb: UTF-8. */
+bool comb_name_is_good(const char *name);
 /* A NodeRef by path; NULL: no room. */
 struct comb_v1_node_ref *comb_ref_by_path(struct grpcc_arena *arena,
                                           const char *path) GRPCC_MUST_CHECK;
@@ -34,6 +37,9 @@ enum { COMB_POSIX_METADATA = 2 };
 /* What the node's metadata says of it; false: nothing. */
 bool comb_posix_mode(const struct comb_v1_node *node, mode_t *ret_mode);
 bool comb_posix_mtime(const struct comb_v1_node *node, struct timespec *ret_time);
+/* Gives an open file or folder that mode (permissions only) and time; what it cannot be given is no
+ * reason to refuse it. */
+void comb_posix_apply(int fd, const struct comb_v1_node *node);
 
 /* ---- meter.c ---- */
 
@@ -45,11 +51,12 @@ struct comb_meter {
     struct comb_progress progress;
     int64_t next_ns;
     bool cancelled;
+    char path[COMB_SHOWN_PATH_SIZE]; /* progress.path */
 };
 void comb_meter_init(struct comb_meter *meter, comb_progress_function function, void *data);
 void comb_meter_done(struct comb_meter *meter);
 void comb_meter_expect(struct comb_meter *meter, uint64_t bytes, uint64_t files);
-/* False: the program cancels. path must live until the next call. */
+/* False: the program cancels. */
 bool comb_meter_add(struct comb_meter *meter, const char *path, uint64_t bytes, uint64_t files);
 /* Shows the end. */
 void comb_meter_finish(struct comb_meter *meter);
@@ -104,14 +111,14 @@ enum grpcc_status comb_put_small(struct comb_client *client, struct grpcc_arena 
 
 /* ---- put.c, get.c ---- */
 
-/* As comb_put_file(), with a meter. */
+/* As comb_put_file(), to a target, with a meter; path is for people. */
 enum grpcc_status comb_put_local(struct comb_client *client, struct grpcc_arena *arena,
-                                 const char *local, const char *path,
-                                 const struct comb_put_options *options, struct comb_meter *meter,
+                                 const char *local, struct comb_v1_upload_target *target,
+                                 struct comb_meter *meter, const char *path,
                                  struct comb_v1_node **ret_node,
                                  struct grpcc_error *err) GRPCC_MUST_CHECK;
-/* As comb_get_file(), into the folder `folder_fd`, never through a link; info: what to give the
- * file afterwards, NULL: from the node's metadata if it has any. */
+/* As comb_get_file(), into the folder folder_fd, never through a link; posix: the node with the
+ * metadata for mode and time, NULL: there is none. */
 enum grpcc_status comb_get_local(struct comb_client *client, struct grpcc_arena *arena,
                                  const struct comb_v1_node_ref *ref, int folder_fd,
                                  const char *name, const struct comb_v1_node *posix,
