@@ -175,6 +175,11 @@ static void an_open_watch_does_not_hold_the_server_up(void **state)
     await(f, stream, GRPC_HEALTH_V1_HEALTH_CHECK_RESPONSE_SERVING);
     grpcc_server_drain(f->server, 0, 60000);
     await(f, stream, GRPC_HEALTH_V1_HEALTH_CHECK_RESPONSE_NOT_SERVING);
+    struct grpc_health_v1_health_check_response *response = NULL;
+    assert_int_equal(grpc_health_v1_health_watch_stream_read(stream, f->arena, &response, &f->err),
+                     0);
+    assert_int_equal(grpc_health_v1_health_watch_stream_finish(stream, NULL, &f->err),
+                     GRPCC_UNAVAILABLE);
     grpc_health_v1_health_watch_stream_free(stream);
 }
 

@@ -17,6 +17,7 @@ struct grpcc_health {
     struct entry *entries;
     struct grpcc_health_watcher *watchers;
     bool shut;
+    bool closed;
 };
 
 struct grpcc_health *grpcc_health_new(void)
@@ -137,22 +138,6 @@ void grpcc_health_each(struct grpcc_health *health,
     pthread_mutex_unlock(&health->lock);
 }
 
-void grpcc_health_watch(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
-{
-    pthread_mutex_lock(&health->lock);
-    watcher->next = health->watchers;
-    watcher->previous = NULL;
-    if (watcher->next)
-        watcher->next->previous = watcher;
-    health->watchers = watcher;
-    watcher->linked = true;
-    watcher->sending = true;
-    int serving = get_locked(health, watcher->service);
-    watcher->told = serving;
-    pthread_mutex_unlock(&health->lock);
-    watcher->send(watcher, serving);
-}
-
 static void unlink_locked(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
 {
     if (watcher->previous)
@@ -162,6 +147,49 @@ static void unlink_locked(struct grpcc_health *health, struct grpcc_health_watch
     if (watcher->next)
         watcher->next->previous = watcher->previous;
     watcher->linked = false;
+}
+
+static void link_locked(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
+{
+    watcher->next = health->watchers;
+    watcher->previous = NULL;
+    if (watcher->next)
+        watcher->next->previous = watcher;
+    health->watchers = watcher;
+    watcher->linked = true;
+}
+
+void grpcc_health_close(struct grpcc_health *health)
+{
+    struct grpcc_health_watcher *to_end = NULL;
+    pthread_mutex_lock(&health->lock);
+    health->closed = true;
+    while (health->watchers) {
+        struct grpcc_health_watcher *watcher = health->watchers;
+        unlink_locked(health, watcher);
+        if (watcher->sending)
+            continue; /* the end of that send is its end */
+        watcher->next_to_tell = to_end;
+        to_end = watcher;
+    }
+    pthread_mutex_unlock(&health->lock);
+    while (to_end) {
+        struct grpcc_health_watcher *watcher = to_end;
+        to_end = watcher->next_to_tell;
+        watcher->end(watcher);
+    }
+}
+
+void grpcc_health_watch(struct grpcc_health *health, struct grpcc_health_watcher *watcher)
+{
+    pthread_mutex_lock(&health->lock);
+    if (!health->closed)
+        link_locked(health, watcher);
+    watcher->sending = true;
+    int serving = get_locked(health, watcher->service);
+    watcher->told = serving;
+    pthread_mutex_unlock(&health->lock);
+    watcher->send(watcher, serving);
 }
 
 bool grpcc_health_sent(struct grpcc_health *health, struct grpcc_health_watcher *watcher, bool ok)

@@ -17,6 +17,8 @@ struct grpcc_health_watcher {
     const char *service;
     /* Tells the peer; ends in grpcc_health_sent(). Called without locks, on any thread. */
     void (*send)(struct grpcc_health_watcher *self, int serving);
+    /* The watch is over, by grpcc_health_close(): the watcher may be freed. Called as send is. */
+    void (*end)(struct grpcc_health_watcher *self);
     struct grpcc_health_watcher *next;
     struct grpcc_health_watcher *previous;
     struct grpcc_health_watcher *next_to_tell;
@@ -33,6 +35,8 @@ bool grpcc_health_set(struct grpcc_health *health, const char *service,
                       enum grpcc_serving serving) GRPCC_MUST_CHECK;
 /* NOT_SERVING for all; what is registered later starts as that too, and nothing turns back. */
 void grpcc_health_shut(struct grpcc_health *health);
+/* Ends every watch, those to come after their first send. */
+void grpcc_health_close(struct grpcc_health *health);
 /* enum grpcc_serving or GRPCC_SERVICE_UNKNOWN. */
 int grpcc_health_get(struct grpcc_health *health, const char *service);
 /* Calls visit for each name, under the lock. */

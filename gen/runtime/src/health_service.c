@@ -74,16 +74,18 @@ static void list(void *self, struct grpcc_call *call,
 
 /* ---- Watch ---- */
 
-static void watch_end(struct watch *watch)
+/* Either the peer has gone and hears nothing, or the server goes. */
+static void watch_end(struct grpcc_health_watcher *watcher)
 {
-    grpcc_call_fail(watch->call, GRPCC_CANCELLED, "the watch has ended");
+    struct watch *watch = GRPCC_CONTAINER(watcher, struct watch, watcher);
+    grpcc_call_fail(watch->call, GRPCC_UNAVAILABLE, "the server is shutting down");
 }
 
 static void watch_sent(void *data, enum grpcc_status status)
 {
     struct watch *watch = data;
     if (grpcc_health_sent(watch->health, &watch->watcher, status == GRPCC_OK))
-        watch_end(watch);
+        watch_end(&watch->watcher);
 }
 
 static void watch_send(struct grpcc_health_watcher *watcher, int serving)
@@ -97,7 +99,7 @@ static void watch_cancelled(void *data)
 {
     struct watch *watch = data;
     if (grpcc_health_unwatch(watch->health, &watch->watcher))
-        watch_end(watch);
+        watch_end(&watch->watcher);
 }
 
 static void watch(void *self, struct grpcc_call *call, const check_request *request)
@@ -114,6 +116,7 @@ static void watch(void *self, struct grpcc_call *call, const check_request *requ
     watch->response = response;
     watch->watcher.service = request->service;
     watch->watcher.send = watch_send;
+    watch->watcher.end = watch_end;
     grpcc_health_watch(self, &watch->watcher);
     /* Watching first: a call that is cancelled already is told so at once, and then must be in the
      * list. */

@@ -3,8 +3,8 @@
  * The server's insides, shared by server*.c and call*.c.
  *
  * Locks, in the order in which they may be taken: health->lock, pool->lock or timers->lock,
- * call->lock, server->lock. None is held while core or a program's function is called, but for
- * grpc_call_cancel under timers->lock.
+ * call->lock, server->lock. None is held while core or a program's function is called, but that
+ * calls are cancelled under timers->lock and server->lock, which keep them from going meanwhile.
  */
 #ifndef GRPCC_SRC_SERVER_H
 #define GRPCC_SRC_SERVER_H

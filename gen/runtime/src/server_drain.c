@@ -64,11 +64,13 @@ static void discard_core(struct grpcc_server *server)
         continue;
 }
 
+/* What has been ended is on its way to the peer, and is left to arrive. */
 static void cancel_builtin_locked(struct grpcc_server *server)
 {
     for (struct grpcc_call *call = server->builtin_calls; call; call = call->next)
-        grpc_call_cancel_with_status(call->core, GRPC_STATUS_UNAVAILABLE,
-                                     "the server is shutting down", NULL);
+        if (!atomic_load(&call->ended))
+            grpc_call_cancel_with_status(call->core, GRPC_STATUS_UNAVAILABLE,
+                                         "the server is shutting down", NULL);
 }
 
 static void shut_core_down(struct grpcc_server *server, unsigned patience_ms)
@@ -77,6 +79,7 @@ static void shut_core_down(struct grpcc_server *server, unsigned patience_ms)
     int64_t until_ns = in_ms(patience_ms);
     grpcc_handoff_release(&shutdown.tag);
     grpc_server_shutdown_and_notify(server->core, server->queues[0], &shutdown.tag);
+    grpcc_health_close(server->health);
     pthread_mutex_lock(&server->lock);
     cancel_builtin_locked(server);
     while (!shutdown.done && wait_locked(server, until_ns))
