@@ -5,20 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/permissions/permissions_store.h"
+#include "server/tree/tree_store.h"
+
 #define PARTS_MAX 128
 #define STATEMENTS_MAX 4
 
-/* The tables of other areas as far as facts read them; tests/e2e runs on the real ones. */
+/* The tables of identity and workspaces as far as facts read them. */
 static const struct comb_sql_migration TABLES[] = {
     {"facts_test", 1,
-     "CREATE TABLE node (id BLOB PRIMARY KEY, parent BLOB NOT NULL, name TEXT NOT NULL,"
-     "  kind INTEGER, rev INTEGER, acl_rev INTEGER, size INTEGER, blob BLOB, sha256 BLOB,"
-     "  media_type TEXT, create_us INTEGER, update_us INTEGER, trash_parent BLOB, trash_name TEXT,"
-     "  trash_us INTEGER, trash_by BLOB, meta BLOB, UNIQUE (parent, name)) WITHOUT ROWID;"
-     "INSERT INTO node (id, parent, name) VALUES (x'00000000000070008000000000000001',"
-     "  x'00000000000070008000000000000001', '');"
-     "CREATE TABLE entry (node BLOB, role BLOB, rights INTEGER, expire_us INTEGER,"
-     "  create_us INTEGER, granted_by BLOB, PRIMARY KEY (node, role)) WITHOUT ROWID;"
      "CREATE TABLE user (id BLOB PRIMARY KEY, disabled INTEGER, roles_rev INTEGER,"
      "  generation INTEGER, personal BLOB);"
      "CREATE TABLE role (id BLOB PRIMARY KEY, name TEXT UNIQUE, override INTEGER);"
@@ -53,6 +48,11 @@ int fixture_setup_unstarted(void **state)
     free(folder);
     must_ok(comb_sql_migrate(fixture->store, comb_mutation_migrations,
                              comb_mutation_migrations_count, err),
+            err);
+    must_ok(comb_sql_migrate(fixture->store, comb_tree_migrations, comb_tree_migrations_count, err),
+            err);
+    must_ok(comb_sql_migrate(fixture->store, comb_permissions_migrations,
+                             comb_permissions_migrations_count, err),
             err);
     must_ok(comb_sql_migrate(fixture->store, TABLES, sizeof TABLES / sizeof *TABLES, err), err);
     fixture->gate = gate_new(fixture->store);
@@ -218,9 +218,14 @@ void fixture_move(struct fixture *fixture, struct fixture_node *node,
     place(fixture, node, COMB_FEED_NODE_MOVED, parent, name, false);
 }
 
+void fixture_recycle_as(struct fixture *fixture, struct fixture_node *node, const char *name)
+{
+    place(fixture, node, COMB_FEED_NODE_RECYCLED, &fixture->bin, name, true);
+}
+
 void fixture_recycle(struct fixture *fixture, struct fixture_node *node)
 {
-    place(fixture, node, COMB_FEED_NODE_RECYCLED, &fixture->bin, "some id", true);
+    fixture_recycle_as(fixture, node, "some id");
 }
 
 void fixture_restore(struct fixture *fixture, struct fixture_node *node,
@@ -289,7 +294,10 @@ void fixture_grant(struct fixture *fixture, const struct comb_uuid *node,
     if (rights == 0) {
         add(&write, "DELETE FROM entry WHERE node = ?1 AND role = ?2", params, 2);
     } else {
-        add(&write, "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3, 0, 9, ?2)", params, 3);
+        add(&write,
+            "INSERT OR REPLACE INTO entry (node, role, rights, expire_us, create_us, granted_by)"
+            " VALUES (?1, ?2, ?3, 0, 9, ?2)",
+            params, 3);
     }
     run(fixture, &write, &entry);
 }
@@ -304,6 +312,17 @@ void fixture_user(struct fixture *fixture, const struct comb_uuid *id, bool disa
         " ON CONFLICT (id) DO UPDATE SET disabled = ?2, generation = generation + 1",
         params, 2);
     run(fixture, &write, &entry);
+}
+
+void fixture_make_administrator(struct fixture *fixture, const struct comb_uuid *user)
+{
+    struct comb_sql_value param = comb_sql_uuid(&comb_role_administrators);
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_ROLE, &comb_role_administrators);
+    add(&write, "INSERT OR IGNORE INTO role (id, name, override) VALUES (?1, 'administrators', 0)",
+        &param, 1);
+    run(fixture, &write, &entry);
+    fixture_add_role(fixture, user, &comb_role_administrators, 0);
 }
 
 struct comb_uuid fixture_role(struct fixture *fixture, const char *name, bool override)
@@ -336,6 +355,30 @@ void fixture_add_role(struct fixture *fixture, const struct comb_uuid *user,
     struct comb_feed_entry entry = entry_of(COMB_FEED_USER, user);
     add(&write, "INSERT INTO user_role (user, role, position) VALUES (?1, ?2, ?3)", params, 3);
     add(&write, "UPDATE user SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
+    run(fixture, &write, &entry);
+}
+
+void fixture_drop_role(struct fixture *fixture, const struct comb_uuid *user,
+                       const struct comb_uuid *role)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(user), comb_sql_uuid(role)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_USER, user);
+    add(&write, "DELETE FROM user_role WHERE user = ?1 AND role = ?2", params, 2);
+    add(&write, "UPDATE user SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
+    run(fixture, &write, &entry);
+}
+
+void fixture_fill_entries(struct fixture *fixture, const struct comb_uuid *node, size_t n)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_integer((int64_t)n)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_NODE_PERMISSIONS, node);
+    add(&write,
+        "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
+        " WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < ?2)"
+        " SELECT ?1, randomblob(16), 1, 0, 9, ?1 FROM i",
+        params, 2);
     run(fixture, &write, &entry);
 }
 

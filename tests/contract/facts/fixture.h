@@ -46,6 +46,7 @@ void fixture_move(struct fixture *fixture, struct fixture_node *node,
                   const struct comb_uuid *parent, const char *name);
 /* To the bin, and back. */
 void fixture_recycle(struct fixture *fixture, struct fixture_node *node);
+void fixture_recycle_as(struct fixture *fixture, struct fixture_node *node, const char *name);
 void fixture_restore(struct fixture *fixture, struct fixture_node *node,
                      const struct comb_uuid *parent, const char *name);
 /* New content: the revision grows; gives the new one. Threads: any. */
@@ -61,6 +62,11 @@ struct comb_uuid fixture_role(struct fixture *fixture, const char *name, bool ov
 void fixture_override(struct fixture *fixture, const struct comb_uuid *role, bool override);
 void fixture_add_role(struct fixture *fixture, const struct comb_uuid *user,
                       const struct comb_uuid *role, int position);
+void fixture_make_administrator(struct fixture *fixture, const struct comb_uuid *user);
+void fixture_drop_role(struct fixture *fixture, const struct comb_uuid *user,
+                       const struct comb_uuid *role);
+/* Entries of n roles that nobody has. */
+void fixture_fill_entries(struct fixture *fixture, const struct comb_uuid *node, size_t n);
 /* Makes the workspace the user's own where user is given. */
 struct comb_uuid fixture_workspace(struct fixture *fixture, const char *slug,
                                    const struct comb_uuid *owner, const struct comb_uuid *root,
