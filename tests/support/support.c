@@ -54,6 +54,22 @@ char *test_folder_new(void)
     return path;
 }
 
+void test_copy_file(const char *from, const char *to)
+{
+    char block[4096];
+    FILE *in = fopen(from, "rb");
+    if (!in) {
+        remove(to);
+        return;
+    }
+    FILE *out = fopen(to, "wb");
+    assert_non_null(out);
+    for (size_t n; (n = fread(block, 1, sizeof block, in)) > 0;)
+        assert_int_equal(fwrite(block, 1, n, out), n);
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
 void test_must_ok(enum comb_status status, const struct comb_error *err, const char *call,
                   const char *file, int line)
 {

@@ -26,6 +26,9 @@ char *test_folder_new(void);
 /* FOLDER/NAME; the test frees it. */
 char *test_path(const char *folder, const char *name);
 
+/* Copies a file's bytes to a new or emptied one; a missing one leaves none. */
+void test_copy_file(const char *from, const char *to);
+
 /* Fails the test where status is not OK, printing err's message. */
 #define must_ok(call, err) test_must_ok((call), (err), #call, __FILE__, __LINE__)
 /* Fails the test where status is another than expected, or err does not say the same. */

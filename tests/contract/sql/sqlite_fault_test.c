@@ -2,6 +2,7 @@
 /* Every allocation and every write and sync of a file fails in turn: whatever is answered is true,
  * and the store goes on afterwards. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/contract/sql/fixture.h"
 #include "tests/support/fault_sqlite.h"
@@ -52,6 +53,27 @@ static void reopen(struct fixture *f)
     must_ok(driver_open(f->place, &f->sql, &f->t.err), &f->t.err);
 }
 
+/* What a crash at this moment would leave: the files without what the processes share in memory. */
+static void check_crash_image(const struct fixture *f, int round,
+                              const struct listener listeners[ROWS])
+{
+    char *image = NULL, *from = NULL, *to = NULL;
+    assert_true(asprintf(&image, "%s.image", f->place) > 0);
+    assert_true(asprintf(&from, "%s-wal", f->place) > 0);
+    assert_true(asprintf(&to, "%s-wal", image) > 0);
+    test_copy_file(f->place, image);
+    test_copy_file(from, to);
+    struct fixture crashed = {.place = image};
+    test_ctx_init(&crashed.t);
+    must_ok(driver_open(image, &crashed.sql, &crashed.t.err), &crashed.t.err);
+    check_round(&crashed, round, listeners);
+    comb_sql_close(crashed.sql);
+    test_ctx_done(&crashed.t);
+    free(image);
+    free(from);
+    free(to);
+}
+
 static void each_file_operation_fails(void **state)
 {
     struct fixture *f = *state;
@@ -64,6 +86,7 @@ static void each_file_operation_fails(void **state)
             insert_round(f, round, listeners);
             hit = test_fault_vfs_disarm();
             check_round(f, round, listeners);
+            check_crash_image(f, round, listeners);
             for (int i = 0; i < ROWS && !hit; i++)
                 must_ok(listeners[i].status, &listeners[i].err);
             must_ok(insert_item(f->sql, &f->t.ctx, -round - 1, STR("goes on"), &f->t.err),

@@ -128,18 +128,6 @@ static void what_is_no_store_is_said_to_be_none(void **state)
     free(folder);
 }
 
-static void copy_file(const char *from, const char *to)
-{
-    char block[4096];
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    assert_non_null(in);
-    assert_non_null(out);
-    for (size_t n; (n = fread(block, 1, sizeof block, in)) > 0;)
-        assert_int_equal(fwrite(block, 1, n, out), n);
-    assert_int_equal(fclose(out), 0);
-    fclose(in);
-}
-
 /* The installation is the same one, its history from there on is not. */
 static void a_copy_gets_an_incarnation_of_its_own(void **state)
 {
@@ -150,7 +138,7 @@ static void a_copy_gets_an_incarnation_of_its_own(void **state)
     comb_sql_get_info(f->sql, &before);
     comb_sql_close(f->sql);
     snprintf(copy, sizeof copy, "%s.copy", f->place);
-    copy_file(f->place, copy);
+    test_copy_file(f->place, copy);
     must_ok(driver_open(copy, &f->sql, &f->t.err), &f->t.err);
     comb_sql_get_info(f->sql, &after);
     assert_int_equal(number(f, "SELECT count(*) FROM item"), 1);
