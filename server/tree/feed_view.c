@@ -76,7 +76,7 @@ static bool is_in(const struct tree_scope *scope, const struct comb_uuid *id,
 }
 
 /* Whether the caller could see the node in that folder, by his rights of now: where the node is
- * still known, with its own entries. */
+ * still known, with its own entries; id NULL: without them, since they are what has changed. */
 static enum comb_status could_read(struct comb_tree *tree, struct comb_ctx *ctx,
                                    const struct comb_uuid *folder_id, const struct comb_uuid *id,
                                    bool *ret_could, struct comb_error *err)
@@ -92,16 +92,17 @@ static enum comb_status could_read(struct comb_tree *tree, struct comb_ctx *ctx,
     status = tree_resolve_id(tree, ctx, folder_id, &options, &folder, err);
     if (status == COMB_NOT_FOUND || status == COMB_PERMISSION_DENIED)
         return COMB_OK;
-    if (status == COMB_OK)
-        status = comb_facts_chain_wait(tree->use.facts, ctx, id, &chain, err);
     if (status != COMB_OK)
         return status;
     *ret_could = true;
-    if (chain.n_links > 0)
+    if (!id)
+        return COMB_OK;
+    status = comb_facts_chain_wait(tree->use.facts, ctx, id, &chain, err);
+    if (status == COMB_OK && chain.n_links > 0)
         *ret_could = (comb_access_child_rights(tree->use.access, ctx, &folder, chain.links[0].node,
                                                chain.links[0].entries, chain.links[0].n_entries) &
                       COMB_V1_RIGHTS_READ) != 0;
-    return COMB_OK;
+    return status;
 }
 
 enum comb_status tree_sight_of(struct comb_tree *tree, struct comb_ctx *ctx,
@@ -132,7 +133,9 @@ enum comb_status tree_sight_of(struct comb_tree *tree, struct comb_ctx *ctx,
         return status;
     sight.reads_now = (rights & COMB_V1_RIGHTS_READ) != 0;
     if (!sight.reads_now || changes_place(entry->kind))
-        status = could_read(tree, ctx, before, &entry->subject, &sight.reads_before, err);
+        status = could_read(tree, ctx, before,
+                            entry->kind == COMB_FEED_NODE_PERMISSIONS ? NULL : &entry->subject,
+                            &sight.reads_before, err);
     if (status == COMB_OK)
         *ret_sight = sight;
     return status;

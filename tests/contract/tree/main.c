@@ -3,5 +3,6 @@
 
 int main(void)
 {
-    return run_names() + run_moves();
+    return run_names() + run_moves() + run_trash() + run_lists() + run_metadata() + run_feed() +
+           run_watches();
 }
