@@ -33,6 +33,29 @@ static enum comb_status need_parent(struct comb_tree *tree, struct comb_ctx *ctx
                                   field, "write is needed on the folder that holds the node too");
 }
 
+/* Write on the node; of what lies in a bin, the place that it came from may be gone for good, and
+ * nobody's rights with it: then who owns the workspace decides. */
+static enum comb_status resolve_to_change(struct comb_tree *tree, struct comb_ctx *ctx,
+                                          const struct comb_v1_node_ref *ref,
+                                          const struct comb_access_options *options,
+                                          struct comb_access_node *ret_node, struct comb_error *err)
+{
+    struct comb_access_options owner = *options;
+    struct comb_access_node node;
+    enum comb_status status =
+        comb_access_resolve(tree->use.access, ctx, ref, options, ret_node, err);
+
+    if (status != COMB_PERMISSION_DENIED || !options->allow_recycled)
+        return status;
+    owner.need = COMB_V1_NEED_MANAGE;
+    if (comb_access_resolve(tree->use.access, ctx, ref, &owner, &node, NULL) != COMB_OK ||
+        !node.chain.recycled)
+        return status;
+    ctx->authorised |= 1u << COMB_V1_NEED_WRITE;
+    *ret_node = node;
+    return COMB_OK;
+}
+
 enum comb_status tree_resolve_change(struct comb_tree *tree, struct comb_ctx *ctx,
                                      struct comb_plan *plan, const struct comb_v1_node_ref *ref,
                                      const struct comb_access_options *options, const char *etag,
@@ -43,7 +66,7 @@ enum comb_status tree_resolve_change(struct comb_tree *tree, struct comb_ctx *ct
 
     if (!ref)
         return comb_error_field(err, options->field, "the node is missing");
-    status = comb_access_resolve(tree->use.access, ctx, ref, options, &node, err);
+    status = resolve_to_change(tree, ctx, ref, options, &node, err);
     if (status != COMB_OK)
         return status;
     if (node.chain.n_links < 2)

@@ -167,7 +167,7 @@ static void cursors_are_checked(void **state)
 
     must_refuse(COMB_INVALID_ARGUMENT, CURSOR_INVALID, changes(f, NULL, "nonsense", 10, &response));
     assert_true(strlen(first) < sizeof broken);
-    strcpy(broken, first);
+    memcpy(broken, first, strlen(first) + 1);
     broken[12] = broken[12] == 'A' ? 'B' : 'A';
     must_refuse(COMB_INVALID_ARGUMENT, CURSOR_INVALID, changes(f, NULL, broken, 10, &response));
     mkdir_at(f, "/work", "a");

@@ -37,7 +37,7 @@ struct watcher {
 static void copy(char *to, size_t size, const char *from)
 {
     assert_true(strlen(from) < size);
-    strcpy(to, from);
+    memcpy(to, from, strlen(from) + 1);
 }
 
 static void note_node(struct event *event, const struct comb_v1_node *node)
