@@ -17,6 +17,18 @@ SOURCE_FOLDERS = [
     "tests",
 ]
 
+# Files at the top that people read or that programs obey; BUILD and WORKSPACE would make the copy a package of its own.
+SOURCE_FILES = [
+    ".bazelrc",
+    ".clang-format",
+    ".clang-tidy",
+    ".gitattributes",
+    ".gitignore",
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+]
+
 def check_folder():
     """Called by the macros of cc.bzl: a package outside SOURCE_FOLDERS would escape the house tests."""
     folder = native.package_name().split("/")[0]
@@ -25,10 +37,10 @@ def check_folder():
 
 def _source_tree_impl(rctx):
     top = rctx.path(Label("@comb//:WORKSPACE")).dirname
-    for folder in SOURCE_FOLDERS:
-        if not rctx.path(str(top) + "/" + folder).exists:
-            fail("the folder %s is gone: take it out of SOURCE_FOLDERS" % folder)
-        rctx.symlink(str(top) + "/" + folder, "tree/" + folder)
+    for name in SOURCE_FOLDERS + SOURCE_FILES:
+        if not rctx.path(str(top) + "/" + name).exists:
+            fail("%s is gone: take it out of bazel/source_tree.bzl" % name)
+        rctx.symlink(str(top) + "/" + name, "tree/" + name)
     rctx.file("BUILD.bazel", "\n".join([
         "filegroup(",
         '    name = "sources",',

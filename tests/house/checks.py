@@ -2,6 +2,7 @@
 """The house checks that read text: each takes a Tree and yields Findings.  checks_test.py seeds every one of them."""
 
 import ast
+import posixpath
 import re
 import subprocess
 
@@ -160,6 +161,30 @@ def check_words(tree):
                 match = re.search(pattern, line)
                 if match:
                     yield Finding(path, number, "'%s': %s" % (match.group(0), why))
+
+
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+DOCS_INDEX = "docs/README.md"
+
+
+def check_links(tree):
+    """Links between our texts lead somewhere, and the index of docs/ has every text of it."""
+    paths = set(tree.paths())
+    folders = {p.rsplit("/", n)[0] for p in paths for n in range(1, p.count("/") + 1)}
+    linked = set()
+    for path in tree.paths((".md",)):
+        for number, line in enumerate(tree.lines(path), 1):
+            for target in _LINK.findall(line):
+                if "://" in target or target.startswith("mailto:"):
+                    continue
+                full = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+                if path == DOCS_INDEX:
+                    linked.add(full)
+                if full not in paths and full not in folders and full not in TOP_FILES:
+                    yield Finding(path, number, "the link to %s leads nowhere" % target)
+    for path in sorted(paths):
+        if path.startswith("docs/") and path.endswith(".md") and path != DOCS_INDEX and path not in linked:
+            yield Finding(path, 1, "%s does not link it" % DOCS_INDEX)
 
 
 _RAW_RULE = re.compile(r"^\s*(?:native\.)?(cc_library|cc_binary|cc_test|sh_test)\s*\(")

@@ -47,6 +47,16 @@ class HouseTest(unittest.TestCase):
         })
         self.assertEqual(self.found(checks.check_licence(tree)), [("bad.c", 1), ("late.c", 1), ("script", 1)])
 
+    def test_links(self):
+        tree = self.tree({
+            "README.md": "[a](docs/a.md) [b](docs/none.md)\n[top](LICENSE) [web](https://example.org/x) [d](server/x/)\n",
+            "docs/README.md": "[a](a.md#part)\n",
+            "docs/a.md": "text\n[up](../README.md)\n",
+            "docs/b.md": "nobody links this\n",
+            "server/x/y.c": "",
+        })
+        self.assertEqual(self.found(checks.check_links(tree)), [("README.md", 1), ("docs/b.md", 1)])
+
     def test_spelling(self):
         tree = self.tree({"bad.md": "good words\nrec" "ieve\n", "good.c": "/* receive */\n", "x_corpus/a": "rec" "ieve\n"})
         self.assertEqual(self.found(checks.check_spelling(tree)), [("bad.md", 2)])

@@ -19,6 +19,7 @@ CHECKS = {
     "headers": lambda tree, listing: headers.check_headers(tree, open(listing).read().split()),
     "layers": layers.check_layers,
     "licence": checks.check_licence,
+    "links": checks.check_links,
     "public_headers": layers.check_public_headers,
     "shell": checks.check_shell,
     "spelling": checks.check_spelling,
