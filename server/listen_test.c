@@ -35,7 +35,7 @@ static void any_port_is_told(void **state)
     (void)state;
     assert_int_equal(comb_listen(server, "127.0.0.1:0", &options, bound, &err), COMB_OK);
     assert_int_equal(strncmp(bound, "127.0.0.1:", 10), 0);
-    assert_true(atol(bound + 10) > 0);
+    assert_true(strtol(bound + 10, NULL, 10) > 0);
 }
 
 static void what_is_taken_is_said_and_the_next_is_found(void **state)

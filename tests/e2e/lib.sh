@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # Sourced by the tests of this folder that are scripts: a combd of their own, comb logged in to it, and checks.
 
 set -euo pipefail

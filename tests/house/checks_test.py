@@ -63,7 +63,7 @@ class HouseTest(unittest.TestCase):
 
     def test_shell(self):
         tree = self.tree({
-            "a/bad": "#!/bin/sh\n\nrm $1/*\n",
+            "a/bad": "#!/bin/sh\n\ncd folder\n",
             "a/good.sh": '#!/usr/bin/env bash\n. "$(dirname "$0")/lib.sh"\nrm "$1"\n',
             "a/lib.sh": "# shellcheck shell=bash\ntrue\n",
         })
