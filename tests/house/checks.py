@@ -93,11 +93,17 @@ BANNED = {
 _BANNED = re.compile(r"(?<![\w.>])(%s)\s*\(" % "|".join(BANNED))
 
 
+# A test may start a shell: what it gives it is its own.
+ALLOWED_IN_TESTS = ("popen", "system")
+
+
 def check_banned(tree):
     """No function that cannot be used safely."""
     for path in tree.paths(C_FILES):
         for number, line in enumerate(tree.code_lines(path), 1):
             for match in _BANNED.finditer(line):
+                if path.startswith("tests/") and match.group(1) in ALLOWED_IN_TESTS:
+                    continue
                 yield Finding(path, number, "%s() is banned: %s" % (match.group(1), BANNED[match.group(1)]))
 
 

@@ -72,9 +72,11 @@ class HouseTest(unittest.TestCase):
     def test_banned(self):
         tree = self.tree({
             "bad.c": "void f(void)\n{\n    strcpy(a, b);\n    n = atoi (s);\n}\n",
+            "server/bad.c": "void f(void)\n{\n    system(a);\n}\n",
+            "tests/good.c": "void f(void)\n{\n    system(a);\n}\n",
             "good.c": "/* strcpy(a) */\nchar *s = \"gets(x)\";\nvoid f(void)\n{\n    my_strcpy(a);\n    x->system(1);\n}\n",
         })
-        self.assertEqual(self.found(checks.check_banned(tree)), [("bad.c", 3), ("bad.c", 4)])
+        self.assertEqual(self.found(checks.check_banned(tree)), [("bad.c", 3), ("bad.c", 4), ("server/bad.c", 3)])
 
     def test_functions(self):
         def function(name, body):
