@@ -219,6 +219,7 @@ static enum comb_status make_workspaces_and_auth(struct comb_services *s, struct
         .vault = s->vault,
         .facts = s->facts,
         .access = s->access,
+        .tree = s->tree,
         .mutations = s->mutations,
         .installation = s->info.installation,
     };

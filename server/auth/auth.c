@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/auth/auth.h"
 
+#include <assert.h>
 #include <sys/mman.h>
 
 #include "comb/v1/errors.grpcc.h"
@@ -50,6 +51,8 @@ static enum comb_status read_keys(struct comb_auth *auth, struct comb_ctx *ctx,
 enum comb_status comb_auth_new(const struct comb_auth_parts *parts, struct comb_ctx *ctx,
                                struct comb_auth **ret_auth, struct comb_error *err)
 {
+    assert(parts->store && parts->identity && parts->throttle && parts->vault && parts->facts &&
+           parts->access && parts->tree && parts->mutations);
     struct comb_auth *auth = comb_memory_zalloc(sizeof *auth);
     if (!auth)
         return comb_error_no_memory(err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/identity/identity.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -17,6 +18,8 @@
 enum comb_status comb_identity_new(const struct comb_identity_parts *parts, struct comb_ctx *ctx,
                                    struct comb_identity **ret_identity, struct comb_error *err)
 {
+    assert(parts->store && parts->sessions && parts->workspaces && parts->permissions &&
+           parts->throttle && parts->tree && parts->facts && parts->mutations && parts->vault);
     struct comb_identity *identity = comb_memory_zalloc(sizeof *identity);
     if (!identity)
         return comb_error_no_memory(err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/workspaces/workspaces.h"
 
+#include <assert.h>
+
 #include "comb/v1/errors.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/core/limits.h"
@@ -20,6 +22,8 @@ enum comb_status comb_workspaces_new(const struct comb_workspaces_parts *parts,
                                      struct comb_workspaces **ret_workspaces,
                                      struct comb_error *err)
 {
+    assert(parts->store && parts->permissions && parts->identity && parts->access && parts->tree &&
+           parts->facts && parts->mutations);
     struct comb_workspaces *workspaces = comb_memory_zalloc(sizeof *workspaces);
     if (!workspaces)
         return comb_error_no_memory(err);
