@@ -296,6 +296,7 @@ enum comb_status comb_run(const struct comb_options *options, struct comb_error 
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file beyond RLIMIT_FSIZE is a full store, no crash */
     gpr_set_log_function(log_core);
     grpcc_set_log(log_runtime, NULL);
     raise_descriptors();
