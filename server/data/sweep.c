@@ -10,25 +10,55 @@
 /* Parts whose objects are removed before their rows go. */
 #define PARTS_PER_STEP 100
 
+/*
+ * A context for one step after another, whose answers are not kept: a round looks at more rows than
+ * the arena of its caller holds.
+ */
+static enum comb_status begin_steps(const struct comb_ctx *ctx, struct comb_ctx *ret_steps,
+                                    struct comb_error *err)
+{
+    *ret_steps = *ctx;
+    ret_steps->arena = grpcc_arena_new(0);
+    return ret_steps->arena ? COMB_OK : comb_error_no_memory(err);
+}
+
+/* Removes the objects of some parts, and then their rows. */
+static enum comb_status drop_parts(struct comb_data *data, struct comb_ctx *ctx,
+                                   const struct comb_uuid *id, bool *ret_more,
+                                   struct comb_error *err)
+{
+    struct comb_data_store *store = data->use.store;
+    const struct comb_data_part *parts;
+    char key[COMB_BLOB_KEY_MAX];
+    size_t n = 0;
+    enum comb_status status =
+        store->driver->get_parts(store, ctx, id, 0, PARTS_PER_STEP, &parts, &n, err);
+
+    for (size_t i = 0; status == COMB_OK && i < n; i++)
+        status = comb_blob_remove(data->use.blobs, ctx,
+                                  comb_blob_key(&parts[i].session, &parts[i].object, key), err);
+    if (status == COMB_OK && n > 0)
+        status = store->driver->drop_parts(store, ctx, id, parts, n, err);
+    *ret_more = n > 0;
+    return status;
+}
+
 enum comb_status comb_data_drop(struct comb_data *data, struct comb_ctx *ctx,
                                 const struct comb_uuid *id, struct comb_error *err)
 {
     struct comb_data_store *store = data->use.store;
-    enum comb_status status = COMB_OK;
-    char key[COMB_BLOB_KEY_MAX];
-    size_t n = 1;
+    struct comb_ctx steps;
+    enum comb_status status = begin_steps(ctx, &steps, err);
+    bool more = true;
 
-    while (status == COMB_OK && n > 0) {
-        const struct comb_data_part *parts;
-
-        status = store->driver->get_parts(store, ctx, id, 0, PARTS_PER_STEP, &parts, &n, err);
-        for (size_t i = 0; status == COMB_OK && i < n; i++)
-            status = comb_blob_remove(data->use.blobs, ctx,
-                                      comb_blob_key(&parts[i].session, &parts[i].object, key), err);
-        if (status == COMB_OK && n > 0)
-            status = store->driver->drop_parts(store, ctx, id, parts, n, err);
+    while (status == COMB_OK && more) {
+        status = drop_parts(data, &steps, id, &more, err);
+        grpcc_arena_reset(steps.arena);
     }
-    return status == COMB_OK ? store->driver->drop(store, ctx, id, err) : status;
+    if (status == COMB_OK)
+        status = store->driver->drop(store, &steps, id, err);
+    grpcc_arena_free(steps.arena);
+    return status;
 }
 
 /* ---- sessions ---- */
@@ -36,7 +66,7 @@ enum comb_status comb_data_drop(struct comb_data *data, struct comb_ctx *ctx,
 /* Objects of a dead session, a few at a time. */
 struct sweep {
     struct comb_data *data;
-    struct comb_ctx *ctx;
+    struct comb_ctx steps;
     struct comb_uuid session;
     struct comb_uuid objects[COMB_DATA_NAMED_MAX];
     size_t n;
@@ -52,13 +82,14 @@ static bool sweep_objects(struct sweep *sweep)
     char key[COMB_BLOB_KEY_MAX];
 
     sweep->status =
-        store->driver->are_named(store, sweep->ctx, sweep->objects, sweep->n, named, sweep->err);
+        store->driver->are_named(store, &sweep->steps, sweep->objects, sweep->n, named, sweep->err);
     for (size_t i = 0; sweep->status == COMB_OK && i < sweep->n; i++) {
         if (!named[i])
             sweep->status = comb_blob_remove(
-                sweep->data->use.blobs, sweep->ctx,
+                sweep->data->use.blobs, &sweep->steps,
                 comb_blob_key(&sweep->session, &sweep->objects[i], key), sweep->err);
     }
+    grpcc_arena_reset(sweep->steps.arena);
     sweep->n = 0;
     return sweep->status == COMB_OK;
 }
@@ -78,10 +109,12 @@ static enum comb_status sweep_session(struct comb_data *data, struct comb_ctx *c
                                       const struct comb_uuid *session, struct comb_error *err)
 {
     struct comb_data_store *store = data->use.store;
-    struct sweep sweep = {.data = data, .ctx = ctx, .session = *session, .err = err};
+    struct sweep sweep = {.data = data, .session = *session, .err = err};
     char prefix[COMB_UUID_TEXT_LENGTH + 2];
-    enum comb_status status;
+    enum comb_status status = begin_steps(ctx, &sweep.steps, err);
 
+    if (status != COMB_OK)
+        return status;
     comb_uuid_format(session, prefix);
     prefix[COMB_UUID_TEXT_LENGTH] = '/';
     status = comb_blob_list(data->use.blobs, ctx, comb_str_of(prefix, COMB_UUID_TEXT_LENGTH + 1),
@@ -90,6 +123,7 @@ static enum comb_status sweep_session(struct comb_data *data, struct comb_ctx *c
         sweep_objects(&sweep);
     if (status == COMB_OK)
         status = sweep.status;
+    grpcc_arena_free(sweep.steps.arena);
     return status == COMB_OK ? store->driver->set_swept(store, ctx, session, err) : status;
 }
 

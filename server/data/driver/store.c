@@ -5,6 +5,7 @@
 #include "server/core/clock.h"
 #include "server/core/memory.h"
 #include "server/data/driver/dialect.h"
+#include "server/mutation/plan.h"
 
 struct store {
     struct comb_data_store base;
@@ -78,31 +79,6 @@ static enum comb_status run_one(struct store *store, struct comb_ctx *ctx, enum 
                                 const struct comb_sql_rows **ret_rows, struct comb_error *err)
 {
     return run(store, ctx, kind, statement, 1, ret_rows, err);
-}
-
-/* Adds a statement with its parameters to a plan. Their bytes are the caller's and live in ctx's
- * arena already, or are copied by the caller. */
-static enum comb_status plan_add(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
-                                 const struct comb_sql_value *params, size_t n, bool guard,
-                                 struct comb_error *err)
-{
-    struct comb_sql_value *copy = grpcc_arena_calloc(ctx->arena, n, sizeof *copy);
-
-    assert(plan->n_statements < COMB_PLAN_STATEMENTS_MAX);
-    if (!copy)
-        return comb_error_no_memory(err);
-    for (size_t i = 0; i < n; i++) {
-        copy[i] = params[i];
-        if (copy[i].bytes.len == 0)
-            continue;
-        copy[i].bytes.ptr =
-            grpcc_arena_memdup(ctx->arena, params[i].bytes.ptr, params[i].bytes.len);
-        if (!copy[i].bytes.ptr)
-            return comb_error_no_memory(err);
-    }
-    plan->statements[plan->n_statements++] =
-        (struct comb_sql_statement){.text = text, .params = copy, .n_params = n, .guard = guard};
-    return COMB_OK;
 }
 
 /* ---- sessions ---- */
@@ -231,7 +207,7 @@ static enum comb_status plan_session(struct store *store, struct comb_ctx *ctx,
 {
     const struct comb_sql_value params[] = {comb_sql_uuid(session)};
 
-    return plan_add(ctx, plan, store->dialect->session_alive, params, 1, true, err);
+    return comb_plan_add(ctx, plan, store->dialect->session_alive, params, 1, true, err);
 }
 
 static enum comb_status plan_blob_row(struct store *store, struct comb_ctx *ctx,
@@ -242,7 +218,7 @@ static enum comb_status plan_blob_row(struct store *store, struct comb_ctx *ctx,
                                             comb_sql_uuid(&blob->id), of_id_or_null(&blob->session),
                                             of_bytes(blob->size), comb_sql_blob(blob->sha256)};
 
-    return plan_add(ctx, plan, store->dialect->blob_insert, params, 5, false, err);
+    return comb_plan_add(ctx, plan, store->dialect->blob_insert, params, 5, false, err);
 }
 
 static enum comb_status store_plan_blob(struct comb_data_store *self, struct comb_ctx *ctx,
@@ -272,7 +248,7 @@ static enum comb_status store_plan_upload(struct comb_data_store *self, struct c
         comb_sql_integer(now_us + COMB_DATA_UPLOAD_KEEP_US),
     };
 
-    return plan_add(ctx, plan, store->dialect->upload_insert, params, 7, false, err);
+    return comb_plan_add(ctx, plan, store->dialect->upload_insert, params, 7, false, err);
 }
 
 static enum comb_status
@@ -298,9 +274,9 @@ store_plan_part(struct comb_data_store *self, struct comb_ctx *ctx, struct comb_
     enum comb_status status = plan_session(store, ctx, plan, &part->session, err);
 
     if (status == COMB_OK)
-        status = plan_add(ctx, plan, store->dialect->upload_extend, extend, 7, true, err);
+        status = comb_plan_add(ctx, plan, store->dialect->upload_extend, extend, 7, true, err);
     if (status == COMB_OK)
-        status = plan_add(ctx, plan, store->dialect->part_insert, insert, 6, true, err);
+        status = comb_plan_add(ctx, plan, store->dialect->part_insert, insert, 6, true, err);
     return status;
 }
 
@@ -316,7 +292,7 @@ static enum comb_status store_plan_commit(struct comb_data_store *self, struct c
     const struct comb_data_blob blob = {
         .id = upload->id, .size = upload->received, .sha256 = sha256};
     enum comb_status status =
-        plan_add(ctx, plan, store->dialect->upload_commit, params, 4, true, err);
+        comb_plan_add(ctx, plan, store->dialect->upload_commit, params, 4, true, err);
 
     return status == COMB_OK ? plan_blob_row(store, ctx, plan, &blob, err) : status;
 }
@@ -329,7 +305,7 @@ static enum comb_status store_plan_abort(struct comb_data_store *self, struct co
     const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
                                             comb_sql_uuid(&upload->id)};
 
-    return plan_add(ctx, plan, store_of(self)->dialect->upload_end, params, 2, true, err);
+    return comb_plan_add(ctx, plan, store_of(self)->dialect->upload_end, params, 2, true, err);
 }
 
 /* ---- the sweeper ---- */
