@@ -4,17 +4,10 @@
 #include <stdlib.h>
 
 #include "server/core/clock.h"
+#include "server/identity/identity_store.h"
 #include "server/permissions/permissions_store.h"
 #include "server/tree/tree.h"
-
-static const struct comb_sql_migration people = {
-    "people", 1,
-    "CREATE TABLE user (id BLOB PRIMARY KEY, disabled INTEGER, roles_rev INTEGER,"
-    " generation INTEGER, personal BLOB);"
-    "CREATE TABLE role (id BLOB PRIMARY KEY, override INTEGER);"
-    "CREATE TABLE user_role (user BLOB, role BLOB, position INTEGER);"
-    "CREATE TABLE workspace (id BLOB PRIMARY KEY, slug TEXT, owner BLOB, bin BLOB, kind INTEGER);"
-    "CREATE TABLE workspace_root (workspace BLOB, position INTEGER, node BLOB)"};
+#include "server/workspaces/workspaces_store.h"
 
 static void migrate(struct domain *d)
 {
@@ -24,7 +17,8 @@ static void migrate(struct domain *d)
     } areas[] = {
         {comb_data_migrations, comb_data_migrations_count},
         {comb_mutation_migrations, comb_mutation_migrations_count},
-        {&people, 1},
+        {comb_identity_migrations, comb_identity_migrations_count},
+        {comb_workspaces_migrations, comb_workspaces_migrations_count},
         {comb_permissions_migrations, comb_permissions_migrations_count},
         {comb_tree_migrations, comb_tree_migrations_count},
     };
@@ -48,11 +42,13 @@ static void insert(struct domain *d, const char *text, const struct comb_sql_val
 /* Two users, a workspace with its root and bin, and an entry that lets the first user in. */
 static void populate(struct domain *d)
 {
-    static const char user[] = "INSERT INTO user VALUES (?1, 0, 1, 1, NULL)";
+    static const char user[] = "INSERT INTO user VALUES (?1, hex(?1), '', '', '', 0, 1, 1, 1, 0,"
+                               " x'00000000000000000000000000000000')";
     static const char node[] =
         "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, create_us, update_us)"
         " VALUES (?1, ?2, ?3, 2, 1, 1, 0, 0, 0)";
-    static const char workspace[] = "INSERT INTO workspace VALUES (?1, 'w', ?2, ?3, 1)";
+    static const char workspace[] =
+        "INSERT INTO workspace VALUES (?1, 'w', '', '', 1, ?2, ?3, 1, 0)";
     static const char workspace_root[] = "INSERT INTO workspace_root VALUES (?1, 0, ?2)";
     static const char entry[] = "INSERT INTO entry VALUES (?1, ?2, 3, 0, 0, ?2)";
     const struct comb_uuid id = comb_uuid_new(), bin = comb_uuid_new();
