@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trees from disk into a real combd and back. */
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,13 @@ static int tear_down(void **state)
 /* Runs a shell command with $R as the fixture's folder. */
 static int shell(const struct fixture *f, const char *command)
 {
+    char *arguments[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
+                         (char *)(uintptr_t)command, NULL};
+    int status = 0;
+    pid_t pid = 0;
     assert_int_equal(setenv("R", f->root, 1), 0);
-    int status = system(command);
+    assert_int_equal(posix_spawnp(&pid, "sh", NULL, NULL, arguments, environ), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
