@@ -118,6 +118,18 @@ static enum grpcc_status load_credentials(struct comb_client *client, const char
     return client->servers ? GRPCC_OK : comb_error_memory(err);
 }
 
+const char *comb_credentials_server(const char *credentials_file, struct grpcc_arena *arena)
+{
+    struct comb_session session;
+    const char *server = NULL;
+    comb_session_init(&session);
+    if (comb_session_load(&session, credentials_file, NULL, NULL) == GRPCC_OK &&
+        session.credentials.server && *session.credentials.server)
+        server = grpcc_arena_strdup(arena, session.credentials.server);
+    comb_session_done(&session);
+    return server;
+}
+
 enum grpcc_status comb_client_open(const char *servers, const struct comb_client_options *given,
                                    struct comb_client **ret_client, struct grpcc_error *err)
 {

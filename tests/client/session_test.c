@@ -157,6 +157,10 @@ static void the_file_is_ours_alone(void **state)
     comb_client_close(client);
     assert_int_equal(stat(f->path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    assert_string_equal(comb_credentials_server(f->path, arena), f->fake.address);
+    assert_null(comb_credentials_server("/nowhere", arena));
+    grpcc_arena_free(arena);
     /* Another process: logged in, and it has seen what this one saw. */
     client = open_on_file(f, NULL);
     must_ok(fake_stat(client, &f->err), &f->err);
