@@ -11,7 +11,6 @@
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/backend/sql/drivers/drivers.h"
 #include "server/data/data_rpc.h"
-#include "server/tree/tree_rpc.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
 
@@ -249,6 +248,7 @@ static enum comb_status authenticate(void *self, struct comb_ctx *ctx, comb_str 
 static enum comb_status make_dispatch(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_authenticator authenticator = {peek, authenticate, s->auth};
+    s->tree_rpc = (struct comb_tree_rpc){s->tree, s->sealer};
     s->identity_rpc = (struct comb_identity_rpc){s->identity, s->sealer};
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
@@ -292,7 +292,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         &comb_v1_auth_service,        &comb_v1_data_service, &comb_v1_identity_service,
         &comb_v1_permissions_service, &comb_v1_tree_service, &comb_v1_workspaces_service,
     };
-    enum comb_status status = comb_tree_rpc_register(server, s->tree, s->sealer, err);
+    enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
         status = comb_data_rpc_register(server, s->data, err);
     if (status == COMB_OK)
@@ -311,6 +311,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
 
 void comb_services_close(struct comb_services *s)
 {
+    /* Its threads use facts and workspaces. */
+    comb_tree_stop(s->tree);
     comb_dispatch_free(s->dispatch);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);

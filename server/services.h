@@ -18,6 +18,7 @@
 #include "server/rpc/dispatch.h"
 #include "server/rpc/sealer.h"
 #include "server/tree/tree.h"
+#include "server/tree/tree_rpc.h"
 #include "server/workspaces/workspaces.h"
 #include "server/workspaces/workspaces_rpc.h"
 
@@ -55,6 +56,7 @@ struct comb_services {
     /* what handlers share */
     struct comb_sealer *sealer;
     struct comb_dispatch *dispatch;
+    struct comb_tree_rpc tree_rpc;
     struct comb_identity_rpc identity_rpc;
     struct comb_permissions_rpc permissions_rpc;
     struct comb_workspaces_rpc workspaces_rpc;

@@ -124,7 +124,8 @@ enum comb_status comb_tree_set_metadata(struct comb_tree *tree, struct comb_ctx 
     enum comb_status status = comb_tree_metadata_check(request->set, request->n_set, "set", err);
 
     if (status == COMB_OK)
-        status = comb_tree_metadata_check_keys(request->remove, request->n_remove, "remove", err);
+        status =
+            comb_tree_metadata_check_keys(request->remove, request->n_remove, true, "remove", err);
     if (status == COMB_OK && !request->node)
         status = comb_error_field(err, "node", "the node is missing");
     if (status == COMB_OK)
@@ -159,7 +160,7 @@ enum comb_status comb_tree_get_metadata(struct comb_tree *tree, struct comb_ctx 
     struct comb_access_node node;
     char etag[COMB_TREE_ETAG_SIZE];
     enum comb_status status =
-        comb_tree_metadata_check_keys(request->keys, request->n_keys, "keys", err);
+        comb_tree_metadata_check_keys(request->keys, request->n_keys, false, "keys", err);
 
     if (status != COMB_OK)
         return status;

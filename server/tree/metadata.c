@@ -13,7 +13,7 @@
 
 typedef struct comb_v1_tree_get_metadata_response metadata_list;
 
-static enum comb_status check_namespace(const char *space, const char *field,
+static enum comb_status check_namespace(const char *space, bool change, const char *field,
                                         struct comb_error *err)
 {
     size_t length = strlen(space), reserved = strlen(RESERVED);
@@ -23,7 +23,7 @@ static enum comb_status check_namespace(const char *space, const char *field,
         return comb_error_field(err, field,
                                 "a namespace has 1 to %d lower case letters, digits, \"-\", \".\"",
                                 COMB_TREE_METADATA_NAMESPACE_MAX);
-    if (strncmp(space, RESERVED, reserved) == 0 &&
+    if (change && strncmp(space, RESERVED, reserved) == 0 &&
         (space[reserved] == '\0' || space[reserved] == '.'))
         return comb_error_field(err, field, "the namespace \"%s\" is reserved", RESERVED);
     return COMB_OK;
@@ -43,10 +43,10 @@ static enum comb_status check_value(const struct comb_v1_metadata_value *value, 
         value->texts->n_texts > COMB_TREE_METADATA_TEXTS_MAX)
         return comb_error_field(err, field, "a list holds at most %d texts",
                                 COMB_TREE_METADATA_TEXTS_MAX);
-    if (protobuf_c_message_get_packed_size(&value->base) > COMB_TREE_METADATA_VALUE_MAX)
+    if (protobuf_c_message_get_packed_size(&value->base) > COMB_METADATA_VALUE_BYTES_MAX)
         return comb_error_set_subject(err, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_TOO_LARGE,
                                       field, "a value has at most %d bytes",
-                                      COMB_TREE_METADATA_VALUE_MAX);
+                                      COMB_METADATA_VALUE_BYTES_MAX);
     return COMB_OK;
 }
 
@@ -76,7 +76,7 @@ enum comb_status comb_tree_metadata_check(struct comb_v1_metadata *const *set, s
         char path[COMB_ERROR_SUBJECT_MAX];
 
         snprintf(path, sizeof path, "%s[%zu].namespace", field, i);
-        status = check_namespace(set[i]->namespace_, path, err);
+        status = check_namespace(set[i]->namespace_, true, path, err);
         snprintf(path, sizeof path, "%s[%zu].name", field, i);
         if (status == COMB_OK)
             status = check_name(set[i]->name, false, path, err);
@@ -88,7 +88,8 @@ enum comb_status comb_tree_metadata_check(struct comb_v1_metadata *const *set, s
 }
 
 enum comb_status comb_tree_metadata_check_keys(struct comb_v1_metadata_key *const *keys, size_t n,
-                                               const char *field, struct comb_error *err)
+                                               bool change, const char *field,
+                                               struct comb_error *err)
 {
     enum comb_status status = check_count(n, field, err);
 
@@ -96,7 +97,7 @@ enum comb_status comb_tree_metadata_check_keys(struct comb_v1_metadata_key *cons
         char path[COMB_ERROR_SUBJECT_MAX];
 
         snprintf(path, sizeof path, "%s[%zu].namespace", field, i);
-        status = check_namespace(keys[i]->namespace_, path, err);
+        status = check_namespace(keys[i]->namespace_, change, path, err);
         snprintf(path, sizeof path, "%s[%zu].name", field, i);
         if (status == COMB_OK)
             status = check_name(keys[i]->name, true, path, err);
@@ -222,10 +223,10 @@ enum comb_status comb_tree_metadata_apply(struct grpcc_arena *arena, comb_str me
     packed = comb_v1_tree_get_metadata_response_pack(arena, after, &size);
     if (!packed)
         return comb_error_no_memory(err);
-    if (size > COMB_TREE_METADATA_TOTAL_MAX)
+    if (size > COMB_METADATA_BYTES_MAX)
         return comb_error_set_subject(err, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_TOO_LARGE,
                                       "metadata", "all metadata of a node has at most %d bytes",
-                                      COMB_TREE_METADATA_TOTAL_MAX);
+                                      COMB_METADATA_BYTES_MAX);
     *ret_meta = comb_str_of(packed, size);
     return COMB_OK;
 }

@@ -8,12 +8,11 @@
 
 #include "comb/v1/tree.grpcc.h"
 #include "server/core/error.h"
+#include "server/core/limits.h"
 #include "server/core/str.h"
 
 #define COMB_TREE_METADATA_NAMESPACE_MAX 64
 #define COMB_TREE_METADATA_NAME_MAX 128
-#define COMB_TREE_METADATA_VALUE_MAX 65536
-#define COMB_TREE_METADATA_TOTAL_MAX 262144
 #define COMB_TREE_METADATA_TEXTS_MAX 1000
 /* Pieces that one request sets, and removes. */
 #define COMB_TREE_METADATA_CHANGES_MAX 100
@@ -22,8 +21,9 @@
 enum comb_status comb_tree_metadata_check(struct comb_v1_metadata *const *set, size_t n,
                                           const char *field,
                                           struct comb_error *err) COMB_MUST_CHECK;
+/* Keys to read, or where `change` to remove: reserved namespaces may only be read. */
 enum comb_status comb_tree_metadata_check_keys(struct comb_v1_metadata_key *const *keys, size_t n,
-                                               const char *field,
+                                               bool change, const char *field,
                                                struct comb_error *err) COMB_MUST_CHECK;
 /* meta: as stored, "" for none. INTERNAL where it cannot be read. */
 enum comb_status comb_tree_metadata_unpack(struct grpcc_arena *arena, comb_str meta,

@@ -90,6 +90,7 @@ static void what_may_be_set(void **state)
     struct test_ctx *test = *state;
     struct comb_v1_metadata *good = piece(test, "combine.x-1", "any name", "");
     struct comb_v1_metadata *empty = piece(test, "a", "x", "");
+    struct comb_v1_metadata_key *key;
     char long_name[COMB_TREE_METADATA_NAME_MAX + 2];
 
     must_ok(comb_tree_metadata_check(&good, 1, "set", &test->err), &test->err);
@@ -97,6 +98,10 @@ static void what_may_be_set(void **state)
     refuses(test, piece(test, "A", "x", ""), "set[0].namespace");
     refuses(test, piece(test, "comb", "x", ""), "set[0].namespace");
     refuses(test, piece(test, "comb.y", "x", ""), "set[0].namespace");
+    key = key_of(test, "comb.y", "");
+    must_ok(comb_tree_metadata_check_keys(&key, 1, false, "keys", &test->err), &test->err);
+    must_fail(COMB_INVALID_ARGUMENT,
+              comb_tree_metadata_check_keys(&key, 1, true, "remove", &test->err), &test->err);
     refuses(test, piece(test, "a", "", ""), "set[0].name");
     memset(long_name, 'n', sizeof long_name);
     long_name[sizeof long_name - 1] = '\0';
@@ -108,17 +113,17 @@ static void what_may_be_set(void **state)
 static void too_much_is_refused(void **state)
 {
     struct test_ctx *test = *state;
-    char *text = grpcc_arena_alloc(test->ctx.arena, COMB_TREE_METADATA_VALUE_MAX + 1);
+    char *text = grpcc_arena_alloc(test->ctx.arena, COMB_METADATA_VALUE_BYTES_MAX + 1);
     struct comb_v1_metadata *pieces[5], *large;
     comb_str meta;
 
-    memset(text, 't', COMB_TREE_METADATA_VALUE_MAX);
-    text[COMB_TREE_METADATA_VALUE_MAX] = '\0';
+    memset(text, 't', COMB_METADATA_VALUE_BYTES_MAX);
+    text[COMB_METADATA_VALUE_BYTES_MAX] = '\0';
     large = piece(test, "a", "x", text);
     must_fail(COMB_RESOURCE_EXHAUSTED, comb_tree_metadata_check(&large, 1, "set", &test->err),
               &test->err);
     assert_int_equal(test->err.reason, COMB_V1_ERROR_REASON_TOO_LARGE);
-    text[COMB_TREE_METADATA_VALUE_MAX - 100] = '\0';
+    text[COMB_METADATA_VALUE_BYTES_MAX - 100] = '\0';
     for (int i = 0; i < 5; i++)
         pieces[i] = piece(test, "a", (const char *[]){"a", "b", "c", "d", "e"}[i], text);
     must_fail(

@@ -64,6 +64,8 @@ void comb_tree_drain(struct comb_tree *tree)
 
 void comb_tree_stop(struct comb_tree *tree)
 {
+    if (!tree)
+        return;
     tree_watches_stop(tree->watches);
     tree_background_stop(tree);
 }

@@ -63,7 +63,7 @@ enum comb_status comb_tree_start(struct comb_tree *tree, struct comb_error *err)
 /* Ends all watches with UNAVAILABLE (DRAINING); new ones too. Does not block. */
 void comb_tree_drain(struct comb_tree *tree);
 /* Drains and joins the threads, which use facts: before comb_facts_free(). No call may be running,
- * and none may come. */
+ * and none may come. NULL is fine. */
 void comb_tree_stop(struct comb_tree *tree);
 /* Frees what facts call when the feed grows: after comb_facts_free(). NULL is fine. */
 void comb_tree_free(struct comb_tree *tree);

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/tree/tree_rpc.h"
 
-#include "server/core/memory.h"
 #include "server/tree/watch_rpc.h"
-
-struct tree_rpc {
-    struct comb_tree *tree;
-    struct comb_sealer *sealer;
-};
 
 /* ---- Stat, BatchStat: finished by the store's thread where it has to be asked ---- */
 
@@ -36,7 +30,7 @@ static void stat_done(void *data, enum comb_status status, const struct comb_err
 static void rpc_stat(void *self, struct grpcc_call *call,
                      const struct comb_v1_tree_stat_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct stat_call *stat = grpcc_arena_zalloc(grpcc_call_arena(call), sizeof *stat);
     struct comb_error err = {0};
     uint32_t with = 0;
@@ -107,7 +101,7 @@ static void batch_done(void *data, enum comb_status status, const struct comb_er
 static void rpc_batch_stat(void *self, struct grpcc_call *call,
                            const struct comb_v1_tree_batch_stat_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct grpcc_arena *arena = grpcc_call_arena(call);
     struct batch_call *batch = grpcc_arena_zalloc(arena, sizeof *batch);
     struct comb_error err = {0};
@@ -171,7 +165,7 @@ static enum comb_status list_response(struct grpcc_arena *arena, const struct co
 static void rpc_list(void *self, struct grpcc_call *call,
                      const struct comb_v1_tree_list_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_ctx *ctx = comb_rpc_ctx(call);
     struct grpcc_arena *arena = grpcc_call_arena(call);
     struct comb_v1_tree_list_response *response = comb_v1_tree_list_response_new(arena);
@@ -221,7 +215,7 @@ static void finish_changed(struct grpcc_call *call, enum comb_status status,
 static void rpc_create_folder(void *self, struct grpcc_call *call,
                               const struct comb_v1_tree_create_folder_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_create_folder_response *response =
         comb_v1_tree_create_folder_response_new(grpcc_call_arena(call));
     struct comb_request_key key;
@@ -242,7 +236,7 @@ static void rpc_create_folder(void *self, struct grpcc_call *call,
 static void rpc_move(void *self, struct grpcc_call *call,
                      const struct comb_v1_tree_move_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_move_response *response =
         comb_v1_tree_move_response_new(grpcc_call_arena(call));
     struct comb_request_key key;
@@ -260,7 +254,7 @@ static void rpc_move(void *self, struct grpcc_call *call,
 static void rpc_delete(void *self, struct grpcc_call *call,
                        const struct comb_v1_tree_delete_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_delete_response *response =
         comb_v1_tree_delete_response_new(grpcc_call_arena(call));
     struct comb_request_key key;
@@ -278,7 +272,7 @@ static void rpc_delete(void *self, struct grpcc_call *call,
 static void rpc_restore(void *self, struct grpcc_call *call,
                         const struct comb_v1_tree_restore_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_restore_response *response =
         comb_v1_tree_restore_response_new(grpcc_call_arena(call));
     struct comb_request_key key;
@@ -296,7 +290,7 @@ static void rpc_restore(void *self, struct grpcc_call *call,
 static void rpc_set_metadata(void *self, struct grpcc_call *call,
                              const struct comb_v1_tree_set_metadata_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_set_metadata_response *response =
         comb_v1_tree_set_metadata_response_new(grpcc_call_arena(call));
     struct comb_request_key key;
@@ -315,7 +309,7 @@ static void rpc_set_metadata(void *self, struct grpcc_call *call,
 static void rpc_get_metadata(void *self, struct grpcc_call *call,
                              const struct comb_v1_tree_get_metadata_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_get_metadata_response *response = NULL;
     struct comb_error err = {0};
     enum comb_status status =
@@ -329,7 +323,7 @@ static void rpc_get_metadata(void *self, struct grpcc_call *call,
 static void rpc_changes(void *self, struct grpcc_call *call,
                         const struct comb_v1_tree_changes_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
     struct comb_v1_tree_changes_response *response = NULL;
     struct comb_error err = {0};
     size_t size = 0;
@@ -343,7 +337,7 @@ static void rpc_changes(void *self, struct grpcc_call *call,
 static void rpc_watch(void *self, struct grpcc_call *call,
                       const struct comb_v1_tree_watch_request *request)
 {
-    const struct tree_rpc *rpc = self;
+    const struct comb_tree_rpc *rpc = self;
 
     comb_tree_rpc_watch(rpc->tree, call, request);
 }
@@ -362,18 +356,12 @@ static const struct comb_v1_tree_server tree_server = {
     .watch = rpc_watch,
 };
 
-enum comb_status comb_tree_rpc_register(struct grpcc_server *server, struct comb_tree *tree,
-                                        struct comb_sealer *sealer, struct comb_error *err)
+enum comb_status comb_tree_rpc_register(struct grpcc_server *server,
+                                        const struct comb_tree_rpc *parts, struct comb_error *err)
 {
-    struct tree_rpc *rpc = comb_memory_zalloc(sizeof *rpc);
     struct grpcc_error grpcc_err;
 
-    if (!rpc)
-        return comb_error_no_memory(err);
-    rpc->tree = tree;
-    rpc->sealer = sealer;
-    if (comb_v1_tree_register(server, &tree_server, rpc, &grpcc_err) == GRPCC_OK)
+    if (comb_v1_tree_register(server, &tree_server, (void *)parts, &grpcc_err) == GRPCC_OK)
         return COMB_OK;
-    comb_memory_free(rpc);
     return comb_error_set(err, COMB_INTERNAL, 0, "comb.v1.Tree: %s", grpcc_err.message);
 }

@@ -3,8 +3,8 @@
  * Pieces of plans for who changes the tree from another area: content (data), workspaces and users
  * (workspaces, identity). Each is called inside the caller's own comb_mutation_decide function,
  * adds its statements, decisions and feed entries to the plan, and leaves room for the caller's: it
- * never sets plan->outcome. The plan must have been zeroed before the first piece (the mutation
- * layer does so); pieces may be mixed with the caller's statements in any order.
+ * never sets plan->outcome or plan->kind. The plan must have been zeroed before the first piece
+ * (the mutation layer does so); pieces may be mixed with the caller's statements in any order.
  *
  * All that a piece adds lives in ctx->arena. Threads: any; all may block (facts). Errors that rest
  * on facts are only final when decided on fresh ones: comb_tree_decide() sees to that.
