@@ -108,7 +108,7 @@ static enum comb_status upload_stream(struct comb_data *data, struct grpcc_call 
     const struct comb_v1_upload_header *header;
     struct comb_data_writer *writer = NULL;
     struct comb_request_key key;
-    const void *first;
+    const void *first = NULL;
     enum comb_status status = read_header(call, read_upload, &first, err);
 
     if (status != COMB_OK)
@@ -143,7 +143,7 @@ static enum comb_status part_stream(struct comb_data *data, struct grpcc_call *c
     const struct comb_v1_part_header *header;
     struct comb_data_writer *writer = NULL;
     struct comb_request_key key;
-    const void *first;
+    const void *first = NULL;
     enum comb_status status = read_header(call, read_part, &first, err);
 
     if (status != COMB_OK)
@@ -355,7 +355,7 @@ static enum comb_status download_stream(struct comb_data *data, struct grpcc_cal
 {
     struct comb_v1_data_download_response *message =
         comb_v1_data_download_response_new(grpcc_call_arena(call));
-    struct comb_v1_download_header *header;
+    struct comb_v1_download_header *header = NULL;
     struct comb_data_reader *reader = NULL;
     enum comb_status status;
 

@@ -110,7 +110,7 @@ enum comb_status comb_data_begin_download(struct comb_data *data, struct comb_ct
 {
     struct comb_access_node node;
     struct comb_data_blob blob;
-    struct comb_v1_download_header *header;
+    struct comb_v1_download_header *header = NULL;
     struct comb_data_reader *reader;
     enum comb_status status = find_for_sure(data, ctx, request, &node, &blob, err);
 
