@@ -196,7 +196,7 @@ enum comb_status tree_list_folder(struct comb_tree *tree, struct comb_ctx *ctx,
         .folder = folder->node->id, .max = query->filter ? COMB_PAGE_SIZE_MAX : query->size + 1};
     struct comb_tree_page page = {0};
     const char *folder_path = folder->path;
-    struct order order;
+    struct order order = {.descending = false};
     enum comb_status status = order_of(query->order, &order, err);
 
     if (status == COMB_OK)
