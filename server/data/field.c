@@ -22,7 +22,7 @@ static enum comb_status media_type_of(const struct comb_v1_upload_target *target
         media_type = comb_media_type_of_name(comb_str_from(target->name));
     else if (media_type.len > COMB_MEDIA_TYPE_BYTES_MAX || !comb_media_type_is_valid(media_type))
         return comb_error_field(err, field,
-                                "media_type must look like \"text/plain\" and have at most %d "
+                                "must look like \"text/plain\" and have at most %d "
                                 "bytes",
                                 COMB_MEDIA_TYPE_BYTES_MAX);
     *ret_media_type = media_type;
@@ -48,7 +48,7 @@ enum comb_status comb_data_put_of_target(const struct comb_v1_upload_target *tar
         put.condition = COMB_TREE_ETAG;
         put.etag = comb_str_from(target->condition->etag);
         if (put.etag.len == 0)
-            return comb_error_field(err, field, "condition.etag is empty; leave condition out");
+            return comb_error_field(err, field, "empty; leave condition out");
     } else if (target->condition &&
                target->condition->condition_case == COMB_V1_WRITE_CONDITION_CONDITION_ABSENT) {
         put.condition = target->condition->absent ? COMB_TREE_ABSENT : COMB_TREE_ANY;
