@@ -102,8 +102,10 @@ static unsigned long frame_index(const struct frame *frame)
     return index;
 }
 
-/* Writes the path backwards, the innermost field first, so that a long one loses its beginning. */
-static const char *frame_path(const struct frame *frame, char path[PATH_SIZE])
+/* Writes the path backwards, the innermost field first, so that a long one loses its middle:
+ * *ret_first is the name of the outermost field then, else "". */
+static const char *frame_path(const struct frame *frame, char path[PATH_SIZE],
+                              const char **ret_first)
 {
     size_t start = PATH_SIZE - 1;
     path[start] = '\0';
@@ -121,6 +123,9 @@ static const char *frame_path(const struct frame *frame, char path[PATH_SIZE])
         start -= (size_t)length;
         memcpy(path + start, part, (size_t)length);
     }
+    *ret_first = "";
+    for (; frame && frame->field; frame = frame->parent)
+        *ret_first = frame->field->name;
     return path + start;
 }
 
@@ -128,9 +133,11 @@ static enum grpcc_status scan_fail(struct scan *scan, const struct frame *frame,
                                    enum grpcc_status status, const char *what)
 {
     char path[PATH_SIZE];
-    const char *start = frame_path(frame, path);
+    const char *first = "";
+    const char *start = frame_path(frame, path, &first);
     const char *where = *start ? start : "message";
-    return grpcc_error_set(scan->err, status, "%s: %s", where, what);
+    return grpcc_error_set(scan->err, status, "%s%s%s: %s", first, *first ? "..." : "", where,
+                           what);
 }
 
 static enum grpcc_status scan_count(struct scan *scan, const struct frame *frame, size_t elements)
