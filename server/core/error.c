@@ -47,11 +47,13 @@ enum comb_status comb_error_set_subject(struct comb_error *err, enum comb_status
 enum comb_status comb_error_field(struct comb_error *err, const char *field, const char *format,
                                   ...)
 {
+    char text[COMB_ERROR_MESSAGE_MAX];
     va_list args;
     va_start(args, format);
-    set(err, COMB_INVALID_ARGUMENT, REASON_FIELD_INVALID, field, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return COMB_INVALID_ARGUMENT;
+    return comb_error_set_subject(err, COMB_INVALID_ARGUMENT, REASON_FIELD_INVALID, field, "%s: %s",
+                                  field, text);
 }
 
 enum comb_status comb_error_no_memory(struct comb_error *err)

@@ -59,7 +59,8 @@ enum comb_status comb_error_set(struct comb_error *err, enum comb_status status,
 enum comb_status comb_error_set_subject(struct comb_error *err, enum comb_status status, int reason,
                                         const char *subject, const char *format, ...)
     COMB_FORMAT(5, 6);
-/* INVALID_ARGUMENT, reason FIELD_INVALID, about a request's field. */
+/* INVALID_ARGUMENT, reason FIELD_INVALID, about a request's field, whose name the message begins
+ * with. */
 enum comb_status comb_error_field(struct comb_error *err, const char *field, const char *format,
                                   ...) COMB_FORMAT(3, 4);
 /* RESOURCE_EXHAUSTED for an arena that is full or a machine without memory. */

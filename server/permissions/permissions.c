@@ -161,7 +161,7 @@ static enum comb_status plan_grant(const struct change *change, struct comb_ctx 
     const struct comb_fact_link *link = &node->chain.links[0];
     if (grant->expire_us != 0 && grant->expire_us <= plan->now_us) {
         return comb_error_field(err, "expire_time",
-                                "expire_time has passed already: leave it out or name a later one");
+                                "has passed already: leave it out or name a later one");
     }
     if (link->n_entries >= COMB_NODE_ENTRIES_MAX && find_entry(link, role) == NULL) {
         return comb_error_set_subject(err, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_TOO_LARGE,

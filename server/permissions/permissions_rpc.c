@@ -24,7 +24,7 @@ static enum comb_status read_subject(const struct comb_v1_subject *message,
     }
     if (comb_str_is_empty(subject.name)) {
         return comb_error_field(err, "subject",
-                                "subject is missing: name a user (id or login) or a role (id or "
+                                "missing: name a user (id or login) or a role (id or "
                                 "name)");
     }
     *ret_subject = subject;
@@ -40,7 +40,7 @@ static enum comb_status read_expiry(const struct google_protobuf_timestamp *mess
         return COMB_OK;
     }
     if (!grpcc_timestamp_to_timespec(message, &time) || time.tv_sec <= 0) {
-        return comb_error_field(err, "expire_time", "expire_time is not a time that lies ahead");
+        return comb_error_field(err, "expire_time", "not a time that lies ahead");
     }
     *ret_expire_us = time.tv_sec * COMB_US_PER_S + time.tv_nsec / NS_PER_US;
     return COMB_OK;
@@ -49,7 +49,7 @@ static enum comb_status read_expiry(const struct google_protobuf_timestamp *mess
 static enum comb_status check_rights(int rights, int max, struct comb_error *err)
 {
     if (rights < COMB_V1_RIGHTS_READ || rights > max) {
-        return comb_error_field(err, "rights", "rights must be READ, WRITE%s%s",
+        return comb_error_field(err, "rights", "must be READ, WRITE%s%s",
                                 max == COMB_V1_RIGHTS_DENY ? ", READ_WRITE" : " or READ_WRITE",
                                 max == COMB_V1_RIGHTS_DENY ? " or DENY" : "");
     }
