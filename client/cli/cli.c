@@ -85,16 +85,22 @@ bool cli_connect(struct cli *cli)
         .strong = cli->strong,
         .tls = cli->tls,
         .ca_file = cli->ca_file,
+        .trust_servers = cli->trust_server,
         .user_agent = "comb",
     };
     if (cli->client)
         return true;
-    if (!server || !*server)
-        server = comb_credentials_server(cli->credentials_file, cli->arena);
-    cli->server = server ? server : SERVER_DEFAULT;
-    if (comb_client_open(cli->server, &options, &cli->client, &cli->err) == GRPCC_OK)
+    /* Without a server the one of the credentials is taken, and where they name none the default.
+     */
+    enum grpcc_status status =
+        comb_client_open(server && *server ? server : NULL, &options, &cli->client, &cli->err);
+    if (status == GRPCC_INVALID_ARGUMENT && (!server || !*server))
+        status = comb_client_open(SERVER_DEFAULT, &options, &cli->client, &cli->err);
+    if (status == GRPCC_OK) {
+        cli->server = comb_client_servers(cli->client);
         return true;
-    (void)cli_fail(cli, cli->server);
+    }
+    (void)cli_fail(cli, server);
     return false;
 }
 

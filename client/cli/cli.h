@@ -33,6 +33,7 @@ struct cli {
     bool strong;
     int64_t timeout_ms; /* 0: the library's */
     bool tls;
+    bool trust_server; /* the session's tokens may go to `server`, whatever it was opened at */
     const char *ca_file;
     struct grpcc_arena *arena;  /* lives as long as the run */
     struct comb_client *client; /* after cli_connect() */
@@ -93,7 +94,8 @@ void cli_print_node(FILE *out, const struct comb_v1_node *node);
 const char *cli_bytes(uint64_t bytes);
 /* Local time, "2026-01-31 12:00:00"; "-" for NULL. */
 const char *cli_time(const struct google_protobuf_timestamp *time);
-/* A name for a terminal: control characters become "?". In a buffer of its own per thread. */
+/* A name for a terminal: control characters become "?". In one of four buffers, taken in turn: good
+ * for one line of output. */
 const char *cli_name(const char *name);
 /* A progress bar on stderr where that is a terminal; nothing elsewhere. For comb/files.h. */
 struct comb_progress;

@@ -9,6 +9,7 @@
 #include "google/protobuf/timestamp.grpcc.h"
 
 #define NAME_MAX_SHOWN 4096
+#define NAMES_AT_ONCE 4
 
 const char *cli_bytes(uint64_t bytes)
 {
@@ -37,9 +38,11 @@ const char *cli_time(const struct google_protobuf_timestamp *time)
 
 const char *cli_name(const char *name)
 {
-    static _Thread_local char text[NAME_MAX_SHOWN];
+    static _Thread_local char texts[NAMES_AT_ONCE][NAME_MAX_SHOWN];
+    static _Thread_local unsigned next;
+    char *text = texts[next++ % NAMES_AT_ONCE];
     size_t n = 0;
-    for (; name[n] && n + 1 < sizeof text; n++) {
+    for (; name[n] && n + 1 < NAME_MAX_SHOWN; n++) {
         unsigned char c = (unsigned char)name[n];
         text[n] = c < 0x20 || c == 0x7f ? '?' : name[n];
     }

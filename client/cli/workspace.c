@@ -119,6 +119,7 @@ static bool connect_admin(struct cli *cli)
         cli->server = getenv("COMB_ADMIN_SERVER");
     if (!cli->server || !*cli->server)
         cli->server = ADMIN_DEFAULT;
+    cli->trust_server = true;
     return cli_connect(cli);
 }
 

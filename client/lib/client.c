@@ -102,7 +102,9 @@ static enum grpcc_status load_credentials(struct comb_client *client, const char
     enum grpcc_status status = GRPCC_OK;
     if (options->credentials_file && !options->access_token) {
         const char *path = grpcc_arena_strdup(client->arena, options->credentials_file);
-        status = path ? comb_session_load(session, path, servers, err) : comb_error_memory(err);
+        status =
+            path ? comb_session_load(session, path, options->trust_servers ? NULL : servers, err)
+                 : comb_error_memory(err);
     } else if (options->access_token) {
         status = comb_session_fix(session, options->access_token, err);
     }
@@ -242,4 +244,9 @@ enum grpcc_status comb_client_logout(struct comb_client *client, struct grpcc_er
         err->details = NULL;
     grpcc_arena_free(arena);
     return status;
+}
+
+const char *comb_client_servers(const struct comb_client *client)
+{
+    return client->servers;
 }

@@ -51,6 +51,8 @@ struct comb_client_options {
     bool tls;                     /* and these as in struct grpcc_channel_options */
     const char *ca_file, *certificate_file, *key_file, *host_override;
     const char *user_agent;
+    bool trust_servers; /* the tokens of the file are sent to `servers` even where it does not name
+                           them: for the admin side of a replica */
 };
 
 /*
@@ -83,6 +85,8 @@ enum grpcc_status comb_client_logout(struct comb_client *client,
 /* The servers that the session in a credentials file was opened at, in arena; NULL: there is no
  * such file, or it names none. */
 const char *comb_credentials_server(const char *credentials_file, struct grpcc_arena *arena);
+/* The servers that the client was opened on, as comb_client_open() got or found them; borrowed. */
+const char *comb_client_servers(const struct comb_client *client);
 
 /* What the client has seen, for another client to go on from (comb_client_set_seen); text in arena,
  * "" at first. */
