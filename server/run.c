@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include <grpc/grpc.h>
-#include <grpc/support/log.h>
 #include <sqlite3.h>
 
 #include "comb/v1/admin.grpcc.h"
+#include "comb/v1/auth.grpcc.h"
 #include "grpcc/log.h"
 #include "server/admin/admin_rpc.h"
 #include "server/core/clock.h"
@@ -183,13 +183,17 @@ static enum comb_status start_api(struct run *run, struct comb_error *err)
 /* A server of its own: one gRPC server answers every method on every port. */
 static enum comb_status start_admin(struct run *run, struct comb_error *err)
 {
-    static const struct grpcc_service *const services[] = {&comb_v1_admin_service};
+    static const struct grpcc_service *const services[] = {&comb_v1_admin_service,
+                                                           &comb_v1_auth_service};
     const struct comb_options *options = run->options;
     enum comb_status status = new_server(options, &run->admin, err);
     if (status == COMB_OK)
         status = comb_admin_rpc_register(run->admin, &run->info, err);
+    /* The same log-in as on the API's side. */
     if (status == COMB_OK)
-        status = comb_dispatch_attach(run->services.dispatch, run->admin, services, 1, err);
+        status = comb_auth_rpc_register(run->admin, run->services.auth, err);
+    if (status == COMB_OK)
+        status = comb_dispatch_attach(run->services.dispatch, run->admin, services, 2, err);
     if (status == COMB_OK && options->admin_listen_given)
         status = comb_listen(run->admin, options->admin_listen, options, run->admin_listen, err);
     else if (status == COMB_OK)
@@ -199,12 +203,6 @@ static enum comb_status start_admin(struct run *run, struct comb_error *err)
 }
 
 /* ---- logs of the libraries ---- */
-
-/* What core says of a failure the call that failed says too: for debugging only. */
-static void log_core(gpr_log_func_args *args)
-{
-    comb_log(COMB_LOG_DEBUG, "grpc", "core", comb_log_text("text", comb_str_from(args->message)));
-}
 
 static void log_runtime(void *data, enum grpcc_log_level level, const char *message)
 {
@@ -297,7 +295,6 @@ enum comb_status comb_run(const struct comb_options *options, struct comb_error 
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a file beyond RLIMIT_FSIZE is a full store, no crash */
-    gpr_set_log_function(log_core);
     grpcc_set_log(log_runtime, NULL);
     raise_descriptors();
     run.options = options;

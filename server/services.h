@@ -22,7 +22,7 @@
 #include "server/workspaces/workspaces.h"
 #include "server/workspaces/workspaces_rpc.h"
 
-/* The URL of a row in full: "sqlite:/home/me/.local/share/comb/comb.db". */
+/* The URL of a row in full: "sqlite:/srv/comb/comb.db". */
 #define COMB_URL_MAX 4200
 
 struct comb_services {
