@@ -106,7 +106,7 @@ static void depth_is_checked(void **state)
         filter = outer;
     }
     assert_int_equal(list_with(filter, 0, 0, ""), GRPCC_INVALID_ARGUMENT);
-    says("filter.negate");
+    says("filter...negate.negate");
 }
 
 static void filters_nest_as_deep_as_they_say(void **state)
