@@ -66,6 +66,8 @@ struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_
     if (unconnected || drained) {
         go_on(retry, &verdict, random);
         verdict.replica_failed = true;
+        if (drained && verdict.new_round)
+            verdict.wait_ms = COMB_DRAIN_WAIT_MS + (int64_t)(random % COMB_DRAIN_JITTER_MS);
         /* The one replica that there is: its connection is told of at once, no need to ask. */
         verdict.wait_for_connection = unconnected && retry->n_replicas == 1;
         if (verdict.wait_for_connection)

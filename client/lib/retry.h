@@ -19,6 +19,9 @@
 #include "grpcc/status.h"
 
 enum { COMB_BACKOFF_MIN_MS = 50, COMB_BACKOFF_MAX_MS = 2000 };
+/* A replica that drains ends when nobody has asked it for a second: where there is no other one,
+ * asking it sooner again and again would hold it up. */
+enum { COMB_DRAIN_WAIT_MS = 1300, COMB_DRAIN_JITTER_MS = 300 };
 
 struct comb_retry {
     /* of the call */

@@ -120,9 +120,9 @@ static void refusals_of_a_draining_replica_cost_nothing(void **state)
     struct comb_client *client = fake_client(fake, &options);
     fake_fail(fake,
               (struct fake_fault){
-                  .times = 4, .status = GRPCC_UNAVAILABLE, .has_pushback = true, .pushback_ms = 0});
+                  .times = 2, .status = GRPCC_UNAVAILABLE, .has_pushback = true, .pushback_ms = 0});
     must_ok(fake_stat(client, &err), &err);
-    assert_int_equal(fake_count(fake, "Stat"), 5);
+    assert_int_equal(fake_count(fake, "Stat"), 3);
     comb_client_close(client);
 }
 
