@@ -90,7 +90,7 @@ void cli_print_json(FILE *out, const ProtobufCMessage *message);
 void cli_print_node_line(FILE *out, const struct comb_v1_node *node);
 /* All of a node, a line a field. */
 void cli_print_node(FILE *out, const struct comb_v1_node *node);
-/* "1.5 MiB" in a buffer of its own per thread. */
+/* "1.5 MiB" in a buffer of the thread; the last two stay good. */
 const char *cli_bytes(uint64_t bytes);
 /* Local time, "2026-01-31 12:00:00"; "-" for NULL. */
 const char *cli_time(const struct google_protobuf_timestamp *time);

@@ -13,7 +13,8 @@
 
 const char *cli_bytes(uint64_t bytes)
 {
-    static _Thread_local char text[32];
+    static _Thread_local char texts[2][32];
+    static _Thread_local unsigned turn;
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     double value = (double)bytes;
     size_t unit = 0;
@@ -21,7 +22,8 @@ const char *cli_bytes(uint64_t bytes)
         value /= 1024;
         unit++;
     }
-    snprintf(text, sizeof text, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    char *text = texts[turn++ % 2];
+    snprintf(text, sizeof texts[0], unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
 }
 
