@@ -24,15 +24,17 @@ static void stop_with(const char *path, const struct grpcc_error *err)
     exit(1);
 }
 
+/* Strong: a plain client carries no token, and reads here what it has just written. */
 static struct grpcc_call_options options_of(const struct stream_target *target,
-                                            struct grpcc_metadata *header)
+                                            struct grpcc_metadata headers[2])
 {
-    *header = (struct grpcc_metadata){"authorization", target->authorization,
-                                      strlen(target->authorization)};
+    headers[0] = (struct grpcc_metadata){"authorization", target->authorization,
+                                         strlen(target->authorization)};
+    headers[1] = (struct grpcc_metadata){"comb-consistency", "strong", strlen("strong")};
     return (struct grpcc_call_options){.size = sizeof(struct grpcc_call_options),
                                        .timeout_ms = 600000,
-                                       .metadata = header,
-                                       .n_metadata = 1};
+                                       .metadata = headers,
+                                       .n_metadata = 2};
 }
 
 static struct comb_v1_data_upload_request *header_of(struct grpcc_arena *arena, const char *path)
@@ -55,8 +57,8 @@ struct stream_result stream_upload(const struct stream_target *target, const cha
 {
     static uint8_t bytes[CHUNK_BYTES];
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_metadata header;
-    struct grpcc_call_options options = options_of(target, &header);
+    struct grpcc_metadata headers[2];
+    struct grpcc_call_options options = options_of(target, headers);
     struct grpcc_arena *arena = grpcc_arena_new(0);
     struct comb_v1_data_upload_response *response = NULL;
     double begin = now_s(), cpu = server_cpu(target->server);
@@ -83,8 +85,8 @@ struct stream_result stream_upload(const struct stream_target *target, const cha
 static uint64_t download_once(const struct stream_target *target, const char *path)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_metadata header;
-    struct grpcc_call_options options = options_of(target, &header);
+    struct grpcc_metadata headers[2];
+    struct grpcc_call_options options = options_of(target, headers);
     struct grpcc_arena *arena = grpcc_arena_new(0), *chunks = grpcc_arena_new(0);
     struct comb_v1_data_download_request *request = comb_v1_data_download_request_new(arena);
     struct comb_v1_data_download_response *message = NULL;
