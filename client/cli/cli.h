@@ -90,12 +90,12 @@ void cli_print_json(FILE *out, const ProtobufCMessage *message);
 void cli_print_node_line(FILE *out, const struct comb_v1_node *node);
 /* All of a node, a line a field. */
 void cli_print_node(FILE *out, const struct comb_v1_node *node);
-/* "1.5 MiB" in a buffer of the thread; the last two stay good. */
+/* "1.5 MiB". This and the next two give one of four buffers of the thread, in turn: good for one
+ * line of output. */
 const char *cli_bytes(uint64_t bytes);
 /* Local time, "2026-01-31 12:00:00"; "-" for NULL. */
 const char *cli_time(const struct google_protobuf_timestamp *time);
-/* A name for a terminal: control characters become "?". In one of four buffers, taken in turn: good
- * for one line of output. */
+/* A name for a terminal: control characters become "?". */
 const char *cli_name(const char *name);
 /* A progress bar on stderr where that is a terminal; nothing elsewhere. For comb/files.h. */
 struct comb_progress;

@@ -9,12 +9,14 @@
 #include "google/protobuf/timestamp.grpcc.h"
 
 #define NAME_MAX_SHOWN 4096
-#define NAMES_AT_ONCE 4
+/* What formats a value gives one of so many buffers, in turn: good for one line of output. */
+#define TEXTS_AT_ONCE 4
 
 const char *cli_bytes(uint64_t bytes)
 {
-    static _Thread_local char texts[2][32];
-    static _Thread_local unsigned turn;
+    static _Thread_local char texts[TEXTS_AT_ONCE][32];
+    static _Thread_local unsigned next;
+    char *text = texts[next++ % TEXTS_AT_ONCE];
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     double value = (double)bytes;
     size_t unit = 0;
@@ -22,27 +24,28 @@ const char *cli_bytes(uint64_t bytes)
         value /= 1024;
         unit++;
     }
-    char *text = texts[turn++ % 2];
     snprintf(text, sizeof texts[0], unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
 }
 
 const char *cli_time(const struct google_protobuf_timestamp *time)
 {
-    static _Thread_local char text[32];
+    static _Thread_local char texts[TEXTS_AT_ONCE][32];
+    static _Thread_local unsigned next;
+    char *text = texts[next++ % TEXTS_AT_ONCE];
     struct tm local;
     time_t seconds = time ? (time_t)time->seconds : 0;
     if (!time || !localtime_r(&seconds, &local) ||
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local) == 0)
+        strftime(text, sizeof texts[0], "%Y-%m-%d %H:%M:%S", &local) == 0)
         return "-";
     return text;
 }
 
 const char *cli_name(const char *name)
 {
-    static _Thread_local char texts[NAMES_AT_ONCE][NAME_MAX_SHOWN];
+    static _Thread_local char texts[TEXTS_AT_ONCE][NAME_MAX_SHOWN];
     static _Thread_local unsigned next;
-    char *text = texts[next++ % NAMES_AT_ONCE];
+    char *text = texts[next++ % TEXTS_AT_ONCE];
     size_t n = 0;
     for (; name[n] && n + 1 < NAME_MAX_SHOWN; n++) {
         unsigned char c = (unsigned char)name[n];
