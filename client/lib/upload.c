@@ -19,11 +19,12 @@ struct upload {
     const char *id;
     size_t part_bytes;
 
-    pthread_mutex_t lock; /* all below; held while the source is read */
-    uint64_t next;        /* offset of the next part */
-    bool ended;           /* the source has */
+    pthread_mutex_t lock;      /* all below; held while the source is read */
+    struct grpcc_arena *arena; /* of the caller, who waits */
+    uint64_t next;             /* offset of the next part */
+    bool ended;                /* the source has */
     enum grpcc_status status;
-    struct grpcc_error err; /* of the first failure; without details */
+    struct grpcc_error err; /* of the first failure; its details in arena */
 };
 
 struct part {
@@ -99,6 +100,25 @@ static bool has_arrived(struct upload *upload, struct grpcc_arena *arena, const 
     return false;
 }
 
+static void note_failure_locked(struct upload *upload, enum grpcc_status status,
+                                const struct grpcc_error *err)
+{
+    if (upload->status)
+        return;
+    upload->status = status;
+    upload->err = *err;
+    if (err->details)
+        upload->err.details = grpcc_message_dup(upload->arena, (const void *)err->details);
+}
+
+static void note_failure(struct upload *upload, enum grpcc_status status,
+                         const struct grpcc_error *err)
+{
+    pthread_mutex_lock(&upload->lock);
+    note_failure_locked(upload, status, err);
+    pthread_mutex_unlock(&upload->lock);
+}
+
 static enum grpcc_status send_part(struct upload *upload, const struct part *part,
                                    struct grpcc_error *err)
 {
@@ -119,21 +139,14 @@ static enum grpcc_status send_part(struct upload *upload, const struct part *par
             break;
         }
     }
+    if (status)
+        note_failure(upload, status, err);
     err->details = NULL; /* the arena that they lie in ends here */
     grpcc_arena_free(arena);
     return status;
 }
 
 /* ---- all parts ---- */
-
-static void note_failure_locked(struct upload *upload, enum grpcc_status status,
-                                const struct grpcc_error *err)
-{
-    if (upload->status)
-        return;
-    upload->status = status;
-    upload->err = *err;
-}
 
 /* False: there is none any more, or somebody failed. */
 static bool take_part(struct upload *upload, struct part *part)
@@ -171,11 +184,8 @@ static void *work(void *data)
         if (!status && !comb_meter_add(upload->meter, upload->path, part.size, 0))
             status = comb_meter_cancelled(&err);
     }
-    if (status) {
-        pthread_mutex_lock(&upload->lock);
-        note_failure_locked(upload, status, &err);
-        pthread_mutex_unlock(&upload->lock);
-    }
+    if (status)
+        note_failure(upload, status, &err);
     free(part.data);
     return NULL;
 }
@@ -264,8 +274,12 @@ enum grpcc_status comb_upload(struct comb_client *client, struct grpcc_arena *ar
                               const char *path, struct comb_v1_node **ret_node,
                               struct grpcc_error *err)
 {
-    struct upload upload = {
-        .client = client, .source = source, .meter = meter, .path = path, .err = GRPCC_ERROR_INIT};
+    struct upload upload = {.client = client,
+                            .arena = arena,
+                            .source = source,
+                            .meter = meter,
+                            .path = path,
+                            .err = GRPCC_ERROR_INIT};
     enum grpcc_status status = start_session(&upload, arena, target, err);
     if (status)
         return status;
