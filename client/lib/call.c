@@ -27,10 +27,12 @@ static void list_add(struct comb_client *client, struct comb_call *call)
     pthread_mutex_unlock(&client->lock);
 }
 
+/* A call that failed before it was added is not in the list. */
 static void list_remove(struct comb_client *client, struct comb_call *call)
 {
     pthread_mutex_lock(&client->lock);
-    *call->link = call->next;
+    if (call->link)
+        *call->link = call->next;
     if (call->next)
         call->next->link = call->link;
     pthread_mutex_unlock(&client->lock);
@@ -47,8 +49,7 @@ void comb_call_unref(struct comb_call *call)
     if (!call || atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1)
         return;
     struct comb_client *client = call->client;
-    if (call->link)
-        list_remove(client, call);
+    list_remove(client, call);
     grpcc_arena_free(call->kept);
     grpcc_arena_free(call->scratch);
     pthread_cond_destroy(&call->changed);

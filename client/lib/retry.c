@@ -81,8 +81,6 @@ struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_
     verdict.charge = true;
     verdict.replica_failed = status == GRPCC_UNAVAILABLE;
     retry->attempts++;
-    if (!pushed)
-        retry->may_have_run = true;
     /* Pushback comes from before the handler, so that even what must not be repeated may be. */
     if (err->pushback_ms == -2 || retry->attempts >= retry->attempts_max ||
         (!pushed && !may_repeat(retry)))

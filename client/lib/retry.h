@@ -33,7 +33,6 @@ struct comb_retry {
     unsigned rounds;   /* over all replicas, without an answer */
     size_t tried;      /* replicas of this round */
     bool refreshed;    /* the tokens, for this call */
-    bool may_have_run; /* some attempt */
 };
 
 enum comb_retry_kind {

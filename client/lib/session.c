@@ -235,7 +235,9 @@ enum grpcc_status comb_session_begin(struct comb_client *client, const char *log
         status = comb_credentials_lock(session->path, true, file_deadline(), &file, &before, err);
     if (!status)
         status = keep(client, &file, &credentials, err);
+    pthread_mutex_lock(&session->lock);
     session->fixed = false;
+    pthread_mutex_unlock(&session->lock);
     comb_credentials_unlock(&file);
     pthread_mutex_unlock(&session->refresh_lock);
 out:

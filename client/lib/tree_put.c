@@ -514,11 +514,16 @@ static enum grpcc_status begin(struct put_tree *put, const char *local, const ch
     return status;
 }
 
-static void name_missing(struct put_tree *put)
+static void name_missing(struct put_tree *put, const char *local)
 {
-    for (size_t i = 0; i < put->selection.n; i++)
-        if (!put->selection.found[i])
-            comb_tree_problem(&put->tree, put->selection.paths[i], "there is no such file");
+    for (size_t i = 0; i < put->selection.n; i++) {
+        char *path = put->selection.found[i]
+                         ? NULL
+                         : comb_tree_join(&put->tree, local, put->selection.paths[i]);
+        if (path)
+            comb_tree_problem(&put->tree, path, "there is no such file");
+        free(path);
+    }
 }
 
 static void put_done(struct put_tree *put)
@@ -553,7 +558,7 @@ enum grpcc_status comb_put_tree(struct comb_client *client, const char *local, c
     if (!status)
         status = comb_tree_run(&put.tree, NULL, err);
     if (!status)
-        name_missing(&put);
+        name_missing(&put, local);
     if (!status && ret_report)
         *ret_report = put.tree.report;
     put_done(&put);

@@ -262,6 +262,39 @@ void fake_fail(struct fake *fake, struct fake_fault fault)
     pthread_mutex_unlock(&fake->lock);
 }
 
+unsigned fake_read(struct fake *fake, const unsigned *number)
+{
+    pthread_mutex_lock(&fake->lock);
+    unsigned value = *number;
+    pthread_mutex_unlock(&fake->lock);
+    return value;
+}
+
+void fake_write(struct fake *fake, unsigned *number, unsigned value)
+{
+    pthread_mutex_lock(&fake->lock);
+    *number = value;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_must_hold(struct fake *fake, const void *bytes, size_t size)
+{
+    pthread_mutex_lock(&fake->lock);
+    size_t held = fake->size;
+    int order = memcmp(fake->content, bytes, size);
+    pthread_mutex_unlock(&fake->lock);
+    assert_int_equal(held, size);
+    assert_int_equal(order, 0);
+}
+
+void fake_fill(struct fake *fake, const void *bytes, size_t size)
+{
+    pthread_mutex_lock(&fake->lock);
+    memcpy(fake->content, bytes, size);
+    fake->size = size;
+    pthread_mutex_unlock(&fake->lock);
+}
+
 void fake_set_token(struct fake *fake, const char *token)
 {
     pthread_mutex_lock(&fake->lock);

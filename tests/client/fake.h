@@ -46,14 +46,14 @@ struct fake {
     size_t n_calls;
     struct fake_fault fault;
     char token[FAKE_TEXT_MAX]; /* what answers carry as comb-token; "": none */
-    bool hold;                 /* Stat waits until this is false, or it is cancelled */
+    unsigned hold;             /* Stat waits until this is false, or it is cancelled */
 
     /* the session */
-    unsigned session;      /* number of the valid tokens: "access-N", "refresh-N"; 0: none */
-    bool expired;          /* the access token, until the next refresh */
-    unsigned refreshes;    /* that made new tokens */
-    bool session_ended;    /* by a refresh token that was used twice */
-    unsigned lose_answers; /* of Refresh: done, and answered UNAVAILABLE */
+    unsigned session;       /* number of the valid tokens: "access-N", "refresh-N"; 0: none */
+    unsigned expired;       /* the access token, until the next refresh */
+    unsigned refreshes;     /* that made new tokens */
+    unsigned session_ended; /* by a refresh token that was used twice */
+    unsigned lose_answers;  /* of Refresh: done, and answered UNAVAILABLE */
     char refresh_id[FAKE_TEXT_MAX]; /* of the last refresh */
     int64_t token_life_s;
 
@@ -61,9 +61,9 @@ struct fake {
     unsigned char *content;
     size_t size;
     unsigned etag;
-    size_t break_after;   /* a download, after so many bytes, once; 0: not */
+    unsigned break_after; /* a download, after so many bytes, once; 0: not */
     unsigned break_parts; /* so many parts break off after they were kept */
-    bool corrupt;         /* downloads send another first byte */
+    unsigned corrupt;     /* downloads send another first byte */
     unsigned parts, starts, commits, aborts, puts;
 };
 
@@ -75,6 +75,11 @@ void fake_stop(struct fake *fake);
 void fake_restart(struct fake *fake);
 void fake_done(struct fake *fake);
 void fake_fail(struct fake *fake, struct fake_fault fault);
+/* Reads and writes one of fake's numbers, compares and sets its content, under the lock. */
+unsigned fake_read(struct fake *fake, const unsigned *number);
+void fake_write(struct fake *fake, unsigned *number, unsigned value);
+void fake_must_hold(struct fake *fake, const void *bytes, size_t size);
+void fake_fill(struct fake *fake, const void *bytes, size_t size);
 /* Answers carry it as comb-token. */
 void fake_set_token(struct fake *fake, const char *token);
 /* How many calls of that method came. */

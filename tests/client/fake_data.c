@@ -82,6 +82,8 @@ static void write_part(void *self, struct grpcc_call *call)
         return;
     uint64_t offset = message->header->offset, at = offset;
     ProtobufCBinaryData sha256 = message->header->sha256;
+    unsigned char *part = grpcc_arena_alloc(arena, PART_BYTES_MAX);
+    assert_non_null(part);
     for (;;) {
         message = NULL;
         if (comb_v1_data_write_part_read(call, arena, &message, &err)) {
@@ -90,16 +92,18 @@ static void write_part(void *self, struct grpcc_call *call)
         }
         if (!message)
             break;
-        assert_true(at + message->chunk.len <= FAKE_CONTENT_MAX);
-        memcpy(fake->content + at, message->chunk.data, message->chunk.len);
+        assert_true(at + message->chunk.len <= offset + PART_BYTES_MAX);
+        memcpy(part + (at - offset), message->chunk.data, message->chunk.len);
         at += message->chunk.len;
     }
     unsigned char found[SHA256_BYTES];
-    assert_true(EVP_Digest(fake->content + offset, at - offset, found, NULL, EVP_sha256(), NULL));
+    assert_true(EVP_Digest(part, at - offset, found, NULL, EVP_sha256(), NULL));
     assert_int_equal(sha256.len, SHA256_BYTES);
     assert_memory_equal(sha256.data, found, SHA256_BYTES);
     struct comb_v1_data_write_part_response *response = comb_v1_data_write_part_response_new(arena);
     pthread_mutex_lock(&fake->lock);
+    assert_true(at <= FAKE_CONTENT_MAX);
+    memcpy(fake->content + offset, part, at - offset);
     fake->parts++;
     fake->size = at > fake->size ? at : fake->size;
     response->upload = upload_locked(fake, arena);
@@ -195,10 +199,12 @@ static void download(void *self, struct grpcc_call *call,
     pthread_mutex_unlock(&fake->lock);
     while (sent && at < end && !(stop && at >= stop)) {
         size_t n = end - at < CHUNK_BYTES ? end - at : CHUNK_BYTES;
+        pthread_mutex_lock(&fake->lock);
         unsigned char *chunk = grpcc_arena_memdup(grpcc_call_arena(call), fake->content + at, n);
         assert_non_null(chunk);
         if (fake->corrupt && at == 0)
             chunk[0] ^= 1;
+        pthread_mutex_unlock(&fake->lock);
         comb_v1_data_download_response_set_chunk(message, chunk, n);
         sent = comb_v1_data_download_send(call, message, &err) == GRPCC_OK;
         at += n;

@@ -79,8 +79,8 @@ static void small_content_is_one_call(void **state)
                            &f->err),
             &f->err);
     assert_int_equal(node->size, SMALL);
-    assert_int_equal(f->fake.puts, 1);
-    assert_memory_equal(f->fake.content, f->bytes, SMALL);
+    assert_int_equal(fake_read(&f->fake, &f->fake.puts), 1);
+    fake_must_hold(&f->fake, f->bytes, SMALL);
     must_ok(
         comb_get_stream(f->client, f->arena, "/personal/a.txt", 10, 1000, take, f, &node, &f->err),
         &f->err);
@@ -108,10 +108,11 @@ static void large_content_goes_in_parts(void **state)
     write_local(local, f->bytes, LARGE);
     must_ok(comb_put_file(f->client, f->arena, local, "/personal/a.txt", NULL, &node, &f->err),
             &f->err);
-    assert_int_equal(f->fake.starts, 1);
-    assert_int_equal(f->fake.parts, 6); /* of at most 4 MiB, as the server says */
-    assert_int_equal(f->fake.commits, 1);
-    assert_memory_equal(f->fake.content, f->bytes, LARGE);
+    assert_int_equal(fake_read(&f->fake, &f->fake.starts), 1);
+    assert_int_equal(fake_read(&f->fake, &f->fake.parts),
+                     6); /* of at most 4 MiB, as the server says */
+    assert_int_equal(fake_read(&f->fake, &f->fake.commits), 1);
+    fake_must_hold(&f->fake, f->bytes, LARGE);
     must_ok(comb_get_file(f->client, f->arena, "/personal/a.txt", back, NULL, NULL, &node, &f->err),
             &f->err);
     assert_int_equal(stat(back, &info), 0);
@@ -121,22 +122,21 @@ static void large_content_goes_in_parts(void **state)
 static void parts_whose_answer_is_lost_are_not_sent_twice(void **state)
 {
     struct fixture *f = *state;
-    f->fake.break_parts = 1;
+    fake_write(&f->fake, &f->fake.break_parts, 1);
     must_ok(comb_put_bytes(f->client, f->arena, "/personal/a.txt", f->bytes, 3 << 20, NULL, NULL,
                            &f->err),
             &f->err);
-    assert_int_equal(f->fake.parts, 1);
+    assert_int_equal(fake_read(&f->fake, &f->fake.parts), 1);
     assert_int_equal(fake_count(&f->fake, "GetUpload"), 1);
-    assert_memory_equal(f->fake.content, f->bytes, 3 << 20);
+    fake_must_hold(&f->fake, f->bytes, 3 << 20);
 }
 
 static void downloads_go_on_where_they_broke(void **state)
 {
     struct fixture *f = *state;
     struct comb_v1_node *node = NULL;
-    memcpy(f->fake.content, f->bytes, LARGE);
-    f->fake.size = LARGE;
-    f->fake.break_after = 5 << 20;
+    fake_fill(&f->fake, f->bytes, LARGE);
+    fake_write(&f->fake, &f->fake.break_after, 5 << 20);
     must_ok(comb_get_stream(f->client, f->arena, "/personal/a.txt", 0, UINT64_MAX, take, f, &node,
                             &f->err),
             &f->err);
@@ -150,9 +150,8 @@ static void content_that_is_not_what_it_says_is_refused(void **state)
     struct fixture *f = *state;
     char back[4096];
     path_of("corrupt", back);
-    memcpy(f->fake.content, f->bytes, SMALL);
-    f->fake.size = SMALL;
-    f->fake.corrupt = true;
+    fake_fill(&f->fake, f->bytes, SMALL);
+    fake_write(&f->fake, &f->fake.corrupt, 1);
     must_fail(
         GRPCC_DATA_LOSS,
         comb_get_file(f->client, f->arena, "/personal/a.txt", back, NULL, NULL, NULL, &f->err),
@@ -185,8 +184,8 @@ static void a_file_that_changes_meanwhile_is_not_sent(void **state)
     must_fail(GRPCC_FAILED_PRECONDITION,
               comb_put_file(f->client, f->arena, local, "/personal/a.txt", &options, NULL, &f->err),
               &f->err);
-    assert_int_equal(f->fake.commits, 0);
-    assert_int_equal(f->fake.aborts, 1);
+    assert_int_equal(fake_read(&f->fake, &f->fake.commits), 0);
+    assert_int_equal(fake_read(&f->fake, &f->fake.aborts), 1);
 }
 
 static int64_t give(void *data, void *buffer, size_t capacity)
@@ -204,8 +203,7 @@ static void streams_are_sent_without_their_length(void **state)
     struct fixture *f = *state;
     must_ok(comb_put_stream(f->client, f->arena, "/personal/a.txt", give, f, NULL, NULL, &f->err),
             &f->err);
-    assert_int_equal(f->fake.size, LARGE);
-    assert_memory_equal(f->fake.content, f->bytes, LARGE);
+    fake_must_hold(&f->fake, f->bytes, LARGE);
 }
 
 static bool stop(void *data, const struct comb_progress *progress)
@@ -223,7 +221,7 @@ static void progress_cancels(void **state)
               comb_put_bytes(f->client, f->arena, "/personal/a.txt", f->bytes, LARGE, &options,
                              NULL, &f->err),
               &f->err);
-    assert_int_equal(f->fake.commits, 0);
+    assert_int_equal(fake_read(&f->fake, &f->fake.commits), 0);
 }
 
 int main(void)

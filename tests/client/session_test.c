@@ -61,7 +61,7 @@ static void expired_tokens_are_refreshed_once(void **state)
     struct comb_client *client = fake_client(&f->fake, NULL);
     expire(&f->fake);
     must_ok(fake_stat(client, &f->err), &f->err);
-    assert_int_equal(f->fake.refreshes, 1);
+    assert_int_equal(fake_read(&f->fake, &f->fake.refreshes), 1);
     assert_int_equal(fake_count(&f->fake, "Stat"), 2);
     assert_string_equal(fake_get(&f->fake, "Refresh", 0).authorization, "");
     assert_string_equal(fake_get(&f->fake, "Stat", 1).authorization, "Bearer access-2");
@@ -87,15 +87,15 @@ static void many_threads_refresh_once(void **state)
         pthread_join(threads[i], &status);
         assert_null(status);
     }
-    assert_int_equal(f->fake.refreshes, 1);
-    assert_false(f->fake.session_ended);
+    assert_int_equal(fake_read(&f->fake, &f->fake.refreshes), 1);
+    assert_false(fake_read(&f->fake, &f->fake.session_ended));
     comb_client_close(client);
 }
 
 static void tokens_are_refreshed_before_they_end(void **state)
 {
     struct fixture *f = *state;
-    f->fake.session = 1;
+    fake_write(&f->fake, &f->fake.session, 1);
     FILE *file = fopen(f->path, "w");
     assert_non_null(file);
     assert_int_equal(fchmod(fileno(file), 0600), 0);
@@ -109,7 +109,7 @@ static void tokens_are_refreshed_before_they_end(void **state)
     assert_int_equal(fake_count(&f->fake, "Stat"), 1);
     assert_string_equal(fake_get(&f->fake, "Stat", 0).authorization, "Bearer access-2");
     must_ok(fake_stat(client, &f->err), &f->err);
-    assert_int_equal(f->fake.refreshes, 1);
+    assert_int_equal(fake_read(&f->fake, &f->fake.refreshes), 1);
     comb_client_close(client);
 }
 
@@ -122,14 +122,14 @@ static void lost_answers_do_not_end_the_session(void **state)
         .size = sizeof(options), .attempts_max = 1, .credentials_file = f->path};
     struct comb_client *client = fake_client(&f->fake, &options);
     expire(&f->fake);
-    f->fake.lose_answers = 1;
+    fake_write(&f->fake, &f->fake.lose_answers, 1);
     must_fail(GRPCC_UNAVAILABLE, fake_stat(client, &f->err), &f->err);
-    assert_int_equal(f->fake.refreshes, 1);
+    assert_int_equal(fake_read(&f->fake, &f->fake.refreshes), 1);
     comb_client_close(client);
     client = open_on_file(f, f->fake.address);
     must_ok(fake_stat(client, &f->err), &f->err);
-    assert_int_equal(f->fake.refreshes, 1);
-    assert_false(f->fake.session_ended);
+    assert_int_equal(fake_read(&f->fake, &f->fake.refreshes), 1);
+    assert_false(fake_read(&f->fake, &f->fake.session_ended));
     assert_string_equal(fake_get(&f->fake, "Refresh", 0).request_id,
                         fake_get(&f->fake, "Refresh", 1).request_id);
     comb_client_close(client);
@@ -139,7 +139,7 @@ static void ended_sessions_are_forgotten(void **state)
 {
     struct fixture *f = *state;
     struct comb_client *client = fake_client(&f->fake, NULL);
-    f->fake.session_ended = true;
+    fake_write(&f->fake, &f->fake.session_ended, 1);
     expire(&f->fake);
     must_fail(GRPCC_UNAUTHENTICATED, fake_stat(client, &f->err), &f->err);
     assert_int_equal(fake_count(&f->fake, "Refresh"), 0); /* revoked, not expired */
@@ -243,8 +243,8 @@ static void processes_refresh_once(void **state)
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
-    assert_int_equal(f->fake.refreshes, 1);
-    assert_false(f->fake.session_ended);
+    assert_int_equal(fake_read(&f->fake, &f->fake.refreshes), 1);
+    assert_false(fake_read(&f->fake, &f->fake.session_ended));
 }
 
 int main(int argc, char **argv)
