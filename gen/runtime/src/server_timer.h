@@ -5,6 +5,7 @@
 #define GRPCC_SRC_SERVER_TIMER_H
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,6 +21,7 @@ struct grpcc_timers {
     size_t n;
     size_t capacity;
     pthread_t thread;
+    int64_t wake_ns; /* when the thread wakes by itself; 0: it has not slept yet */
     bool running;
     bool stopping;
 };
