@@ -5,9 +5,9 @@
 #define GRPCC_SRC_SERVER_TIMER_H
 
 #include <pthread.h>
-#include <stdint.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "grpcc/compiler.h"
 
