@@ -6,6 +6,7 @@
 #include <grpc/reflection/v1/reflection.grpcc.h>
 #include <grpc/reflection/v1alpha/reflection.grpcc.h>
 
+#include "google/rpc/error_details.grpcc.h"
 #include "reflection.h"
 #include "server.h"
 
@@ -179,6 +180,9 @@ static answer_message *make_answer(struct stream *stream, question_message *ques
     for (size_t i = 0; i < stream->server->n_services; i++)
         if (!grpcc_file_set_add(&exchange.files, stream->server->services[i]->file))
             return NULL;
+    /* What google.rpc.Status.details hold: clients that print errors ask for them. */
+    if (!grpcc_file_set_add(&exchange.files, &google_rpc_error_details_file))
+        return NULL;
     grpc_reflection_v1_server_reflection_response_set_valid_host(exchange.answer, question->host);
     exchange.answer->original_request = question;
     return answer_question(&exchange, stream->server) ? exchange.answer : NULL;
