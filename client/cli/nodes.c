@@ -57,23 +57,25 @@ int cli_ls(struct cli *cli, int argc, char **argv)
         return CLI_USAGE;
     while (list && (more = comb_list_next(list, &node, &cli->err)) == 1)
         print_node(cli, node, line != NULL);
+    /* The error's details live in the list. */
+    int status = more == 0 ? CLI_OK : cli_fail(cli, what);
     comb_list_close(list);
-    return more == 0 ? CLI_OK : cli_fail(cli, what);
+    return status;
 }
 
 struct tree_totals {
     uint64_t files, folders, bytes;
 };
 
-/* Prints what lies below a folder; prefix is what stands before its children. */
+/* Prints what lies below a folder; prefix is what stands before its children. The exit status. */
 static int print_below(struct cli *cli, struct comb_v1_node_ref *folder, const char *prefix,
                        int depth, struct tree_totals *totals)
 {
     struct comb_list *list = open_list(cli, folder);
     const struct comb_v1_node *next = NULL;
     struct comb_v1_node *node = NULL;
-    int more = list ? comb_list_next(list, &next, &cli->err) : -1;
-    while (more == 1) {
+    int more = list ? comb_list_next(list, &next, &cli->err) : -1, status = CLI_OK;
+    while (more == 1 && status == CLI_OK) {
         /* One ahead, to know the last child. */
         node = comb_v1_node_dup(cli->arena, next);
         more = comb_list_next(list, &next, &cli->err);
@@ -91,12 +93,14 @@ static int print_below(struct cli *cli, struct comb_v1_node_ref *folder, const c
             more = -1;
         else if (is_folder && depth > 1) {
             comb_v1_node_ref_set_id(child, node->id);
-            if (print_below(cli, child, deeper, depth - 1, totals) != 0)
-                more = -1;
+            status = print_below(cli, child, deeper, depth - 1, totals);
         }
     }
+    /* The error's details live in the list. */
+    if (more < 0)
+        status = cli_fail(cli, "tree");
     comb_list_close(list);
-    return more;
+    return status;
 }
 
 int cli_tree(struct cli *cli, int argc, char **argv)
@@ -112,8 +116,10 @@ int cli_tree(struct cli *cli, int argc, char **argv)
     if (!folder)
         return CLI_USAGE;
     printf("%s\n", cli_name(what));
-    if (print_below(cli, folder, "", depth ? (int)strtol(depth, NULL, 10) : DEPTH_MAX, &totals))
-        return cli_fail(cli, what);
+    int status =
+        print_below(cli, folder, "", depth ? (int)strtol(depth, NULL, 10) : DEPTH_MAX, &totals);
+    if (status != CLI_OK)
+        return status;
     printf("\n%llu folders, %llu files, %s\n", (unsigned long long)totals.folders,
            (unsigned long long)totals.files, cli_bytes(totals.bytes));
     return CLI_OK;

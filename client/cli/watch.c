@@ -93,6 +93,8 @@ int cli_watch(struct cli *cli, int argc, char **argv)
         if (ferror(stdout))
             break;
     }
+    /* The error's details live in the watch. */
+    int status = more < 0 ? cli_fail(cli, argc ? argv[0] : "watch") : CLI_OK;
     comb_watch_close(watch);
-    return more < 0 ? cli_fail(cli, argc ? argv[0] : "watch") : CLI_OK;
+    return status;
 }
