@@ -184,7 +184,7 @@ static bool read_salt(const char *text, size_t length, uint8_t ret_salt[SALT_SIZ
 static bool read_text(comb_str text, struct parameters *ret_with)
 {
     char copy[TEXT_SIZE_MAX];
-    if (text.len >= sizeof copy)
+    if (text.len == 0 || text.len >= sizeof copy)
         return false;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
