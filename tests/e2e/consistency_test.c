@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Histories of concurrent clients of one combd, with its memory in use, before the checkers
+ * (docs/consistency.md): what a client reads of nodes, names under moves and removals, rights while
+ * they come and go. That each checker catches its bug is shown beside it (tests/support/checkers),
+ * and for bugs switched on in the memory itself in tests/contract/facts.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comb/v1/permissions.grpcc.h"
+#include "tests/e2e/calls.h"
+#include "tests/e2e/combd.h"
+#include "tests/support/checkers/history.h"
+#include "tests/support/checkers/names.h"
+#include "tests/support/checkers/rights.h"
+#include "tests/support/cmocka.h"
+
+#define BOUND_MS 250
+#define BOUND_NS (BOUND_MS * INT64_C(1000000))
+#define CLIENTS 4
+#define ERROR_BYTES (GRPCC_STATUS_MESSAGE_MAX + 128)
+
+static struct combd combd;
+static struct comb_client *clients[CLIENTS]; /* each with what it has seen */
+
+static int set_up(void **state)
+{
+    (void)state;
+    combd_start(&combd, NULL);
+    for (size_t i = 0; i < CLIENTS; i++)
+        clients[i] = combd_client(&combd);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CLIENTS; i++)
+        comb_client_close(clients[i]);
+    combd_stop(&combd);
+    return 0;
+}
+
+static void must_mkdir(const char *parent, const char *name, char ret_id[40])
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct comb_v1_node *node = NULL;
+    if (calls_mkdir(clients[0], arena, parent, name, false, &node, &err))
+        fail_msg("%s: %s", name, err.message);
+    if (ret_id)
+        snprintf(ret_id, 40, "%s", node->id);
+    grpcc_arena_free(arena);
+}
+
+static enum grpcc_status look(struct comb_client *client, struct grpcc_arena *arena,
+                              const char *path, bool strong, struct comb_v1_node **ret_node,
+                              struct grpcc_error *err)
+{
+    static const struct grpcc_metadata header = {"comb-consistency", "strong", 6};
+    struct grpcc_call_options options = {
+        .size = sizeof options, .metadata = &header, .n_metadata = 1};
+    struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
+    struct comb_v1_tree_stat_response *response = NULL;
+    request->node = calls_ref(arena, path);
+    enum grpcc_status status = comb_v1_tree_stat(comb_client_channel(client), arena,
+                                                 strong ? &options : NULL, request, &response, err);
+    if (status == GRPCC_OK)
+        *ret_node = response->node;
+    return status;
+}
+
+static enum grpcc_status rename_to(struct comb_client *client, struct grpcc_arena *arena,
+                                   const char *path, const char *name,
+                                   struct comb_v1_node **ret_node, struct grpcc_error *err)
+{
+    struct comb_v1_tree_move_request *request = comb_v1_tree_move_request_new(arena);
+    struct comb_v1_tree_move_response *response = NULL;
+    request->node = calls_ref(arena, path);
+    comb_v1_tree_move_request_set_target_name(request, name);
+    enum grpcc_status status =
+        comb_v1_tree_move(comb_client_channel(client), arena, NULL, request, &response, err);
+    if (status == GRPCC_OK)
+        *ret_node = response->node;
+    return status;
+}
+
+/* ---- what clients see of nodes ---- */
+
+#define OBJECTS 3
+#define OPS_SHORT 250
+#define OPS_LONG 1500
+/* One write, one strong read among so many operations. */
+#define WRITES 6
+#define STRONG 5
+
+struct reader {
+    unsigned number, n;
+    char (*objects)[40];
+    struct history_op *ops;
+    uint64_t random;
+    char error[ERROR_BYTES];
+};
+
+static enum grpcc_status operate(struct reader *reader, struct history_op *op, unsigned number,
+                                 struct grpcc_error *err)
+{
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct comb_client *client = clients[reader->number];
+    struct comb_v1_node *node = NULL;
+    char name[64];
+    snprintf(name, sizeof name, "%u-%u-%u", op->object, reader->number, number);
+    op->begin_ns = calls_now_ns();
+    enum grpcc_status status =
+        op->write ? rename_to(client, arena, reader->objects[op->object], name, &node, err)
+                  : look(client, arena, reader->objects[op->object], op->strong, &node, err);
+    op->end_ns = calls_now_ns();
+    if (status == GRPCC_OK)
+        op->version = node->revision - 1; /* 1 is what it was made with */
+    err->details = NULL;                  /* the arena that they lie in ends here */
+    grpcc_arena_free(arena);
+    return status;
+}
+
+static void *read_and_write(void *data)
+{
+    struct reader *reader = data;
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    for (unsigned i = 0; i < reader->n; i++) {
+        struct history_op *op = &reader->ops[i];
+        op->client = reader->number;
+        op->object = calls_draw(&reader->random, OBJECTS);
+        op->write = calls_draw(&reader->random, WRITES) == 0;
+        op->strong = !op->write && calls_draw(&reader->random, STRONG) == 0;
+        if (operate(reader, op, i, &err) != GRPCC_OK) {
+            snprintf(reader->error, sizeof reader->error, "operation %u: %s", i, err.message);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static void reads_keep_their_promises(void **state)
+{
+    static struct reader readers[CLIENTS];
+    pthread_t threads[CLIENTS];
+    char objects[OBJECTS][40];
+    unsigned n = calls_count(OPS_SHORT, OPS_LONG);
+    struct history_op *ops = calloc((size_t)n * CLIENTS, sizeof *ops);
+    struct history_report report;
+    (void)state;
+    assert_non_null(ops);
+    must_mkdir("/personal", "nodes", NULL);
+    for (unsigned i = 0; i < OBJECTS; i++)
+        must_mkdir("/personal/nodes", (char[]){(char)('a' + (int)i), 0}, objects[i]);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        readers[i] = (struct reader){.number = i,
+                                     .n = n,
+                                     .objects = objects,
+                                     .ops = &ops[(size_t)i * n],
+                                     .random = 0x9e3779b97f4a7c15u + i};
+        assert_int_equal(pthread_create(&threads[i], NULL, read_and_write, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < CLIENTS; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (readers[i].error[0])
+            fail_msg("client %u: %s", i, readers[i].error);
+    history_check(ops, (size_t)n * CLIENTS, BOUND_NS, &report);
+    if (report.total)
+        fail_msg("%zu violations, the first one: %s", report.total, report.first);
+    free(ops);
+}
+
+/* ---- names ---- */
+
+#define ROUNDS_SHORT 40
+#define ROUNDS_LONG 600
+#define NAMES 3
+#define NAMES_OPS 6 /* of each client in a round */
+
+struct namer {
+    unsigned number, round;
+    uint64_t random;
+    pthread_barrier_t *together;
+    struct names_op ops[NAMES_OPS];
+    char ids[NAMES_OPS][40];
+    char error[ERROR_BYTES];
+};
+
+static enum grpcc_status remove_name(struct comb_client *client, struct grpcc_arena *arena,
+                                     const char *path, struct grpcc_error *err)
+{
+    struct comb_v1_tree_delete_request *request = comb_v1_tree_delete_request_new(arena);
+    struct comb_v1_tree_delete_response *response = NULL;
+    request->node = calls_ref(arena, path);
+    request->permanently = true;
+    return comb_v1_tree_delete(comb_client_channel(client), arena, NULL, request, &response, err);
+}
+
+static enum grpcc_status call_names(const struct namer *namer, const struct names_op *op,
+                                    struct grpcc_arena *arena, struct comb_v1_node **ret_node,
+                                    struct grpcc_error *err)
+{
+    struct comb_client *client = clients[namer->number];
+    const char name[] = {(char)('a' + (int)op->name), 0}, to[] = {(char)('a' + (int)op->to), 0};
+    char folder[64], path[80];
+    snprintf(folder, sizeof folder, "/personal/names/%u", namer->round);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    switch (op->kind) {
+    case NAMES_CREATE:
+        return calls_mkdir(client, arena, folder, name, false, ret_node, err);
+    case NAMES_REMOVE:
+        return remove_name(client, arena, path, err);
+    case NAMES_MOVE:
+        return rename_to(client, arena, path, to, ret_node, err);
+    default:
+        return look(client, arena, path, true, ret_node, err);
+    }
+}
+
+/* False: an outcome that no operation may have. */
+static bool name_once(struct namer *namer, unsigned number)
+{
+    struct names_op *op = &namer->ops[number];
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct comb_v1_node *node = NULL;
+    op->begin_ns = calls_now_ns();
+    enum grpcc_status status = call_names(namer, op, arena, &node, &err);
+    op->end_ns = calls_now_ns();
+    op->outcome = status == GRPCC_OK          ? NAMES_DONE
+                  : status == GRPCC_NOT_FOUND ? NAMES_MISSING
+                                              : NAMES_TAKEN;
+    if (node)
+        snprintf(namer->ids[number], sizeof namer->ids[number], "%s", node->id);
+    bool known = status == GRPCC_OK || status == GRPCC_NOT_FOUND || status == GRPCC_ALREADY_EXISTS;
+    if (!known)
+        snprintf(namer->error, sizeof namer->error, "kind %d: %s: %s", (int)op->kind,
+                 grpcc_status_name(status), err.message);
+    grpcc_arena_free(arena);
+    return known;
+}
+
+static void *name_on(void *data)
+{
+    struct namer *namer = data;
+    pthread_barrier_wait(namer->together);
+    for (unsigned i = 0; i < NAMES_OPS; i++) {
+        struct names_op *op = &namer->ops[i];
+        op->kind = (enum names_kind)calls_draw(&namer->random, NAMES_LOOK + 1);
+        op->name = calls_draw(&namer->random, NAMES);
+        op->to = (op->name + 1 + calls_draw(&namer->random, NAMES - 1)) % NAMES;
+        if (!name_once(namer, i))
+            break;
+    }
+    return NULL;
+}
+
+/* Ids of nodes become small numbers. */
+static unsigned number_of(const char *id, char (*seen)[40], unsigned *n_seen)
+{
+    for (unsigned i = 0; i < *n_seen; i++)
+        if (strcmp(seen[i], id) == 0)
+            return i + 1;
+    snprintf(seen[*n_seen], sizeof seen[0], "%s", id);
+    return ++*n_seen;
+}
+
+static void check_names(struct namer namers[CLIENTS])
+{
+    struct names_op ops[CLIENTS * NAMES_OPS];
+    char seen[CLIENTS * NAMES_OPS][40];
+    unsigned n = 0, n_seen = 0;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        if (namers[i].error[0])
+            fail_msg("round %u, client %u: %s", namers[i].round, i, namers[i].error);
+        for (unsigned j = 0; j < NAMES_OPS; j++, n++) {
+            ops[n] = namers[i].ops[j];
+            if (namers[i].ids[j][0])
+                ops[n].id = number_of(namers[i].ids[j], seen, &n_seen);
+        }
+    }
+    enum names_verdict verdict = names_check(ops, n);
+    if (verdict == NAMES_LINEARIZABLE)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        print_error("client %u: kind %d name %u to %u outcome %d id %u at %lld..%lld\n",
+                    i / NAMES_OPS, (int)ops[i].kind, ops[i].name, ops[i].to, (int)ops[i].outcome,
+                    ops[i].id, (long long)(ops[i].begin_ns - ops[0].begin_ns),
+                    (long long)(ops[i].end_ns - ops[0].begin_ns));
+    fail_msg("round %u: verdict %d", namers[0].round, (int)verdict);
+}
+
+static void names_are_linearizable(void **state)
+{
+    static struct namer namers[CLIENTS];
+    pthread_t threads[CLIENTS];
+    pthread_barrier_t together;
+    uint64_t random = 0x2545f4914f6cdd1du;
+    unsigned rounds = calls_count(ROUNDS_SHORT, ROUNDS_LONG);
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&together, NULL, CLIENTS), 0);
+    must_mkdir("/personal", "names", NULL);
+    for (unsigned round = 0; round < rounds; round++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u", round);
+        must_mkdir("/personal/names", name, NULL);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            namers[i] = (struct namer){.number = i, .round = round, .together = &together};
+            namers[i].random = ((uint64_t)calls_draw(&random, UINT32_MAX) << 8 | i) + 1;
+            assert_int_equal(pthread_create(&threads[i], NULL, name_on, &namers[i]), 0);
+        }
+        for (unsigned i = 0; i < CLIENTS; i++)
+            pthread_join(threads[i], NULL);
+        check_names(namers);
+    }
+    pthread_barrier_destroy(&together);
+}
+
+/* ---- rights ---- */
+
+#define GUESTS 2
+#define CHANGES_SHORT 8
+#define CHANGES_LONG 60
+#define READS_MAX 400000
+
+struct guest {
+    struct comb_client *client;
+    const char *node;
+    atomic_bool *stop;
+    struct rights_op *reads;
+    size_t n;
+    char error[ERROR_BYTES];
+};
+
+static void *visit_on(void *data)
+{
+    struct guest *guest = data;
+    while (!atomic_load(guest->stop) && guest->n < READS_MAX && !guest->error[0]) {
+        struct grpcc_error err = GRPCC_ERROR_INIT;
+        struct grpcc_arena *arena = grpcc_arena_new(0);
+        struct comb_v1_node *node = NULL;
+        struct rights_op *op = &guest->reads[guest->n++];
+        op->begin_ns = calls_now_ns();
+        enum grpcc_status status = look(guest->client, arena, guest->node, false, &node, &err);
+        op->end_ns = calls_now_ns();
+        op->allowed = status == GRPCC_OK;
+        if (status != GRPCC_OK && status != GRPCC_NOT_FOUND)
+            snprintf(guest->error, sizeof guest->error, "%s: %s", grpcc_status_name(status),
+                     err.message);
+        grpcc_arena_free(arena);
+    }
+    return NULL;
+}
+
+static void change_rights(const char *node, struct rights_op *op)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct grpcc_channel *channel = comb_client_channel(clients[0]);
+    struct comb_v1_subject *subject = comb_v1_subject_new(arena);
+    enum grpcc_status status;
+    comb_v1_subject_set_user(subject, "guest");
+    op->begin_ns = calls_now_ns();
+    if (op->allowed) {
+        struct comb_v1_permissions_grant_request *request =
+            comb_v1_permissions_grant_request_new(arena);
+        struct comb_v1_permissions_grant_response *response = NULL;
+        request->node = calls_ref(arena, node);
+        request->subject = subject;
+        request->rights = COMB_V1_RIGHTS_READ;
+        status = comb_v1_permissions_grant(channel, arena, NULL, request, &response, &err);
+    } else {
+        struct comb_v1_permissions_revoke_request *request =
+            comb_v1_permissions_revoke_request_new(arena);
+        struct comb_v1_permissions_revoke_response *response = NULL;
+        request->node = calls_ref(arena, node);
+        request->subject = subject;
+        status = comb_v1_permissions_revoke(channel, arena, NULL, request, &response, &err);
+    }
+    op->end_ns = calls_now_ns();
+    if (status != GRPCC_OK)
+        fail_msg("%s: %s", op->allowed ? "grant" : "revoke", err.message);
+    grpcc_arena_free(arena);
+}
+
+static void revocations_hold_within_the_bound(void **state)
+{
+    static struct guest guests[GUESTS];
+    static struct rights_op changes[CHANGES_LONG];
+    unsigned n = calls_count(CHANGES_SHORT, CHANGES_LONG);
+    pthread_t threads[GUESTS];
+    atomic_bool stop = false;
+    char node[40];
+    (void)state;
+    must_mkdir("/personal", "shared", node);
+    for (unsigned i = 0; i < GUESTS; i++) {
+        guests[i] = (struct guest){.client = combd_client_as(&combd, "guest"),
+                                   .node = node,
+                                   .stop = &stop,
+                                   .reads = calloc(READS_MAX, sizeof(struct rights_op))};
+        assert_non_null(guests[i].reads);
+        assert_int_equal(pthread_create(&threads[i], NULL, visit_on, &guests[i]), 0);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        changes[i].allowed = i % 2 == 0;
+        change_rights(node, &changes[i]);
+        calls_sleep_ms(BOUND_MS + 50); /* the bound, and time for reads that began after it */
+    }
+    atomic_store(&stop, true);
+    for (unsigned i = 0; i < GUESTS; i++) {
+        struct rights_report report;
+        pthread_join(threads[i], NULL);
+        if (guests[i].error[0])
+            fail_msg("guest %u: %s", i, guests[i].error);
+        rights_check(changes, n, guests[i].reads, guests[i].n, BOUND_NS, &report);
+        print_message("guest %u: %zu reads, judged %zu refused and %zu allowed\n", i, guests[i].n,
+                      report.judged[0], report.judged[1]);
+        assert_true(report.judged[0] > 0 && report.judged[1] > 0);
+        assert_int_equal(report.violations[0], 0);
+        assert_int_equal(report.violations[1], 0);
+        comb_client_close(guests[i].client);
+        free(guests[i].reads);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_keep_their_promises),
+        cmocka_unit_test(names_are_linearizable),
+        cmocka_unit_test(revocations_hold_within_the_bound),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
