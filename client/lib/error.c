@@ -9,9 +9,12 @@
 #include "comb/v1/errors.grpcc.h"
 
 static const char ERROR_INFO_TYPE[] = "type.googleapis.com/google.rpc.ErrorInfo";
-static const char REASON_PREFIX[] = "ERROR_REASON_";
-/* Above the number of every reason. */
-enum { REASONS_END = 1000, INFO_BYTES_MAX = 64 << 10 };
+/* The prefix of every reason, and a number above all of them. */
+enum {
+    REASON_PREFIX_LENGTH = sizeof "ERROR_REASON_" - 1,
+    REASONS_END = 1000,
+    INFO_BYTES_MAX = 64 << 10
+};
 
 static const struct google_protobuf_any *find_info(const struct grpcc_error *err)
 {
@@ -28,8 +31,8 @@ static const char *known_reason(const char *reason)
 {
     for (int i = 0; i < REASONS_END; i++) {
         const char *name = comb_v1_error_reason_name(i);
-        if (name && strcmp(name + sizeof(REASON_PREFIX) - 1, reason) == 0)
-            return name + sizeof(REASON_PREFIX) - 1;
+        if (name && strcmp(name + REASON_PREFIX_LENGTH, reason) == 0)
+            return name + REASON_PREFIX_LENGTH;
     }
     return NULL;
 }
@@ -54,7 +57,7 @@ bool comb_error_has_reason(const struct grpcc_error *err, enum comb_v1_error_rea
 {
     const char *found = comb_error_reason(err);
     const char *wanted = comb_v1_error_reason_name((int)reason);
-    return found && wanted && strcmp(found, wanted + sizeof(REASON_PREFIX) - 1) == 0;
+    return found && wanted && strcmp(found, wanted + REASON_PREFIX_LENGTH) == 0;
 }
 
 enum grpcc_status comb_error_memory(struct grpcc_error *err)

@@ -377,7 +377,8 @@ static enum grpcc_status refresh_held(struct comb_client *client, int64_t deadli
         goto out;
     if (!is_empty(stored.access_token) && are_among(client->servers, stored.server)) {
         /* The file is what processes share: what it says is newer, or the same. */
-        bool newer = is_empty(mine.access_token) || strcmp(mine.access_token, stored.access_token);
+        bool newer =
+            is_empty(mine.access_token) || strcmp(mine.access_token, stored.access_token) != 0;
         comb_credentials_done(&mine);
         mine = stored;
         memset(&stored, 0, sizeof(stored));

@@ -122,7 +122,8 @@ static bool read_children(struct comb_tree *tree, const struct folder *folder,
     if (result < 0)
         comb_tree_failed(tree, folder->remote, err.status, &err);
     comb_list_close(list);
-    qsort(children->nodes, children->n, sizeof(struct comb_v1_node *), compare_nodes);
+    if (children->n > 0)
+        qsort(children->nodes, children->n, sizeof(struct comb_v1_node *), compare_nodes);
     return result == 0;
 }
 
