@@ -25,6 +25,10 @@
 /* What users made by combd_client_as log in with. */
 #define USER_PASSWORD "correct horse battery"
 
+/* A test has the ports of its own network to itself. These lie below those that the system gives
+ * away: a client that tries again and again while combd is down could be given combd's. */
+static unsigned next_port = 17070;
+
 static void sleep_ms(long ms)
 {
     struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
@@ -54,8 +58,8 @@ static void make_home(struct combd *combd)
     snprintf(combd->home, sizeof combd->home, "%s/comb.XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(combd->home))
         fail_msg("%s: %s", combd->home, strerror(errno));
-    snprintf(combd->address, sizeof combd->address, "127.0.0.1:0");
-    snprintf(combd->admin_address, sizeof combd->admin_address, "127.0.0.1:0");
+    snprintf(combd->address, sizeof combd->address, "127.0.0.1:%u", next_port++);
+    snprintf(combd->admin_address, sizeof combd->admin_address, "127.0.0.1:%u", next_port++);
 }
 
 static void run_child(const struct combd *combd, const char *ready, const char *const *flags)

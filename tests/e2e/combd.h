@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A real combd as a child process of a test: started on free ports with a home below $TEST_TMPDIR,
- * killed, stopped, started again on the same home. Failures end the test by cmocka's fail().
+ * A real combd as a child process of a test: started on ports of its own with a home below
+ * $TEST_TMPDIR, killed, stopped, started again on the same home. Failures end the test by cmocka's
+ * fail().
  */
 #ifndef TESTS_E2E_COMBD_H
 #define TESTS_E2E_COMBD_H
@@ -17,8 +18,8 @@ struct combd {
     pid_t pid;                           /* 0: not running */
 };
 
-/* Makes a home of its own and starts. flags: more of combd's, NULL-terminated; NULL: none. The
- * first start picks free ports, later ones take the same again. */
+/* Makes a home of its own and starts. flags: more of combd's, NULL-terminated; NULL: none. Later
+ * starts take the same ports again. */
 void combd_start(struct combd *combd, const char *const *flags);
 /* SIGKILL, and waits. */
 void combd_kill(struct combd *combd);
