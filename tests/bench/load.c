@@ -113,8 +113,9 @@ struct load_result load_run(const struct load *load)
     run.result.seconds = (double)(now_ns() - begin_ns) / 1e9;
     run.result.calls = load->calls;
     qsort(run.latencies_ns, load->calls, sizeof *run.latencies_ns, compare);
-    run.result.p50_us = (double)run.latencies_ns[load->calls / 2] / 1e3;
-    run.result.p99_us = (double)run.latencies_ns[load->calls * 99 / 100] / 1e3;
+    size_t half = load->calls / 2, most = load->calls * 99 / 100;
+    run.result.p50_us = (double)run.latencies_ns[half] / 1e3;
+    run.result.p99_us = (double)run.latencies_ns[most] / 1e3;
     for (unsigned i = 0; i < load->in_flight; i++)
         grpcc_arena_free(slots[i].arena);
     free(slots);
