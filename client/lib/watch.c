@@ -219,7 +219,13 @@ static bool goes_on(struct comb_watch *watch, enum grpcc_status status,
         watch->cursor = NULL;
         return true;
     }
-    if (!comb_again_judge(&watch->again, status, err, &wait_ms))
+    struct grpcc_error judged = *err;
+    /* Nobody here cancelled it: core answers so to what reaches it while it shuts down. */
+    if (status == GRPCC_CANCELLED && !is_cancelled(watch)) {
+        judged.status = GRPCC_UNAVAILABLE;
+        judged.pushback_ms = 0;
+    }
+    if (!comb_again_judge(&watch->again, judged.status, &judged, &wait_ms))
         return false;
     pause_ms(watch, wait_ms);
     return true;
