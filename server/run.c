@@ -136,11 +136,14 @@ static enum comb_status make_administrator(struct run *run, struct comb_error *e
     if (status == COMB_OK)
         status = comb_identity_bootstrap(s->identity, &run->ctx, STR("admin"),
                                          comb_str_from(password), &created, err);
+    /* Shown to a person, never to a log. */
+    if (status == COMB_OK && created && made && isatty(STDERR_FILENO))
+        fprintf(stderr, "combd: the password of \"admin\" is %s; it is not shown again\n",
+                password);
     if (status == COMB_OK && created && made)
         fprintf(stderr,
-                "combd: made the administrator \"admin\" with the password %s\n"
-                "combd: it is kept in %s/admin, and not shown again\n",
-                password, run->home);
+                "combd: made the administrator \"admin\"; his password is kept in %s/admin\n",
+                run->home);
     if (password)
         explicit_bzero(password, strlen(password));
     return status;
