@@ -196,6 +196,25 @@ static void a_second_drain_only_waits(void **state)
     grpcc_server_drain(f->server, 1000000, 1000000);
 }
 
+/* Calls again as soon as it is refused, until the drain has ended: such a client never moves on.
+ * Were the drain to wait for it, the grace would outlast the test. */
+static void a_client_that_never_moves_on_is_not_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct drain drain;
+    enum grpcc_status status = GRPCC_OK;
+    struct grpcc_testing_answer *answer = NULL;
+    drain_start(&drain, f, 0, 1000000);
+    while (gate_count(&drain.done) == 0) {
+        grpcc_arena_reset(f->arena);
+        status =
+            grpcc_testing_echo_unary(f->channel, f->arena, NULL, ask(f, "again"), &answer, &f->err);
+        if (status != GRPCC_OK && status != GRPCC_UNAVAILABLE && status != GRPCC_CANCELLED)
+            fail_msg("%s: %s", grpcc_status_name(status), f->err.message);
+    }
+    drain_join(&drain);
+}
+
 static void free_alone_stops_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -231,6 +250,7 @@ int main(void)
         WITH(what_outlives_the_grace_is_cancelled),
         WITH(an_open_watch_does_not_hold_the_server_up),
         WITH(a_second_drain_only_waits),
+        WITH(a_client_that_never_moves_on_is_not_waited_for),
         WITH(free_alone_stops_at_once),
         cmocka_unit_test(a_server_may_be_freed_before_it_ever_ran),
     };

@@ -12,6 +12,8 @@
 /* No new call for this long, or a quarter of the grace if that is less: the clients have moved on.
  */
 enum { QUIET_MS = 1000 };
+/* Clients that never move on are not waited for longer than this, once no call is left. */
+enum { LINGER_MS = 5000 };
 /* How long connections may take to close by themselves once no call is left. */
 enum { CLOSE_MS = 2000 };
 
@@ -142,12 +144,14 @@ static void drain_calls(struct grpcc_server *server, unsigned delay_ms, unsigned
     atomic_store(&server->lame_duck, true);
     server->last_call_ns = grpcc_now_ns();
     until_ns = in_ms(grace_ms);
+    int64_t linger_ns = in_ms(LINGER_MS);
     for (;;) {
         int64_t quiet_ns = server->last_call_ns + quiet_ms * GRPCC_NS_PER_MS;
+        int64_t leave_ns = quiet_ns < linger_ns ? quiet_ns : linger_ns;
         bool idle = server->n_in_flight == 0;
-        if (idle && grpcc_now_ns() >= quiet_ns)
+        if (idle && grpcc_now_ns() >= leave_ns)
             break;
-        if (!wait_locked(server, idle && quiet_ns < until_ns ? quiet_ns : until_ns))
+        if (!wait_locked(server, idle && leave_ns < until_ns ? leave_ns : until_ns))
             break;
     }
     bool idle = server->n_in_flight == 0;
