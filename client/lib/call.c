@@ -333,9 +333,21 @@ static void give_to_budget(struct comb_client *client)
         atomic_fetch_add(&client->budget, BUDGET_SUCCESS);
 }
 
+/* Nobody here cancelled it: core answers so to calls that reach it while it shuts down. That is a
+ * connection that broke. */
+static bool is_cut_off(struct comb_call *call)
+{
+    pthread_mutex_lock(&call->lock);
+    bool cancelled = call->cancelled;
+    pthread_mutex_unlock(&call->lock);
+    return call->status == GRPCC_CANCELLED && !cancelled && !call->options.parent;
+}
+
 struct comb_retry_verdict comb_call_judge(struct comb_call *call)
 {
     struct comb_client *client = call->client;
+    if (is_cut_off(call))
+        call->status = call->err.status = GRPCC_UNAVAILABLE;
     bool expired = call->status == GRPCC_UNAUTHENTICATED && !call->rule.open &&
                    comb_session_can_refresh(&client->session) &&
                    comb_error_has_reason(&call->err, COMB_V1_ERROR_REASON_TOKEN_EXPIRED);
