@@ -332,6 +332,8 @@ static void bench_echo(struct bench *bench, const char *binary)
     snprintf(echo.home, sizeof echo.home, "%.200s", bench->folder);
     server_start(&echo, binary, none);
     struct grpcc_channel *channel = grpcc_channel_new(echo.listen, NULL, &err);
+    if (!channel)
+        stop_with("echo", &err);
     const struct load load = {
         channel, &comb_bench_echo_methods[0], NULL, 64, 200000 / bench->divisor, say_request, NULL};
     double cpu = server_cpu(&echo);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* echo_server --ready-file FILE: serves comb.bench.Echo until SIGTERM. */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,18 @@ static void say(void *self, struct grpcc_call *call,
     (void)self;
     comb_bench_echo_say_response_set_text(response, request->text);
     comb_bench_echo_say_finish(call, response);
+}
+
+/* The file appears whole, as combd's does. */
+static bool write_ready(const char *path, int port)
+{
+    char temporary[512];
+    snprintf(temporary, sizeof temporary, "%.500s.new", path);
+    FILE *ready = fopen(temporary, "w");
+    bool written = ready && fprintf(ready, "listen=127.0.0.1:%d\n", port) > 0;
+    if (ready && fclose(ready) != 0)
+        written = false;
+    return written && rename(temporary, path) == 0;
 }
 
 int main(int argc, char **argv)
@@ -38,11 +51,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "echo_server: %s\n", err.message);
         return 1;
     }
-    FILE *ready = fopen(argv[2], "w");
-    if (!ready)
+    if (!write_ready(argv[2], port))
         return 1;
-    fprintf(ready, "listen=127.0.0.1:%d\n", port);
-    fclose(ready);
     sigwait(&signals, &number);
     grpcc_server_free(server);
     return 0;

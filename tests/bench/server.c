@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,8 @@ void server_start(struct server *server, const char *binary, const char *const *
     fflush(NULL);
     server->pid = fork();
     if (server->pid == 0) {
+        /* It ends with the bench, however that ends. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         int null = open("/dev/null", O_WRONLY);
         dup2(null, 2);
         execv(binary, (char *const *)argv);
