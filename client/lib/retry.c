@@ -75,7 +75,9 @@ struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_
         return verdict;
     }
     bool pushed = err->pushback_ms >= 0;
-    bool retryable = status == GRPCC_UNAVAILABLE || (status == GRPCC_RESOURCE_EXHAUSTED && pushed);
+    /* Full, or many at one place: where the server says when, it means that nothing was done. */
+    bool crowded = status == GRPCC_RESOURCE_EXHAUSTED || status == GRPCC_ABORTED;
+    bool retryable = status == GRPCC_UNAVAILABLE || (crowded && pushed);
     if (!retryable)
         return verdict;
     verdict.charge = true;
