@@ -10,6 +10,9 @@
 
 static const char domain[] = "mutation";
 
+/* When to try again after COMB_MUTATION_ATTEMPTS decisions that did not hold. */
+#define CONTENTION_RETRY_MS 20
+
 struct comb_mutations {
     struct comb_sql *sql;
     const struct comb_mutation_dialect *dialect;
@@ -51,7 +54,6 @@ struct run {
     comb_mutation_decide decide;
     void *data;
     struct comb_outcome *ret_outcome;
-    bool constraint_met; /* a constraint that nobody maps has sent it back once already */
 };
 
 static enum comb_status reused(struct comb_error *err)
@@ -119,6 +121,7 @@ static enum comb_status contention(struct comb_error *err)
                    "what the change rests on moved each time it was to be written; try again");
     err->domain = domain;
     err->retryable = true;
+    err->retry_ms = CONTENTION_RETRY_MS;
     return COMB_ABORTED;
 }
 
@@ -153,11 +156,7 @@ static enum attempt judge(struct run *run, const struct comb_plan *plan,
         *status = plan->on_constraint(run->data, failed - composed->area, err);
         return ATTEMPT_ENDED;
     }
-    if (run->constraint_met) {
-        *status = contention(err);
-        return ATTEMPT_ENDED;
-    }
-    run->constraint_met = true;
+    /* Somebody took a name in between: what was decided on has moved, as where a guard fails. */
     return ATTEMPT_AGAIN;
 }
 
@@ -198,7 +197,7 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
 {
     struct comb_error unheard;
     struct comb_outcome outcome = {.replayed = false};
-    struct run run = {mutations, ctx, key, decide, data, &outcome, false};
+    struct run run = {mutations, ctx, key, decide, data, &outcome};
     enum comb_status status = COMB_OK;
     if (!err)
         err = &unheard;

@@ -93,7 +93,7 @@ struct comb_plan {
                          COMB_OUTCOME_MAX */
     int64_t now_us;   /* in: the store's clock, microseconds since 1970, for the plan's own use */
     /* Maps a violated UNIQUE of the area's statement i to the error of the call, after the request
-     * id has been looked up; NULL: the plan is decided again once more and then CONTENTION. */
+     * id has been looked up; NULL: the plan is decided again, as after a failed guard. */
     enum comb_status (*on_constraint)(void *data, size_t statement, struct comb_error *err);
 };
 

@@ -139,7 +139,7 @@ static void a_constraint_is_the_callers_error(void **state)
     create = (struct create){.m = m, .name = "a", .unmapped = true};
     must_fail(COMB_ABORTED, run_create(&create, t, &second, &outcome), &t->err);
     assert_int_equal(t->err.reason, COMB_V1_ERROR_REASON_CONTENTION);
-    assert_int_equal(create.attempts, 2);
+    assert_int_equal(create.attempts, COMB_MUTATION_ATTEMPTS);
 }
 
 static enum comb_status decide_badly(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
