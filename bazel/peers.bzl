@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """@peers: programs by others that tests use, as bazel/peers.sh installed them ($COMB_PEERS, ~/.cache/comb/peers).
 
-`@peers//:buf` and `@peers//:grpcurl` are the programs, `@peers//:python` is a Python that has the packages of
+`@peers//:buf`, `@peers//:grpcurl` and so on are the programs, `@peers//:python` is a Python that has the packages of
 bazel/peers.txt. A target that uses one fails with the mending line when anything of the list is missing.
 """
 
 # target -> path below the folder of peers
 _PROGRAMS = {
     "buf": "python/bin/buf",
+    "envoy": "python/bin/envoy",
     "grpcurl": "bin/grpcurl",
+    "h2spec": "bin/h2spec",
+    "interop_go_client": "bin/interop_go_client",
+    "interop_go_server": "bin/interop_go_server",
     "python": "python/bin/python",
 }
 

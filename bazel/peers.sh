@@ -3,7 +3,8 @@
 # bazel/peers.sh
 #
 # Installs what bazel/peers.txt lists into $COMB_PEERS (~/.cache/comb/peers), once a machine and version:
-# Python packages into a virtual environment of their own, Go programs built by the Go that is one of these packages.
+# Python packages into a virtual environment of their own, Go programs built by the Go that is one of these packages, Java
+# packages with all that they need as folders of .jar files.
 # Tests reach them as @peers//:NAME (bazel/peers.bzl).
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -19,9 +20,28 @@ mark() {
     printf '%s/installed/%s-%s-%s' "$peers" "$1" "${2//\//_}" "$3"
 }
 
+# write_pom GROUP:ARTIFACT VERSION: a project that depends on nothing else.
+write_pom() {
+    cat <<END
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>comb</groupId>
+  <artifactId>peers</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>${1%:*}</groupId>
+      <artifactId>${1#*:}</artifactId>
+      <version>$2</version>
+    </dependency>
+  </dependencies>
+</project>
+END
+}
+
 log=$peers/log
 installed=
-while read -r kind what version; do
+while read -r kind what version name; do
     [ -e "$(mark "$kind" "$what" "$version")" ] && continue
     say "Installing $what $version into $peers"
     case $kind in
@@ -32,15 +52,29 @@ while read -r kind what version; do
         } >"$log" 2>&1
         ;;
     go)
-        mkdir -p "$peers/bin"
-        env GOBIN="$peers/bin" GOPATH="$peers/go" GOCACHE="$peers/go-build" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
-            CGO_ENABLED=0 "$peers/python/bin/go" install "$what@$version" >"$log" 2>&1
+        # Built apart and moved: the programs of several modules are called `server`.
+        name=${name:-${what##*/}}
+        mkdir -p "$peers/bin" "$peers/go-bin"
+        env GOBIN="$peers/go-bin" GOPATH="$peers/go" GOCACHE="$peers/go-build" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
+            CGO_ENABLED=0 "$peers/python/bin/go" install "$what@$version" >"$log" 2>&1 &&
+            mv -f "$peers/go-bin/${what##*/}" "$peers/bin/$name"
+        ;;
+    mvn)
+        folder=$peers/java/${what#*:}
+        mkdir -p "$folder"
+        write_pom "$what" "$version" >"$folder/pom.xml"
+        mvn -B -q -f "$folder/pom.xml" -Dmaven.repo.local="$peers/java/repository" \
+            dependency:copy-dependencies -DoutputDirectory="$folder" >"$log" 2>&1
         ;;
     *) die "bazel/peers.txt: what is '$kind'?" ;;
     esac || {
         tail -n 15 "$log" >&2
         die "$what $version could not be installed (see above; all of it is in $log). It comes from $(
-            [ "$kind" = pip ] && echo PyPI || echo "the Go module proxy"
+            case $kind in
+            pip) echo PyPI ;;
+            go) echo "the Go module proxy" ;;
+            mvn) echo "Maven Central" ;;
+            esac
         ): is the network there?" 2
     }
     : >"$(mark "$kind" "$what" "$version")"

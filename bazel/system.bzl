@@ -16,15 +16,19 @@ LIBRARIES = {
     "cmocka": ("cmocka", "libcmocka-dev", []),
     "crypto": ("libcrypto", "libssl-dev", []),
     "grpc": ("grpc", "libgrpc-dev", ["-lgrpc", "-lgpr"]),  # grpc.pc lists seventy abseil libraries
+    "grpcxx": ("grpc++", "libgrpc++-dev", ["-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf"]),
     "jansson": ("jansson", "libjansson-dev", []),
+    "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
     "protobuf_c": ("libprotobuf-c", "libprotobuf-c-dev", []),
     "sqlite3": ("sqlite3", "libsqlite3-dev", []),
+    "zlib": ("zlib", "zlib1g-dev", []),
 }
 
 # Programs: repository -> (program, Debian package).
 PROGRAMS = {
     "protoc": ("protoc", "protobuf-compiler"),
     "protoc_gen_c": ("protoc-gen-c", "protobuf-c-compiler"),
+    "protoc_gen_grpc_cpp": ("grpc_cpp_plugin", "protobuf-compiler-grpc"),
 }
 
 # System .proto files as proto_library targets of @protobuf: file -> (targets that it imports, Debian package).
