@@ -3,7 +3,6 @@
  * options. */
 #include <stdio.h>
 
-#include "server/core/version.h"
 #include "server/options.h"
 #include "server/run.h"
 

@@ -18,7 +18,6 @@
 #include "server/admin/admin_rpc.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
-#include "server/core/version.h"
 #include "server/home.h"
 #include "server/janitor.h"
 #include "server/listen.h"

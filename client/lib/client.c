@@ -6,8 +6,6 @@
 #include "client/lib/call.h"
 #include "comb/v1/auth.grpcc.h"
 
-#define COMB_CLIENT_VERSION "0.1.0"
-
 enum { OPTIONS_BYTES_MAX = 1 << 20, LOGIN_BYTES_MAX = 1 << 20, BUDGET_UNIT = 1000 };
 
 const struct grpcc_channel_policy comb_policy = {
@@ -18,7 +16,7 @@ const struct grpcc_channel_policy comb_policy = {
 
 const char *comb_version(void)
 {
-    return COMB_CLIENT_VERSION;
+    return COMB_VERSION;
 }
 
 void comb_options_copy(void *options, size_t size, const void *given)

@@ -3,7 +3,6 @@
 
 #include "comb/v1/admin.grpcc.h"
 #include "google/protobuf/timestamp.grpcc.h"
-#include "server/core/version.h"
 #include "server/rpc/rpc.h"
 
 #define DRAIN_MS_MAX 600000
