@@ -32,8 +32,8 @@ struct grpcc_channel_options {
     /* TLS: any of these set. ca_file NULL: the system's. certificate_file + key_file: mTLS. */
     bool tls;
     const char *ca_file, *certificate_file, *key_file;
-    const char *
-        host_override; /* the name that the certificate must have, instead of the target's; tests */
+    /* The name that the certificate must have, instead of the target's; for tests. */
+    const char *host_override;
     const char *service_config; /* JSON; INVALID_ARGUMENT from _new where it does not parse */
     bool retries_off;           /* core does not retry: for a client that owns its retries */
     size_t response_bytes_max;  /* [16 MiB] */

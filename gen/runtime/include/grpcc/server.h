@@ -4,15 +4,14 @@
  *
  * A service is a generated table of function pointers (`struct comb_v1_tree_server`), one per
  * method, NULL answers UNIMPLEMENTED. Every handler has one of two forms, whatever the method's
- * mode:
+ * mode; the first is that of unary and server-stream methods, the second that of the others:
  *
- *     void (*unary_or_server_stream)(void *self, struct grpcc_call *call, const struct req
- * *request); void (*client_or_bidi_stream)(void *self, struct grpcc_call *call);
+ *     void (*stat)(void *self, struct grpcc_call *call, const struct x_request *request);
+ *     void (*upload)(void *self, struct grpcc_call *call);
  *
  * and ends the call exactly once, before or after it returns, from any thread: with the generated
- * typed
- * `..._finish(call, response)` (unary, client stream), with grpcc_call_finish_ok() (server stream,
- * bidi) or with grpcc_call_fail().
+ * typed `..._finish(call, response)` (unary, client stream), with grpcc_call_finish_ok() (server
+ * stream, bidi) or with grpcc_call_fail().
  *
  * Modes: INLINE runs on a poller and must not block; ASYNC runs there too, and finishes later, from
  * any thread; BLOCKING (the default) runs on a worker of a bounded pool and may block, also in
@@ -178,17 +177,19 @@ void grpcc_server_get_stats(const struct grpcc_server *server,
 /* ---- the call, as handlers and interceptors see it ---- */
 
 struct grpcc_arena *grpcc_call_arena(struct grpcc_call *call);
-const struct grpcc_method *
-grpcc_call_method(const struct grpcc_call *call); /* NULL for an unknown method */
+/* NULL for an unknown method. */
+const struct grpcc_method *grpcc_call_method(const struct grpcc_call *call);
 const char *grpcc_call_path(const struct grpcc_call *call);
-void *grpcc_call_tag(const struct grpcc_call *call); /* grpcc_method_config.tag, or NULL */
-const ProtobufCMessage *
-grpcc_call_request(const struct grpcc_call *call);    /* NULL for client and bidi streams */
-const char *grpcc_call_peer(struct grpcc_call *call); /* "ipv4:127.0.0.1:4711" */
-int64_t
-grpcc_call_deadline_ns(const struct grpcc_call *call); /* CLOCK_MONOTONIC; INT64_MAX: none */
-bool grpcc_call_is_cancelled(
-    const struct grpcc_call *call); /* by the peer, by its deadline, by a drain's end */
+/* grpcc_method_config.tag, or NULL. */
+void *grpcc_call_tag(const struct grpcc_call *call);
+/* NULL for client and bidi streams. */
+const ProtobufCMessage *grpcc_call_request(const struct grpcc_call *call);
+/* "ipv4:127.0.0.1:4711". */
+const char *grpcc_call_peer(struct grpcc_call *call);
+/* CLOCK_MONOTONIC; INT64_MAX: none. */
+int64_t grpcc_call_deadline_ns(const struct grpcc_call *call);
+/* By the peer, by its deadline, by a drain's end. */
+bool grpcc_call_is_cancelled(const struct grpcc_call *call);
 bool grpcc_call_is_draining(const struct grpcc_call *call);
 /* function(data) once, when the call is cancelled, or never; at once if it is already. Any thread;
  * it may still run on another one while the handler ends the call, so data lives as long as the
