@@ -16,7 +16,7 @@ LIBRARIES = {
     "cmocka": ("cmocka", "libcmocka-dev", []),
     "crypto": ("libcrypto", "libssl-dev", []),
     "grpc": ("grpc", "libgrpc-dev", ["-lgrpc", "-lgpr"]),  # grpc.pc lists seventy abseil libraries
-    "grpcxx": ("grpc++", "libgrpc++-dev", ["-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf"]),
+    "grpcxx": ("grpc++", "libgrpc++-dev", ["-lgrpc++", "-lgrpc", "-lgpr", "-labsl_synchronization", "-lprotobuf"]),
     "jansson": ("jansson", "libjansson-dev", []),
     "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
     "protobuf_c": ("libprotobuf-c", "libprotobuf-c-dev", []),

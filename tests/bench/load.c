@@ -27,11 +27,33 @@ struct run {
     struct load_result result;
 };
 
-static int64_t now_ns(void)
+int64_t load_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void load_note_failure(struct load_result *result, enum grpcc_status status,
+                       const struct grpcc_error *err)
+{
+    if (result->failed++ == 0)
+        snprintf(result->first_failure, sizeof result->first_failure, "%s: %.200s",
+                 grpcc_status_name(status), err->message);
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+void load_summarize(struct load_result *result, int64_t *latencies_ns, size_t calls)
+{
+    result->calls = calls;
+    qsort(latencies_ns, calls, sizeof *latencies_ns, compare);
+    result->p50_us = (double)latencies_ns[calls / 2] / 1e3;
+    result->p99_us = (double)latencies_ns[calls * 99 / 100] / 1e3;
 }
 
 static void on_done(void *data, enum grpcc_status status, void *response,
@@ -52,7 +74,7 @@ static void next(struct slot *slot)
         return;
     grpcc_arena_reset(slot->arena);
     const ProtobufCMessage *request = load->request(load->data, slot->arena, n);
-    slot->begin_ns = now_ns();
+    slot->begin_ns = load_now_ns();
     grpcc_unary_start(load->channel, load->method, slot->arena, &run->options, request, on_done,
                       slot, NULL);
 }
@@ -62,21 +84,14 @@ static void on_done(void *data, enum grpcc_status status, void *response,
 {
     struct slot *slot = data;
     struct run *run = slot->run;
-    int64_t latency_ns = now_ns() - slot->begin_ns;
+    int64_t latency_ns = load_now_ns() - slot->begin_ns;
     (void)response;
     pthread_mutex_lock(&run->lock);
     run->latencies_ns[run->ended++] = latency_ns;
-    if (status != GRPCC_OK && run->result.failed++ == 0)
-        snprintf(run->result.first_failure, sizeof run->result.first_failure, "%s: %.200s",
-                 grpcc_status_name(status), err->message);
+    if (status != GRPCC_OK)
+        load_note_failure(&run->result, status, err);
     pthread_mutex_unlock(&run->lock);
     next(slot);
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
 }
 
 static void wait_for_all(struct run *run)
@@ -103,19 +118,15 @@ struct load_result load_run(const struct load *load)
         run.options.metadata = &run.header;
         run.options.n_metadata = 1;
     }
-    int64_t begin_ns = now_ns();
+    int64_t begin_ns = load_now_ns();
     for (unsigned i = 0; i < load->in_flight; i++) {
         slots[i].run = &run;
         slots[i].arena = grpcc_arena_new(0);
         next(&slots[i]);
     }
     wait_for_all(&run);
-    run.result.seconds = (double)(now_ns() - begin_ns) / 1e9;
-    run.result.calls = load->calls;
-    qsort(run.latencies_ns, load->calls, sizeof *run.latencies_ns, compare);
-    size_t half = load->calls / 2, most = load->calls * 99 / 100;
-    run.result.p50_us = (double)run.latencies_ns[half] / 1e3;
-    run.result.p99_us = (double)run.latencies_ns[most] / 1e3;
+    run.result.seconds = (double)(load_now_ns() - begin_ns) / 1e9;
+    load_summarize(&run.result, run.latencies_ns, load->calls);
     for (unsigned i = 0; i < load->in_flight; i++)
         grpcc_arena_free(slots[i].arena);
     free(slots);

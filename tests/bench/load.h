@@ -28,4 +28,11 @@ struct load_result {
 /* Runs all calls and waits. */
 struct load_result load_run(const struct load *load);
 
+/* For other ways to run calls: a clock, a failed call, and the quantiles of what was measured
+ * (sorts it). */
+int64_t load_now_ns(void);
+void load_note_failure(struct load_result *result, enum grpcc_status status,
+                       const struct grpcc_error *err);
+void load_summarize(struct load_result *result, int64_t *latencies_ns, size_t calls);
+
 #endif

@@ -29,16 +29,23 @@ static void read_ready(const char *path, struct server *server)
         fclose(file);
 }
 
-void server_start(struct server *server, const char *binary, const char *const *arguments)
+static int append(const char **argv, int n, const char *const *arguments)
 {
-    char ready[300];
-    const char *argv[ARGUMENTS_MAX] = {binary, "--ready-file", ready};
-    struct timespec pause = {0, 5000000};
-    int n = 3;
-    snprintf(ready, sizeof ready, "%s/ready", server->home);
-    (void)unlink(ready);
     while (*arguments && n < ARGUMENTS_MAX - 1)
         argv[n++] = *arguments++;
+    return n;
+}
+
+void server_start_under(struct server *server, const char *const *prefix, const char *binary,
+                        const char *const *arguments)
+{
+    char ready[300];
+    const char *const own[] = {binary, "--ready-file", ready, NULL};
+    const char *argv[ARGUMENTS_MAX] = {NULL};
+    struct timespec pause = {0, 5000000};
+    snprintf(ready, sizeof ready, "%s/ready", server->home);
+    (void)unlink(ready);
+    append(argv, append(argv, append(argv, 0, prefix), own), arguments);
     fflush(NULL);
     server->pid = fork();
     if (server->pid == 0) {
@@ -46,7 +53,7 @@ void server_start(struct server *server, const char *binary, const char *const *
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         int null = open("/dev/null", O_WRONLY);
         dup2(null, 2);
-        execv(binary, (char *const *)argv);
+        execvp(argv[0], (char *const *)argv);
         _exit(127);
     }
     for (int waited = 0; access(ready, R_OK) != 0; waited += 5) {
@@ -57,6 +64,12 @@ void server_start(struct server *server, const char *binary, const char *const *
         nanosleep(&pause, NULL);
     }
     read_ready(ready, server);
+}
+
+void server_start(struct server *server, const char *binary, const char *const *arguments)
+{
+    static const char *const none[] = {NULL};
+    server_start_under(server, none, binary, arguments);
 }
 
 void server_stop(struct server *server)

@@ -14,6 +14,9 @@ struct server {
 /* Starts binary with the arguments (NULL-terminated, after the name and --ready-file) and waits
  * until it serves. Exits the program where it does not. */
 void server_start(struct server *server, const char *binary, const char *const *arguments);
+/* As server_start; the command line begins with prefix (NULL-terminated): a tool that runs it. */
+void server_start_under(struct server *server, const char *const *prefix, const char *binary,
+                        const char *const *arguments);
 /* SIGTERM, and waits. */
 void server_stop(struct server *server);
 /* Seconds of user and system time so far. */
