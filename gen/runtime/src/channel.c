@@ -10,9 +10,12 @@
 
 #include "client.h"
 #include "memory.h"
+#include "service_config.h"
+#include "target.h"
 
 enum { RESPONSE_BYTES_MAX_DEFAULT = 16 << 20, KEEPALIVE_MS_DEFAULT = 30000 };
-enum { ARGUMENTS_MAX = 12 };
+enum { METADATA_BYTES_MAX_DEFAULT = 16 << 10 };
+enum { ARGUMENTS_MAX = 24 };
 /* A certificate file larger than this is not one. */
 enum { PEM_BYTES_MAX = 1 << 20 };
 
@@ -37,22 +40,43 @@ static void add_string(struct arguments *arguments, const char *key, const char 
                                                       .value.string = (char *)(uintptr_t)value};
 }
 
-static void set_arguments(struct arguments *arguments, const struct grpcc_channel_options *options)
+static void set_connection_arguments(struct arguments *arguments,
+                                     const struct grpcc_channel_options *options)
 {
     unsigned keepalive_ms = options->keepalive_ms ? options->keepalive_ms : KEEPALIVE_MS_DEFAULT;
-    arguments->n = 0;
-    add_integer(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-                options->response_bytes_max ? options->response_bytes_max
-                                            : RESPONSE_BYTES_MAX_DEFAULT);
-    add_integer(arguments, GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
-    add_integer(arguments, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-    add_integer(arguments, GRPC_ARG_ENABLE_RETRIES, !options->retries_off);
-    add_integer(arguments, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
+    if (!options->keepalive_off) {
+        add_integer(arguments, GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
+        add_integer(arguments, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS,
+                    !options->keepalive_calls_only);
+        if (options->keepalive_timeout_ms)
+            add_integer(arguments, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);
+    }
+    if (options->idle_ms)
+        add_integer(arguments, GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, options->idle_ms);
+    if (options->own_connections)
+        add_integer(arguments, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     if (options->reconnect_min_ms)
         add_integer(arguments, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, options->reconnect_min_ms);
     if (options->reconnect_max_ms)
         add_integer(arguments, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options->reconnect_max_ms);
-    add_string(arguments, GRPC_ARG_SERVICE_CONFIG, options->service_config);
+}
+
+static void set_arguments(struct arguments *arguments, const struct grpcc_channel_options *options,
+                          const char *service_config)
+{
+    arguments->n = 0;
+    set_connection_arguments(arguments, options);
+    add_integer(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
+                options->response_bytes_max ? options->response_bytes_max
+                                            : RESPONSE_BYTES_MAX_DEFAULT);
+    if (options->request_bytes_max)
+        add_integer(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, options->request_bytes_max);
+    add_integer(arguments, GRPC_ARG_MAX_METADATA_SIZE,
+                options->metadata_bytes_max ? options->metadata_bytes_max
+                                            : METADATA_BYTES_MAX_DEFAULT);
+    add_integer(arguments, GRPC_ARG_ENABLE_RETRIES, !options->retries_off);
+    add_integer(arguments, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
+    add_string(arguments, GRPC_ARG_SERVICE_CONFIG, service_config);
     add_string(arguments, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
     add_string(arguments, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, options->host_override);
 }
@@ -132,6 +156,7 @@ static struct grpcc_channel *channel_new(const struct grpcc_channel_options *opt
     atomic_store(&channel->refs, 1);
     pthread_mutex_init(&channel->lock, NULL);
     channel->limits = options->message_limits;
+    grpcc_budget_init(&channel->budget, GRPCC_BUDGET_TOKENS_DEFAULT, GRPCC_BUDGET_RATIO_DEFAULT);
     return channel;
 }
 
@@ -142,32 +167,55 @@ static struct grpcc_channel_options complete(const struct grpcc_channel_options 
     return options;
 }
 
-struct grpcc_channel *grpcc_channel_new(const char *target,
-                                        const struct grpcc_channel_options *given,
-                                        struct grpcc_error *err)
+static enum grpcc_status create_core(struct grpcc_channel *channel, const char *target,
+                                     const struct grpcc_channel_options *options,
+                                     const char *service_config, struct grpcc_error *err)
 {
-    struct grpcc_channel_options options = complete(given);
     struct arguments arguments;
     grpc_channel_credentials *credentials = NULL;
-    struct grpcc_channel *channel = channel_new(&options, err);
-    if (!channel)
-        return NULL;
-    if (make_credentials(&options, &credentials, err)) {
-        grpcc_channel_release(channel);
-        return NULL;
-    }
-    set_arguments(&arguments, &options);
+    enum grpcc_status status = make_credentials(options, &credentials, err);
+    if (status)
+        return status;
+    set_arguments(&arguments, options, service_config);
     grpc_channel_args args = {arguments.n, arguments.items};
     channel->core = grpc_channel_create(target, credentials, &args);
     grpc_channel_credentials_release(credentials);
     /* What core cannot use it answers with a channel that fails every call, and is never idle. */
     if (channel->core &&
         grpc_channel_check_connectivity_state(channel->core, 0) == GRPC_CHANNEL_IDLE)
-        return channel;
-    grpcc_channel_release(channel);
-    grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: not a usable target%s", target,
-                    options.service_config ? ", or the service config is not valid" : "");
-    return NULL;
+        return GRPCC_OK;
+    return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: not a usable target%s", target,
+                           options->service_config ? ", or core does not accept the service config"
+                                                   : "");
+}
+
+static enum grpcc_status connect_to(struct grpcc_channel *channel, const char *target,
+                                    const struct grpcc_channel_options *options,
+                                    struct grpcc_error *err)
+{
+    struct grpcc_service_config config;
+    enum grpcc_status status = grpcc_service_config_init(&config, options, err);
+    if (!status)
+        status = create_core(channel, target, options, config.text, err);
+    if (!status)
+        grpcc_budget_init(&channel->budget, config.budget_tokens, config.budget_ratio);
+    grpcc_service_config_done(&config);
+    return status;
+}
+
+struct grpcc_channel *grpcc_channel_new(const char *target,
+                                        const struct grpcc_channel_options *given,
+                                        struct grpcc_error *err)
+{
+    struct grpcc_channel_options options = complete(given);
+    if (grpcc_target_check(target, err))
+        return NULL;
+    struct grpcc_channel *channel = channel_new(&options, err);
+    if (channel && connect_to(channel, target, &options, err)) {
+        grpcc_channel_release(channel);
+        return NULL;
+    }
+    return channel;
 }
 
 struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_options *given,
@@ -185,7 +233,7 @@ struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_op
         close(fd);
         return NULL;
     }
-    set_arguments(&arguments, &options);
+    set_arguments(&arguments, &options, NULL);
     grpc_channel_args args = {arguments.n, arguments.items};
     grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
     channel->core = grpc_channel_create_from_fd("fd", fd, credentials, &args);

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "budget.h"
 #include "core.h"
 #include "grpcc/channel.h"
 #include "metadata.h"
@@ -36,6 +37,7 @@ struct grpcc_channel {
     grpc_channel *core;
     grpc_completion_queue *queue;
     struct grpcc_message_limits limits;
+    struct grpcc_budget budget; /* of hedges */
 
     pthread_mutex_t lock;                /* all below */
     struct grpcc_registered *registered; /* open hashing by the method's address */

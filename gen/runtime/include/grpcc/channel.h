@@ -18,6 +18,7 @@
 #include "grpcc/arena.h"
 #include "grpcc/descriptor.h"
 #include "grpcc/message.h"
+#include "grpcc/retry.h"
 #include "grpcc/status.h"
 
 #ifdef __cplusplus
@@ -42,10 +43,34 @@ struct grpcc_channel_options {
     const char *user_agent;    /* prefix of the user-agent header */
     unsigned reconnect_min_ms; /* wait before a broken connection is made again, doubled [1000] */
     unsigned reconnect_max_ms; /* up to this [120000] */
+    /*
+     * Since 0.2.0. These become part of the service config: INVALID_ARGUMENT from _new where
+     * `service_config` says the same thing already.
+     */
+    const char *load_balancing; /* "round_robin": over all addresses in turn ["pick_first"] */
+    /* Backends are asked for the health of that service ("": of the whole server), and those that
+     * are not SERVING get no calls; with "round_robin" only. NULL: they are not asked. */
+    const char *health_service;
+    const struct grpcc_method_policy *methods; /* entries of one size, copied */
+    size_t n_methods;
+    /* Stops retries and hedges in a storm: each failed attempt takes one of that many tokens, each
+     * good one gives `ratio` back, and none is made with half of them or less left. Not for
+     * retries that `service_config` asks for: it has retryThrottling. */
+    unsigned budget_tokens; /* up to 1000 [100] */
+    double budget_ratio;    /* 0.001 and more [0.1] */
+    /* The connection. */
+    unsigned keepalive_timeout_ms; /* an unanswered ping ends the connection after this [20000] */
+    bool keepalive_calls_only;     /* no pings while there are no calls */
+    bool keepalive_off;            /* no pings at all */
+    unsigned idle_ms; /* without a call for this long, connections are closed [1800000] */
+    /* Channels with the same target and options share their connections; not this one. */
+    bool own_connections;
+    size_t request_bytes_max;  /* a larger one answers RESOURCE_EXHAUSTED [none] */
+    size_t metadata_bytes_max; /* all headers, or all trailers, of an answer [16 KiB] */
 };
 
 /* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet.
- */
+ * INVALID_ARGUMENT names what is wrong with the target, an option or the service config. */
 struct grpcc_channel *grpcc_channel_new(const char *target,
                                         const struct grpcc_channel_options *options,
                                         struct grpcc_error *err) GRPCC_MUST_CHECK;
@@ -54,6 +79,21 @@ struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_op
                                            struct grpcc_error *err) GRPCC_MUST_CHECK;
 /* Calls under way are cancelled by their own free, not by this. NULL is fine. */
 void grpcc_channel_free(struct grpcc_channel *channel);
+
+/* What a channel's connections are like at the moment; FAILURE: none, and the next try waits. */
+enum grpcc_connectivity {
+    GRPCC_CONNECTIVITY_IDLE = 0,
+    GRPCC_CONNECTIVITY_CONNECTING = 1,
+    GRPCC_CONNECTIVITY_READY = 2,
+    GRPCC_CONNECTIVITY_FAILURE = 3
+};
+/* connect: an idle channel connects now, not with its first call. IDLE for a policy's channel and
+ * after a fork. */
+enum grpcc_connectivity grpcc_channel_connectivity(struct grpcc_channel *channel, bool connect);
+/* Connects and blocks until a connection is ready. DEADLINE_EXCEEDED: not within timeout_ms. Not on
+ * the poller, nor for a policy's channel. */
+enum grpcc_status grpcc_channel_wait_ready(struct grpcc_channel *channel, unsigned timeout_ms,
+                                           struct grpcc_error *err) GRPCC_MUST_CHECK;
 
 /* One header of a call. Keys in lower case; "-bin" keys take any bytes. */
 struct grpcc_metadata {
