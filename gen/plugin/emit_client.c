@@ -192,9 +192,18 @@ static void emit_stream(struct emit *emit, const struct model_method *method, co
         emit_finish_status(emit, method);
     else
         emit_finish_response(emit, method);
+    emit_declare(emit, &method->place, method->c_name, "_stream_call");
     emit_declare(emit, &method->place, method->c_name, "_stream_cancel");
     emit_declare(emit, &method->place, method->c_name, "_stream_free");
     text_fill(emit->header,
+              "\n"
+              "/* For what grpcc has for calls of any type; stream still owns it. */\n"
+              "static inline struct grpcc_client_call *\n"
+              "$c$_stream_call(\n"
+              "    struct $c$_stream *stream)\n"
+              "{\n"
+              "    return (struct grpcc_client_call *)stream;\n"
+              "}\n"
               "\n"
               "/* Any thread, any time before _free. */\n"
               "static inline void\n"

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "compression.h"
 #include "log.h"
 #include "memory.h"
 #include "server.h"
@@ -196,10 +197,16 @@ static void limit_time(struct grpcc_call *call)
         grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call's time limit");
 }
 
-static size_t request_bytes_max(const struct grpcc_call *call)
+size_t grpcc_call_request_bytes_max(const struct grpcc_call *call)
 {
     size_t own = call->method->config.request_bytes_max;
     return own ? own : call->server->options.request_bytes_max;
+}
+
+size_t grpcc_call_inflated_bytes_max(const struct grpcc_call *call)
+{
+    size_t own = call->method->config.request_bytes_max;
+    return own ? own : call->server->options.inflated_bytes_max;
 }
 
 static void account_begin(struct grpcc_call *call)
@@ -269,7 +276,8 @@ void grpcc_call_begin(struct grpcc_call *call)
         grpcc_call_release(call);
         return;
     }
-    if (call->payload && grpc_byte_buffer_length(call->payload) > request_bytes_max(call)) {
+    if (call->payload &&
+        grpc_byte_buffer_length(call->payload) > grpcc_call_request_bytes_max(call)) {
         grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED,
                          "the request is larger than this method allows");
         grpcc_call_release(call);
@@ -302,9 +310,11 @@ static bool decode_request(struct grpcc_call *call)
         grpcc_call_abort(call, GRPCC_INVALID_ARGUMENT, "the call has no request message");
         return false;
     }
-    enum grpcc_status status =
-        grpcc_buffer_unpack(call->payload, call->arena, call->method->descriptor->request,
-                            &call->server->options.message_limits, &request, &err);
+    enum grpcc_status status = grpcc_buffer_inflate(
+        &call->payload, grpcc_call_inflated_bytes_max(call), &call->was_compressed, &err);
+    if (!status)
+        status = grpcc_buffer_unpack(call->payload, call->arena, call->method->descriptor->request,
+                                     &call->server->options.message_limits, &request, &err);
     grpc_byte_buffer_destroy(call->payload);
     call->payload = NULL;
     if (status) {

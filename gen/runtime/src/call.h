@@ -11,6 +11,7 @@
 
 #include "core.h"
 #include "details.h"
+#include "grpcc/compression.h"
 #include "grpcc/server.h"
 #include "metadata.h"
 #include "server_pool.h"
@@ -88,6 +89,9 @@ struct grpcc_call {
     const ProtobufCMessage *response; /* while _finish runs */
     grpc_byte_buffer *reply;          /* the response, packed */
     bool initial_sent;
+    bool was_compressed;          /* the last request */
+    bool message_compression_off; /* of what is sent next */
+    enum grpcc_compression compression;
 
     /* Under lock: */
     bool sending; /* a message is on its way: the end waits for it */
@@ -116,6 +120,9 @@ bool grpcc_call_is_builtin(const struct grpcc_call *call);
 /* The call has ended for core and peer. */
 void grpcc_call_over(struct grpcc_call *call);
 void grpcc_calls_free(struct grpcc_server *server);
+/* The largest message of this call's method, as it comes and inflated. */
+size_t grpcc_call_request_bytes_max(const struct grpcc_call *call);
+size_t grpcc_call_inflated_bytes_max(const struct grpcc_call *call);
 
 /* call_end.c */
 /* A failure of the runtime's own; does nothing where the call has been ended. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "compression.h"
 #include "log.h"
 #include "server.h"
 
@@ -74,11 +75,13 @@ void grpcc_call_send_end(struct grpcc_call *call)
         ops[n].op = GRPC_OP_SEND_INITIAL_METADATA;
         ops[n].data.send_initial_metadata.count = call->initial.n;
         ops[n].data.send_initial_metadata.metadata = call->initial.items;
+        grpcc_compression_set_level(&ops[n], call->compression);
         call->initial_sent = true;
         n++;
     }
     if (reply) {
         ops[n].op = GRPC_OP_SEND_MESSAGE;
+        ops[n].flags = grpcc_compression_flags(call->message_compression_off);
         ops[n].data.send_message.send_message = reply;
         n++;
     }

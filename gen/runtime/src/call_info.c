@@ -90,3 +90,21 @@ bool grpcc_call_add_trailing_metadata(struct grpcc_call *call, const char *key, 
 {
     return grpcc_metadata_add(&call->trailing, call->arena, key, value, length);
 }
+
+bool grpcc_call_set_compression(struct grpcc_call *call, enum grpcc_compression compression)
+{
+    if (call->initial_sent)
+        return false;
+    call->compression = compression;
+    return true;
+}
+
+void grpcc_call_set_message_compression(struct grpcc_call *call, bool compress)
+{
+    call->message_compression_off = !compress;
+}
+
+bool grpcc_call_request_was_compressed(const struct grpcc_call *call)
+{
+    return call->was_compressed;
+}

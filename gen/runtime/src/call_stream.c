@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "compression.h"
 #include "grpcc/channel.h"
 #include "server.h"
 
@@ -34,8 +35,6 @@ static enum grpcc_status take_read(struct grpcc_call *call, struct grpcc_arena *
 {
     grpc_byte_buffer *buffer = call->received;
     const struct grpcc_server_method *method = call->method;
-    size_t bytes_max = method->config.request_bytes_max ? method->config.request_bytes_max
-                                                        : call->server->options.request_bytes_max;
     enum grpcc_status status;
     call->received = NULL;
     if (!buffer) {
@@ -45,10 +44,13 @@ static enum grpcc_status take_read(struct grpcc_call *call, struct grpcc_arena *
         *ret_message = NULL;
         return GRPCC_OK;
     }
-    if (grpc_byte_buffer_length(buffer) > bytes_max)
+    if (grpc_byte_buffer_length(buffer) > grpcc_call_request_bytes_max(call))
         status = grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED,
                                  "a message is larger than this method allows");
     else
+        status = grpcc_buffer_inflate(&buffer, grpcc_call_inflated_bytes_max(call),
+                                      &call->was_compressed, err);
+    if (!status)
         status = grpcc_buffer_unpack(buffer, arena, method->descriptor->request,
                                      &call->server->options.message_limits, ret_message, err);
     grpc_byte_buffer_destroy(buffer);
@@ -161,10 +163,12 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
         ops[n].op = GRPC_OP_SEND_INITIAL_METADATA;
         ops[n].data.send_initial_metadata.count = call->initial.n;
         ops[n].data.send_initial_metadata.metadata = call->initial.items;
+        grpcc_compression_set_level(&ops[n], call->compression);
         call->initial_sent = true;
         n++;
     }
     ops[n].op = GRPC_OP_SEND_MESSAGE;
+    ops[n].flags = grpcc_compression_flags(call->message_compression_off);
     ops[n].data.send_message.send_message = buffer;
     n++;
     call->send_done = done;

@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "compression.h"
 #include "memory.h"
 #include "service_config.h"
 #include "target.h"
 
 enum { RESPONSE_BYTES_MAX_DEFAULT = 16 << 20, KEEPALIVE_MS_DEFAULT = 30000 };
 enum { METADATA_BYTES_MAX_DEFAULT = 16 << 10 };
-enum { ARGUMENTS_MAX = 24 };
+enum { ARGUMENTS_MAX = 26 };
 /* A certificate file larger than this is not one. */
 enum { PEM_BYTES_MAX = 1 << 20 };
 
@@ -66,16 +67,17 @@ static void set_arguments(struct arguments *arguments, const struct grpcc_channe
 {
     arguments->n = 0;
     set_connection_arguments(arguments, options);
-    add_integer(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-                options->response_bytes_max ? options->response_bytes_max
-                                            : RESPONSE_BYTES_MAX_DEFAULT);
+    add_integer(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->response_bytes_max);
     if (options->request_bytes_max)
         add_integer(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, options->request_bytes_max);
     add_integer(arguments, GRPC_ARG_MAX_METADATA_SIZE,
                 options->metadata_bytes_max ? options->metadata_bytes_max
                                             : METADATA_BYTES_MAX_DEFAULT);
     add_integer(arguments, GRPC_ARG_ENABLE_RETRIES, !options->retries_off);
-    add_integer(arguments, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
+    /* Core inflates without a limit on what comes out: it is done here, or not at all. */
+    add_integer(arguments, GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+                (size_t)grpcc_compression_bitset(options->accept_compressed));
+    add_integer(arguments, GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
     add_string(arguments, GRPC_ARG_SERVICE_CONFIG, service_config);
     add_string(arguments, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
     add_string(arguments, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, options->host_override);
@@ -157,6 +159,7 @@ static struct grpcc_channel *channel_new(const struct grpcc_channel_options *opt
     pthread_mutex_init(&channel->lock, NULL);
     channel->limits = options->message_limits;
     grpcc_budget_init(&channel->budget, GRPCC_BUDGET_TOKENS_DEFAULT, GRPCC_BUDGET_RATIO_DEFAULT);
+    channel->inflated_bytes_max = options->inflated_bytes_max;
     return channel;
 }
 
@@ -164,6 +167,10 @@ static struct grpcc_channel_options complete(const struct grpcc_channel_options 
 {
     struct grpcc_channel_options options = {.size = sizeof(options)};
     grpcc_options_copy(&options, sizeof(options), given);
+    if (!options.response_bytes_max)
+        options.response_bytes_max = RESPONSE_BYTES_MAX_DEFAULT;
+    if (!options.inflated_bytes_max)
+        options.inflated_bytes_max = options.response_bytes_max;
     return options;
 }
 

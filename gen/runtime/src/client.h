@@ -38,6 +38,7 @@ struct grpcc_channel {
     grpc_completion_queue *queue;
     struct grpcc_message_limits limits;
     struct grpcc_budget budget; /* of hedges */
+    size_t inflated_bytes_max;
 
     pthread_mutex_t lock;                /* all below */
     struct grpcc_registered *registered; /* open hashing by the method's address */
@@ -88,6 +89,10 @@ struct grpcc_client_call {
     void (*policy_cancel)(void *self);
     void (*policy_free)(void *self);
     void *policy_self;
+
+    bool *ret_was_compressed;     /* the program's, of a unary call */
+    bool was_compressed;          /* the last response */
+    bool message_compression_off; /* of what is sent next */
 
     bool initial_shown;
     grpc_status_code code;

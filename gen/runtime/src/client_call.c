@@ -5,6 +5,7 @@
 
 #include "call.h"
 #include "client.h"
+#include "compression.h"
 #include "memory.h"
 
 enum { OWN_ARENA_LIMIT = 256 << 10 };
@@ -149,12 +150,24 @@ static enum grpcc_status copy_metadata(struct grpcc_client_call *call,
         return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
                                "\"%.64s\" is not a header that can be sent", item->key);
     }
-    call->on_metadata = options->on_metadata;
-    call->on_metadata_data = options->on_metadata_data;
-    if (!options->size ||
-        options->size >= offsetof(struct grpcc_call_options, on_end) + sizeof(options->on_end))
-        call->on_end = options->on_end;
     return GRPCC_OK;
+}
+
+static enum grpcc_status set_options(struct grpcc_client_call *call,
+                                     const struct grpcc_call_options *given,
+                                     struct grpcc_error *err)
+{
+    struct grpcc_call_options options = {.size = sizeof(options)};
+    grpcc_options_copy(&options, sizeof(options), given);
+    const char *encoding = grpcc_compression_name(options.compression);
+    if (encoding && !grpcc_metadata_add_own(&call->metadata, call->own_arena, GRPCC_KEY_COMPRESSION,
+                                            encoding, strlen(encoding)))
+        return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no room for the headers");
+    call->on_metadata = options.on_metadata;
+    call->on_metadata_data = options.on_metadata_data;
+    call->on_end = options.on_end;
+    call->ret_was_compressed = options.ret_was_compressed;
+    return copy_metadata(call, &options, err);
 }
 
 static int64_t deadline_of(const struct grpcc_call_options *options)
@@ -182,7 +195,7 @@ struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
     }
     call->method = method;
     call->message = grpc_empty_slice();
-    if (options && copy_metadata(call, options, err)) {
+    if (options && set_options(call, options, err)) {
         grpcc_client_call_release(call);
         return NULL;
     }
@@ -264,8 +277,13 @@ enum grpcc_status grpcc_client_call_unpack(struct grpcc_client_call *call,
     struct grpcc_error own = GRPCC_ERROR_INIT;
     if (!call->received)
         return grpcc_error_set(err, GRPCC_INTERNAL, "the server sent OK and no response");
-    enum grpcc_status status = grpcc_buffer_unpack(call->received, arena, call->method->response,
-                                                   &call->channel->limits, ret_message, &own);
+    enum grpcc_status status = grpcc_buffer_inflate(
+        &call->received, call->channel->inflated_bytes_max, &call->was_compressed, &own);
+    if (call->ret_was_compressed)
+        *call->ret_was_compressed = call->was_compressed;
+    if (!status)
+        status = grpcc_buffer_unpack(call->received, arena, call->method->response,
+                                     &call->channel->limits, ret_message, &own);
     grpc_byte_buffer_destroy(call->received);
     call->received = NULL;
     if (status == GRPCC_RESOURCE_EXHAUSTED)

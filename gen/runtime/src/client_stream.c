@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "compression.h"
 #include "memory.h"
 
 static bool sends_stream(const struct grpcc_client_call *call)
@@ -216,7 +217,9 @@ void grpcc_stream_write_start(struct grpcc_client_call *call, const ProtobufCMes
         done(data, false);
         return;
     }
-    grpc_op op = {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = buffer};
+    grpc_op op = {.op = GRPC_OP_SEND_MESSAGE,
+                  .flags = grpcc_compression_flags(call->message_compression_off),
+                  .data.send_message.send_message = buffer};
     call->write_done = done;
     call->write_data = data;
     grpcc_client_call_hold(call);
@@ -358,6 +361,18 @@ enum grpcc_status grpcc_stream_finish(struct grpcc_client_call *call, struct grp
     if (!finished.status && ret_response)
         *ret_response = finished.response;
     return finished.status;
+}
+
+/* ---- compression ---- */
+
+void grpcc_stream_set_message_compression(struct grpcc_client_call *call, bool compress)
+{
+    call->message_compression_off = !compress;
+}
+
+bool grpcc_stream_response_was_compressed(const struct grpcc_client_call *call)
+{
+    return call->was_compressed;
 }
 
 void grpcc_client_stream_init(struct grpcc_client_call *call)

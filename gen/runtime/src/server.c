@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "compression.h"
 #include "grpcc/accept.h"
 #include "health.h"
 #include "log.h"
@@ -48,6 +49,8 @@ static void set_options(struct grpcc_server *server, const struct grpcc_server_o
     options->keepalive_min_ms = or_default(options->keepalive_min_ms, 10000);
     if (!options->request_bytes_max)
         options->request_bytes_max = 4 << 20;
+    if (!options->inflated_bytes_max)
+        options->inflated_bytes_max = options->request_bytes_max;
     if (!options->metadata_bytes_max)
         options->metadata_bytes_max = 16 << 10;
     if (!options->call_arena_max)
@@ -256,8 +259,9 @@ enum grpcc_status grpcc_server_core_create(struct grpcc_server *server, struct g
         integer_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                     options->keepalive_min_ms),
         integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
-        /* Core inflates without a limit on what comes out: nothing compressed is accepted. */
-        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
+        /* Core inflates without a limit on what comes out: it is done here, or not at all. */
+        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+                    (size_t)grpcc_compression_bitset(options->accept_compressed)),
         integer_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
     };
     grpc_channel_args arguments = {sizeof(args) / sizeof(args[0]), args};

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "grpcc/arena.h"
+#include "grpcc/compression.h"
 #include "grpcc/descriptor.h"
 #include "grpcc/message.h"
 #include "grpcc/retry.h"
@@ -67,6 +68,8 @@ struct grpcc_channel_options {
     bool own_connections;
     size_t request_bytes_max;  /* a larger one answers RESOURCE_EXHAUSTED [none] */
     size_t metadata_bytes_max; /* all headers, or all trailers, of an answer [16 KiB] */
+    bool accept_compressed;    /* inflate gzip and deflate, see grpcc/compression.h */
+    size_t inflated_bytes_max; /* largest message after inflating [response_bytes_max] */
 };
 
 /* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet.
@@ -118,6 +121,10 @@ struct grpcc_call_options {
      * on_metadata_data may go. Any thread, must not block. Not called where the call could not be
      * started. NULL is fine. */
     void (*on_end)(void *on_metadata_data, enum grpcc_status status);
+    enum grpcc_compression compression; /* of what is sent; see grpcc/compression.h */
+    /* Unary calls: whether the response came compressed, written before the call's function returns
+     * or its callback runs, where there is a response. NULL is fine. */
+    bool *ret_was_compressed;
 };
 
 /* Unary, blocking. The response lives in arena. *ret_response is untouched on failure. */

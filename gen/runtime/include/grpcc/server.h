@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "grpcc/arena.h"
+#include "grpcc/compression.h"
 #include "grpcc/descriptor.h"
 #include "grpcc/message.h"
 #include "grpcc/status.h"
@@ -65,6 +66,9 @@ struct grpcc_server_options {
     unsigned keepalive_min_ms;        /* pings accepted from clients, at most every [10000] */
     bool no_reflection;               /* do not serve grpc.reflection */
     bool no_health;                   /* do not serve grpc.health */
+    bool accept_compressed;           /* inflate gzip and deflate, see grpcc/compression.h */
+    size_t inflated_bytes_max; /* largest message after inflating [request_bytes_max]; a method's
+                                  own request_bytes_max goes before it */
 };
 
 /* A server that does not listen yet; NULL and err without memory. Threads: none are started before

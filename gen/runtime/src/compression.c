@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compression.h"
+
+#include <grpc/byte_buffer.h>
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/compression.h>
+#include <grpc/slice.h>
+
+#include "inflate.h"
+#include "memory.h"
+
+int grpcc_compression_bitset(bool accept_compressed)
+{
+    int bits = 1 << GRPC_COMPRESS_NONE;
+    if (accept_compressed)
+        bits |= 1 << GRPC_COMPRESS_DEFLATE | 1 << GRPC_COMPRESS_GZIP;
+    return bits;
+}
+
+const char *grpcc_compression_name(enum grpcc_compression compression)
+{
+    switch (compression) {
+    case GRPCC_COMPRESSION_DEFLATE:
+        return "deflate";
+    case GRPCC_COMPRESSION_GZIP:
+        return "gzip";
+    default:
+        return NULL;
+    }
+}
+
+uint32_t grpcc_compression_flags(bool message_off)
+{
+    return message_off ? GRPC_WRITE_NO_COMPRESS : 0;
+}
+
+void grpcc_compression_set_level(grpc_op *op, enum grpcc_compression compression)
+{
+    if (compression == GRPCC_COMPRESSION_NONE)
+        return;
+    /* Of what the client accepts, core takes gzip first for its lowest level, deflate first for its
+     * highest one. Asked for an algorithm by name it would not look at what the client accepts. */
+    op->data.send_initial_metadata.maybe_compression_level.is_set = 1;
+    op->data.send_initial_metadata.maybe_compression_level.level =
+        compression == GRPCC_COMPRESSION_GZIP ? GRPC_COMPRESS_LEVEL_LOW : GRPC_COMPRESS_LEVEL_HIGH;
+}
+
+static enum grpcc_status inflate_slices(struct grpcc_inflate *self, grpc_byte_buffer *buffer,
+                                        struct grpcc_error *err)
+{
+    grpc_byte_buffer_reader reader;
+    grpc_slice *slice = NULL;
+    enum grpcc_status status = GRPCC_OK;
+    if (!grpc_byte_buffer_reader_init(&reader, buffer))
+        return grpcc_error_set(err, GRPCC_INTERNAL, "a message could not be read");
+    while (!status && grpc_byte_buffer_reader_peek(&reader, &slice))
+        status =
+            grpcc_inflate_feed(self, GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice), err);
+    grpc_byte_buffer_reader_destroy(&reader);
+    return status;
+}
+
+static grpc_byte_buffer *wrap(uint8_t *data, size_t size)
+{
+    grpc_slice slice = data ? grpc_slice_new(data, size, grpcc_memory_free) : grpc_empty_slice();
+    grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+    grpc_slice_unref(slice);
+    return buffer;
+}
+
+enum grpcc_status grpcc_buffer_inflate(grpc_byte_buffer **buffer, size_t bytes_max,
+                                       bool *ret_was_compressed, struct grpcc_error *err)
+{
+    struct grpcc_inflate inflate;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    grpc_compression_algorithm algorithm = (*buffer)->data.raw.compression;
+    *ret_was_compressed = algorithm != GRPC_COMPRESS_NONE;
+    if (!*ret_was_compressed)
+        return GRPCC_OK;
+    /* Peers mark an empty message as compressed and send nothing; it is one. */
+    if (grpc_byte_buffer_length(*buffer) > 0) {
+        enum grpcc_status status = grpcc_inflate_begin(
+            &inflate,
+            algorithm == GRPC_COMPRESS_GZIP ? GRPCC_COMPRESSION_GZIP : GRPCC_COMPRESSION_DEFLATE,
+            bytes_max, err);
+        if (status)
+            return status;
+        status = inflate_slices(&inflate, *buffer, err);
+        if (!status)
+            status = grpcc_inflate_end(&inflate, &data, &size, err);
+        grpcc_inflate_done(&inflate);
+        if (status)
+            return status;
+    }
+    grpc_byte_buffer_destroy(*buffer);
+    *buffer = wrap(data, size);
+    return GRPCC_OK;
+}
