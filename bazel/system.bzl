@@ -20,6 +20,7 @@ LIBRARIES = {
     "jansson": ("jansson", "libjansson-dev", []),
     "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
     "protobuf_c": ("libprotobuf-c", "libprotobuf-c-dev", []),
+    "ssl": ("libssl", "libssl-dev", []),
     "sqlite3": ("sqlite3", "libsqlite3-dev", []),
     "zlib": ("zlib", "zlib1g-dev", []),
 }

@@ -1,154 +1,139 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS and mTLS over loopback, and certificates that are replaced while the server runs. */
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
+/* TLS and mTLS over loopback: who is trusted, who is refused, and what the refused are told. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <grpcc/listen.h>
+
+#include "tests/grpcc/ca.h"
 #include "tests/grpcc/fixture.h"
 
-/* ---- certificates ---- */
+static char folder[CA_PATH_SIZE];
+static struct ca *ca, *other_ca;
+static long client_serial;
 
-struct identity {
-    EVP_PKEY *key;
-    X509 *certificate;
-};
-
-static void add_extension(X509 *certificate, int nid, const char *value)
+static const char *at(const char *name)
 {
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-    assert_non_null(extension);
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
+    return ca_path(folder, name);
 }
 
-/* signer NULL: a CA that signs itself. */
-static struct identity identity_new(const char *name, const struct identity *signer)
+static void issue(struct ca *by, const char *name, const char *sans, bool expired)
 {
-    static long serial = 1;
-    struct identity made = {EVP_EC_gen("P-256"), X509_new()};
-    X509 *certificate = made.certificate;
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 24 * 3600);
-    X509_set_pubkey(certificate, made.key);
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(certificate,
-                         signer ? X509_get_subject_name(signer->certificate) : subject);
-    if (signer)
-        add_extension(certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
-    else
-        add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-    assert_true(X509_sign(certificate, signer ? signer->key : made.key, EVP_sha256()) > 0);
-    return made;
+    char certificate[64], key[64];
+    struct ca_leaf leaf = {.name = name, .sans = sans, .expired = expired};
+    snprintf(certificate, sizeof(certificate), "%s.pem", name);
+    snprintf(key, sizeof(key), "%s.key", name);
+    client_serial = ca_issue(by, &leaf, at(certificate), at(key));
 }
-
-static void identity_free(struct identity *identity)
-{
-    EVP_PKEY_free(identity->key);
-    X509_free(identity->certificate);
-}
-
-struct files {
-    char folder[256];
-    char ca[300], certificate[300], key[300], client[300], client_key[300], other_ca[300];
-};
-
-static FILE *open_file(const char *path)
-{
-    FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    return file;
-}
-
-static void write_certificate(const char *path, const struct identity *identity)
-{
-    FILE *file = open_file(path);
-    assert_int_equal(PEM_write_X509(file, identity->certificate), 1);
-    fclose(file);
-}
-
-static void write_key(const char *path, const struct identity *identity)
-{
-    FILE *file = open_file(path);
-    assert_int_equal(PEM_write_PKCS8PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(file);
-}
-
-static struct files files;
-static struct identity ca, other_ca;
 
 static int write_files(void **state)
 {
     (void)state;
-    const char *base = getenv("TEST_TMPDIR");
-    snprintf(files.folder, sizeof(files.folder), "%s/tls-XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(files.folder));
-    snprintf(files.ca, sizeof(files.ca), "%s/ca.pem", files.folder);
-    snprintf(files.other_ca, sizeof(files.other_ca), "%s/other.pem", files.folder);
-    snprintf(files.certificate, sizeof(files.certificate), "%s/server.pem", files.folder);
-    snprintf(files.key, sizeof(files.key), "%s/server.key", files.folder);
-    snprintf(files.client, sizeof(files.client), "%s/client.pem", files.folder);
-    snprintf(files.client_key, sizeof(files.client_key), "%s/client.key", files.folder);
-    ca = identity_new("test CA", NULL);
-    other_ca = identity_new("other CA", NULL);
-    struct identity server = identity_new("server", &ca);
-    struct identity client = identity_new("client", &ca);
-    write_certificate(files.ca, &ca);
-    write_certificate(files.other_ca, &other_ca);
-    write_certificate(files.certificate, &server);
-    write_key(files.key, &server);
-    write_certificate(files.client, &client);
-    write_key(files.client_key, &client);
-    identity_free(&server);
-    identity_free(&client);
+    ca_folder_new(folder);
+    ca = ca_new("test CA");
+    other_ca = ca_new("other CA");
+    ca_write(ca, NULL, at("ca.pem"));
+    ca_write(other_ca, NULL, at("other.pem"));
+    issue(ca, "server", "DNS:localhost,IP:127.0.0.1", false);
+    issue(ca, "expired", "DNS:localhost,IP:127.0.0.1", true);
+    issue(ca, "spiffe", "URI:spiffe://example.org/ns/a/sa/server", false);
+    issue(other_ca, "stranger", NULL, false);
+    issue(ca, "two-uris", "URI:spiffe://example.org/ns/a/sa/client,URI:https://example.org", false);
+    issue(ca, "cousin", "URI:spiffe://example.org.evil/ns/a/sa/client", false);
+    issue(ca, "client", "URI:spiffe://example.org/ns/a/sa/client,DNS:client.test", false);
+    assert_int_equal(mkdir(at("lists"), 0700), 0);
     return 0;
 }
 
 static int remove_files(void **state)
 {
     (void)state;
-    identity_free(&ca);
-    identity_free(&other_ca);
-    const char *all[] = {files.ca,  files.other_ca, files.certificate,
-                         files.key, files.client,   files.client_key,
-                         NULL};
-    for (const char **path = all; *path; path++)
-        unlink(*path);
-    rmdir(files.folder);
+    ca_free(ca);
+    ca_free(other_ca);
+    ca_folder_remove(folder);
     return 0;
 }
 
-/* ---- tests ---- */
+/* ---- one server a test, any number of clients ---- */
 
 static int port;
 
-static struct fixture *serve(const char *client_ca)
+static struct grpcc_listen_options serving(const char *certificate, const char *key)
+{
+    return (struct grpcc_listen_options){.size = sizeof(struct grpcc_listen_options),
+                                         .certificate_file = certificate,
+                                         .key_file = key,
+                                         .reload_s = 1};
+}
+
+static struct fixture *serve(const struct grpcc_listen_options *options)
 {
     struct fixture *f = fixture_new(NULL, &echo_table);
-    struct grpcc_server_tls tls = {.certificate_file = files.certificate,
-                                   .key_file = files.key,
-                                   .client_ca_file = client_ca,
-                                   .reload_s = 1};
-    assert_int_equal(grpcc_server_listen(f->server, "127.0.0.1:0", &tls, &port, &f->err), GRPCC_OK);
+    assert_int_equal(grpcc_server_listen_with(f->server, "127.0.0.1:0", options, &port, &f->err),
+                     GRPCC_OK);
     fixture_start(f);
     return f;
 }
 
 static int setup(void **state)
 {
-    *state = serve(NULL);
+    struct grpcc_listen_options options = serving(at("server.pem"), at("server.key"));
+    *state = serve(&options);
+    return 0;
+}
+
+static int setup_expired(void **state)
+{
+    struct grpcc_listen_options options = serving(at("expired.pem"), at("expired.key"));
+    *state = serve(&options);
+    return 0;
+}
+
+static int setup_spiffe(void **state)
+{
+    struct grpcc_listen_options options = serving(at("spiffe.pem"), at("spiffe.key"));
+    *state = serve(&options);
     return 0;
 }
 
 static int setup_mutual(void **state)
 {
-    *state = serve(files.ca);
+    struct grpcc_listen_options options = serving(at("server.pem"), at("server.key"));
+    options.client_ca_file = at("ca.pem");
+    *state = serve(&options);
+    return 0;
+}
+
+static int setup_lists(void **state)
+{
+    struct grpcc_listen_options options = serving(at("server.pem"), at("server.key"));
+    options.client_ca_file = at("ca.pem");
+    options.crl_directory = at("lists");
+    *state = serve(&options);
+    return 0;
+}
+
+static int setup_only_a(void **state)
+{
+    const char *const ids[] = {"spiffe://example.org/ns/a/", "spiffe://example.org/ns/b/sa/x",
+                               NULL};
+    struct grpcc_listen_options options = serving(at("server.pem"), at("server.key"));
+    options.client_ca_file = at("ca.pem");
+    options.client_spiffe_ids = ids;
+    *state = serve(&options);
+    return 0;
+}
+
+static int setup_optional(void **state)
+{
+    const char *const ids[] = {"spiffe://example.org/", NULL};
+    struct grpcc_listen_options options = serving(at("server.pem"), at("server.key"));
+    options.client_ca_file = at("ca.pem");
+    options.client_certificate = GRPCC_CLIENT_CERTIFICATE_OPTIONAL;
+    options.client_spiffe_ids = ids;
+    *state = serve(&options);
     return 0;
 }
 
@@ -156,64 +141,259 @@ static enum grpcc_status call_with(struct fixture *f, const struct grpcc_channel
 {
     char target[32];
     struct grpcc_testing_answer *answer = NULL;
+    struct grpcc_call_options call = {.size = sizeof(call), .timeout_ms = 20000};
     snprintf(target, sizeof(target), "127.0.0.1:%d", port);
+    f->err = (struct grpcc_error)GRPCC_ERROR_INIT;
     struct grpcc_channel *channel = grpcc_channel_new(target, options, &f->err);
-    assert_non_null(channel);
+    if (!channel)
+        return f->err.status;
     enum grpcc_status status =
-        grpcc_testing_echo_unary(channel, f->arena, NULL, ask(f, "secret"), &answer, &f->err);
+        grpcc_testing_echo_unary(channel, f->arena, &call, ask(f, "secret"), &answer, &f->err);
     grpcc_channel_free(channel);
+    grpcc_arena_reset(f->arena);
     return status;
 }
 
+static struct grpcc_channel_options trusting(const char *ca_file)
+{
+    return (struct grpcc_channel_options){
+        .size = sizeof(struct grpcc_channel_options), .ca_file = ca_file, .reload_s = 1};
+}
+
+static enum grpcc_status call_as(struct fixture *f, const char *name)
+{
+    char certificate[64], key[64];
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    snprintf(certificate, sizeof(certificate), "%s.pem", name);
+    snprintf(key, sizeof(key), "%s.key", name);
+    options.certificate_file = at(certificate);
+    options.key_file = at(key);
+    return call_with(f, &options);
+}
+
+/* The client was told why, in these words. */
+static void must_say(struct fixture *f, const char *words)
+{
+    if (!strstr(f->err.message, words))
+        print_error("not \"%s\" in: %s\n", words, f->err.message);
+    assert_non_null(strstr(f->err.message, words));
+}
+
+/* ---- servers as clients see them ---- */
+
 static void a_server_with_a_known_certificate_is_trusted(void **state)
 {
-    struct grpcc_channel_options options = {.size = sizeof(options), .ca_file = files.ca};
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
     assert_int_equal(call_with(*state, &options), GRPCC_OK);
 }
 
 static void a_server_with_an_unknown_certificate_is_not(void **state)
 {
-    struct grpcc_channel_options options = {.size = sizeof(options), .ca_file = files.other_ca};
+    struct grpcc_channel_options options = trusting(at("other.pem"));
     assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
+    must_say(*state, "certificate verify failed");
 }
 
 static void a_server_of_another_name_is_not(void **state)
 {
-    struct grpcc_channel_options options = {
-        .size = sizeof(options), .ca_file = files.ca, .host_override = "example.com"};
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    options.host_override = "example.com";
     assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
+    must_say(*state, "Hostname Verification Check failed");
     options.host_override = "localhost";
     assert_int_equal(call_with(*state, &options), GRPCC_OK);
 }
 
-static void plaintext_is_refused(void **state)
+static void a_certificate_that_has_expired_is_not(void **state)
+{
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
+    must_say(*state, "certificate verify failed");
+}
+
+static void a_server_is_known_by_its_spiffe_id(void **state)
+{
+    const char *const right[] = {"spiffe://example.org/ns/a/sa/server", NULL};
+    const char *const wrong[] = {"spiffe://example.org/ns/b/", NULL};
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE); /* it has no host name */
+    options.server_spiffe_ids = right;
+    assert_int_equal(call_with(*state, &options), GRPCC_OK);
+    options.server_spiffe_ids = wrong;
+    assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
+    must_say(*state, "\"spiffe://example.org/ns/a/sa/server\" is refused: it is not on the list");
+}
+
+static void plaintext_to_tls_fails_at_once(void **state)
 {
     assert_int_equal(call_with(*state, NULL), GRPCC_UNAVAILABLE);
 }
 
-static void a_client_must_show_its_certificate(void **state)
-{
-    struct grpcc_channel_options options = {.size = sizeof(options), .ca_file = files.ca};
-    assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
-    options.certificate_file = files.client;
-    options.key_file = files.client_key;
-    assert_int_equal(call_with(*state, &options), GRPCC_OK);
-}
-
-/* Waits for the server to see new files: the event is the first call that trusts them. */
-static void new_certificates_are_read_while_it_runs(void **state)
+static void tls_to_plaintext_fails_at_once(void **state)
 {
     struct fixture *f = *state;
-    struct grpcc_channel_options old = {.size = sizeof(old), .ca_file = files.ca};
-    struct grpcc_channel_options fresh = {.size = sizeof(fresh), .ca_file = files.other_ca};
-    struct identity server = identity_new("server", &other_ca);
-    assert_int_equal(call_with(f, &old), GRPCC_OK);
-    write_certificate(files.certificate, &server);
-    write_key(files.key, &server);
-    identity_free(&server);
-    while (call_with(f, &fresh) != GRPCC_OK)
-        grpcc_arena_reset(f->arena);
-    assert_int_equal(call_with(f, &old), GRPCC_UNAVAILABLE);
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    assert_int_equal(call_with(f, &options), GRPCC_UNAVAILABLE);
+    must_say(f, "andshake");
+}
+
+static int setup_plaintext(void **state)
+{
+    *state = serve(NULL);
+    return 0;
+}
+
+/* ---- clients as servers see them ---- */
+
+static void a_client_must_show_its_certificate(void **state)
+{
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(*state, "stranger"), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(*state, "expired"), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(*state, "client"), GRPCC_OK);
+}
+
+static void only_the_listed_spiffe_ids_finish_a_handshake(void **state)
+{
+    assert_int_equal(call_as(*state, "client"), GRPCC_OK);
+    assert_int_equal(call_as(*state, "spiffe"), GRPCC_OK);
+    assert_int_equal(call_as(*state, "two-uris"), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(*state, "cousin"), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(*state, "server"), GRPCC_UNAVAILABLE);
+}
+
+static void an_optional_certificate_must_be_right_where_it_is_shown(void **state)
+{
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    assert_int_equal(call_with(*state, &options), GRPCC_OK);
+    assert_int_equal(call_as(*state, "client"), GRPCC_OK);
+    assert_int_equal(call_as(*state, "stranger"), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(*state, "cousin"), GRPCC_UNAVAILABLE);
+}
+
+/* Without a list nobody is revoked; each list is a new file under the old name. The events waited
+ * for are the first calls that end otherwise. */
+static void a_revoked_certificate_is_refused(void **state)
+{
+    const long revoked[] = {client_serial, 0}, nobody[] = {0};
+    assert_int_equal(call_as(*state, "client"), GRPCC_OK);
+    ca_write_list(ca, at("lists"), 1, revoked);
+    while (call_as(*state, "client") == GRPCC_OK)
+        continue;
+    assert_int_equal(call_as(*state, "spiffe"), GRPCC_OK);
+    ca_write_list(ca, at("lists"), 2, nobody);
+    while (call_as(*state, "client") != GRPCC_OK)
+        continue;
+}
+
+/* ---- files that change ---- */
+
+static void new_certificates_are_read_while_it_runs(void **state)
+{
+    struct grpcc_channel_options old = trusting(at("ca.pem"));
+    struct grpcc_channel_options fresh = trusting(at("other.pem"));
+    assert_int_equal(call_with(*state, &old), GRPCC_OK);
+    issue(other_ca, "server", "DNS:localhost,IP:127.0.0.1", false);
+    while (call_with(*state, &fresh) != GRPCC_OK)
+        continue;
+    assert_int_equal(call_with(*state, &old), GRPCC_UNAVAILABLE);
+    issue(ca, "server", "DNS:localhost,IP:127.0.0.1", false);
+}
+
+/* The key of another certificate, then a file that is none, then none at all: what was there before
+ * is served on, and each is logged once. */
+static void what_does_not_fit_is_not_used(void **state)
+{
+    struct fixture *f = *state;
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    assert_int_equal(rename(at("server.key"), at("kept.key")), 0);
+    while (atomic_load(&f->logged) < 1)
+        assert_int_equal(call_with(f, &options), GRPCC_OK);
+    assert_int_equal(link(at("client.key"), at("server.key")), 0);
+    while (atomic_load(&f->logged) < 2)
+        assert_int_equal(call_with(f, &options), GRPCC_OK);
+    assert_int_equal(rename(at("kept.key"), at("server.key")), 0);
+    assert_int_equal(call_with(f, &options), GRPCC_OK);
+    assert_int_equal(atomic_load(&f->logged), 2);
+}
+
+/* ---- what cannot be meant ---- */
+
+static void must_refuse(const struct grpcc_listen_options *options, const char *address,
+                        const char *words)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_server *server = grpcc_server_new(NULL, &err);
+    assert_int_equal(grpcc_server_listen_with(server, address, options, NULL, &err),
+                     GRPCC_INVALID_ARGUMENT);
+    if (!strstr(err.message, words))
+        print_error("not \"%s\" in: %s\n", words, err.message);
+    assert_non_null(strstr(err.message, words));
+    grpcc_server_free(server);
+}
+
+static void options_of_a_listener_must_fit_each_other(void **state)
+{
+    const char *const none[] = {NULL}, *const bad[] = {"spiffe://Example.org/", NULL};
+    struct grpcc_listen_options options = serving(at("server.pem"), NULL);
+    (void)state;
+    must_refuse(&options, "127.0.0.1:0", "key_file");
+    options.key_file = at("client.key");
+    must_refuse(&options, "127.0.0.1:0", "the key does not fit the certificate");
+    options.key_file = at("server.pem");
+    must_refuse(&options, "127.0.0.1:0", "the key is not a PEM key");
+    options.key_file = at("server.key");
+    options.client_certificate = GRPCC_CLIENT_CERTIFICATE_REQUIRED;
+    must_refuse(&options, "127.0.0.1:0", "client_ca_file");
+    options.client_ca_file = at("client.key");
+    must_refuse(&options, "127.0.0.1:0", "no certificate is in it");
+    options.client_ca_file = at("ca.pem");
+    options.client_spiffe_ids = none;
+    must_refuse(&options, "127.0.0.1:0", "an empty list");
+    options.client_spiffe_ids = bad;
+    must_refuse(&options, "127.0.0.1:0", "spiffe://Example.org/");
+    options.client_spiffe_ids = NULL;
+    options.crl_directory = "/no/such/folder";
+    must_refuse(&options, "127.0.0.1:0", "/no/such/folder");
+    options.crl_directory = NULL;
+    options.client_certificate = GRPCC_CLIENT_CERTIFICATE_NONE;
+    must_refuse(&options, "127.0.0.1:0", "client_ca_file is of no use");
+    options = (struct grpcc_listen_options){.size = sizeof(options), .unix_mode = 0600};
+    must_refuse(&options, "127.0.0.1:0", "unix_mode");
+    options.unix_mode = 01777;
+    must_refuse(&options, "unix:x", "unix_mode");
+}
+
+static void a_unix_socket_has_the_mode_it_was_given(void **state)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_server *server = grpcc_server_new(NULL, &err);
+    struct grpcc_listen_options options = {.size = sizeof(options), .unix_mode = 0660};
+    struct stat info;
+    (void)state;
+    assert_int_equal(chdir(folder), 0); /* the path of a socket must be short */
+    assert_int_equal(grpcc_server_listen_with(server, "unix:s", &options, NULL, &err), GRPCC_OK);
+    assert_int_equal(stat("s", &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0660);
+    grpcc_server_free(server);
+}
+
+static void options_of_a_channel_must_fit_each_other(void **state)
+{
+    const char *const ids[] = {"spiffe://example.org/", NULL};
+    struct grpcc_channel_options options = {.size = sizeof(options), .server_spiffe_ids = ids};
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    (void)state;
+    assert_null(grpcc_channel_new("127.0.0.1:1", &options, &err));
+    assert_non_null(strstr(err.message, "ca_file"));
+    options.ca_file = at("server.key");
+    assert_null(grpcc_channel_new("127.0.0.1:1", &options, &err));
+    assert_non_null(strstr(err.message, "no certificate is in it"));
+    options.ca_file = at("ca.pem");
+    options.certificate_file = at("server.pem");
+    assert_null(grpcc_channel_new("127.0.0.1:1", &options, &err));
+    assert_non_null(strstr(err.message, "key file"));
 }
 
 #define WITH(test, before) cmocka_unit_test_setup_teardown(test, before, fixture_free)
@@ -224,9 +404,19 @@ int main(void)
         WITH(a_server_with_a_known_certificate_is_trusted, setup),
         WITH(a_server_with_an_unknown_certificate_is_not, setup),
         WITH(a_server_of_another_name_is_not, setup),
-        WITH(plaintext_is_refused, setup),
+        WITH(a_certificate_that_has_expired_is_not, setup_expired),
+        WITH(a_server_is_known_by_its_spiffe_id, setup_spiffe),
+        WITH(plaintext_to_tls_fails_at_once, setup),
+        WITH(tls_to_plaintext_fails_at_once, setup_plaintext),
         WITH(a_client_must_show_its_certificate, setup_mutual),
+        WITH(only_the_listed_spiffe_ids_finish_a_handshake, setup_only_a),
+        WITH(an_optional_certificate_must_be_right_where_it_is_shown, setup_optional),
+        WITH(a_revoked_certificate_is_refused, setup_lists),
         WITH(new_certificates_are_read_while_it_runs, setup),
+        WITH(what_does_not_fit_is_not_used, setup),
+        cmocka_unit_test(options_of_a_listener_must_fit_each_other),
+        cmocka_unit_test(a_unix_socket_has_the_mode_it_was_given),
+        cmocka_unit_test(options_of_a_channel_must_fit_each_other),
     };
     return cmocka_run_group_tests(tests, write_files, remove_files);
 }

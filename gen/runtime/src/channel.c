@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,13 +11,14 @@
 #include "compression.h"
 #include "memory.h"
 #include "service_config.h"
+#include "spiffe.h"
 #include "target.h"
+#include "tls_files.h"
+#include "tls_verifier.h"
 
 enum { RESPONSE_BYTES_MAX_DEFAULT = 16 << 20, KEEPALIVE_MS_DEFAULT = 30000 };
 enum { METADATA_BYTES_MAX_DEFAULT = 16 << 10 };
 enum { ARGUMENTS_MAX = 26 };
-/* A certificate file larger than this is not one. */
-enum { PEM_BYTES_MAX = 1 << 20 };
 
 struct arguments {
     grpc_arg items[ARGUMENTS_MAX];
@@ -85,59 +85,69 @@ static void set_arguments(struct arguments *arguments, const struct grpcc_channe
 
 /* ---- credentials ---- */
 
-/* The file as a string; NULL path: NULL. */
-static enum grpcc_status read_pem(const char *path, char **ret_text, struct grpcc_error *err)
+static bool wants_tls(const struct grpcc_channel_options *options)
 {
-    *ret_text = NULL;
-    if (!path)
-        return GRPCC_OK;
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
-    char *text = grpcc_memory_alloc(PEM_BYTES_MAX + 1);
-    size_t size = text ? fread(text, 1, PEM_BYTES_MAX + 1, file) : 0;
-    fclose(file);
-    if (!text)
-        return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory to read %s", path);
-    if (size == 0 || size > PEM_BYTES_MAX) {
-        grpcc_memory_free(text);
-        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: not a PEM file", path);
-    }
-    text[size] = '\0';
-    *ret_text = text;
+    return options->tls || options->ca_file || options->certificate_file || options->key_file ||
+           options->crl_directory || options->server_spiffe_ids;
+}
+
+static enum grpcc_status check_tls(const struct grpcc_channel_options *options,
+                                   struct grpcc_error *err)
+{
+    if (!options->certificate_file != !options->key_file)
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "a client certificate needs its key file, and the other way round");
+    if (options->crl_directory && !options->ca_file)
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "crl_directory needs the ca_file that its lists belong to");
+    if (options->server_spiffe_ids && !options->ca_file)
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "server_spiffe_ids need the ca_file that vouches for them");
     return GRPCC_OK;
 }
 
-static enum grpcc_status make_credentials(const struct grpcc_channel_options *options,
+/* The server is known by its SPIFFE ID, and has no host name. */
+static enum grpcc_status expect_spiffe_ids(grpc_tls_credentials_options *options,
+                                           struct grpcc_spiffe_list *list, struct grpcc_error *err)
+{
+    grpc_tls_certificate_verifier *verifier = grpcc_tls_verifier_new(list, false);
+    if (!verifier)
+        return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a channel");
+    grpc_tls_credentials_options_set_certificate_verifier(options, verifier);
+    grpc_tls_credentials_options_set_check_call_host(options, 0);
+    grpc_tls_certificate_verifier_release(verifier);
+    return GRPCC_OK;
+}
+
+static enum grpcc_status make_credentials(struct grpcc_channel *channel,
+                                          const struct grpcc_channel_options *given,
                                           grpc_channel_credentials **ret_credentials,
                                           struct grpcc_error *err)
 {
-    char *roots = NULL, *certificate = NULL, *key = NULL;
-    bool mutual = options->certificate_file || options->key_file;
-    if (!options->tls && !options->ca_file && !mutual) {
+    const struct grpcc_tls_sources sources = {.certificate_file = given->certificate_file,
+                                              .key_file = given->key_file,
+                                              .ca_file = given->ca_file,
+                                              .crl_directory = given->crl_directory,
+                                              .reload_s = given->reload_s};
+    struct grpcc_spiffe_list *list = NULL;
+    if (!wants_tls(given)) {
         *ret_credentials = grpc_insecure_credentials_create();
         return GRPCC_OK;
     }
-    if (mutual && (!options->certificate_file || !options->key_file))
-        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
-                               "a client certificate needs its key file, and the other way round");
-    enum grpcc_status status = read_pem(options->ca_file, &roots, err);
+    enum grpcc_status status = check_tls(given, err);
+    if (!status && given->server_spiffe_ids)
+        status = grpcc_spiffe_list_new(given->server_spiffe_ids, "server_spiffe_ids", &list, err);
     if (!status)
-        status = read_pem(options->certificate_file, &certificate, err);
-    if (!status)
-        status = read_pem(options->key_file, &key, err);
-    if (!status) {
-        grpc_ssl_pem_key_cert_pair pair = {key, certificate};
-        *ret_credentials = grpc_ssl_credentials_create_ex(roots, mutual ? &pair : NULL, NULL, NULL);
+        status = grpcc_tls_files_open(&sources, &channel->tls_files, err);
+    if (status) {
+        grpcc_spiffe_list_free(list);
+        return status;
     }
-    grpcc_memory_free(roots);
-    grpcc_memory_free(certificate);
-    if (key)
-        explicit_bzero(key, strlen(key));
-    grpcc_memory_free(key);
-    if (!status && !*ret_credentials)
-        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
-                               "the certificates or the key cannot be used");
+    grpc_tls_credentials_options *options = grpcc_tls_files_options(channel->tls_files);
+    if (list)
+        status = expect_spiffe_ids(options, list, err);
+    /* It takes the options: there is no other way to be rid of them. */
+    *ret_credentials = grpc_tls_credentials_create(options);
     return status;
 }
 
@@ -180,9 +190,12 @@ static enum grpcc_status create_core(struct grpcc_channel *channel, const char *
 {
     struct arguments arguments;
     grpc_channel_credentials *credentials = NULL;
-    enum grpcc_status status = make_credentials(options, &credentials, err);
-    if (status)
+    enum grpcc_status status = make_credentials(channel, options, &credentials, err);
+    if (status) {
+        if (credentials)
+            grpc_channel_credentials_release(credentials);
         return status;
+    }
     set_arguments(&arguments, options, service_config);
     grpc_channel_args args = {arguments.n, arguments.items};
     channel->core = grpc_channel_create(target, credentials, &args);
@@ -271,6 +284,7 @@ void grpcc_channel_release(struct grpcc_channel *channel)
     }
     if (channel->core)
         grpc_channel_destroy(channel->core);
+    grpcc_tls_files_close(channel->tls_files);
     grpcc_memory_free(channel->registered);
     pthread_mutex_destroy(&channel->lock);
     grpcc_memory_free(channel);

@@ -39,6 +39,7 @@ struct grpcc_channel {
     struct grpcc_message_limits limits;
     struct grpcc_budget budget; /* of hedges */
     size_t inflated_bytes_max;
+    struct grpcc_tls_files *tls_files; /* NULL: no TLS */
 
     pthread_mutex_t lock;                /* all below */
     struct grpcc_registered *registered; /* open hashing by the method's address */

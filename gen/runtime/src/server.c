@@ -11,6 +11,7 @@
 #include "health.h"
 #include "log.h"
 #include "memory.h"
+#include "tls_files.h"
 
 /* Only programs that link //gen/runtime:accept have them. */
 #pragma weak grpcc_accept_set_max
@@ -64,6 +65,8 @@ static void server_release(struct grpcc_server *server)
     grpcc_memory_free(server->methods);
     grpcc_memory_free(server->services);
     grpcc_memory_free(server->interceptors);
+    for (size_t i = 0; i < server->n_tls_files; i++)
+        grpcc_tls_files_close(server->tls_files[i]);
     grpcc_memory_free(server->queues);
     grpcc_memory_free(server->pollers);
     grpcc_health_free(server->health);

@@ -20,6 +20,7 @@
 enum { GRPCC_LISTENERS_MAX = 16 };
 
 struct grpcc_health;
+struct grpcc_tls_files;
 
 /* A method that the server answers. */
 struct grpcc_server_method {
@@ -65,6 +66,8 @@ struct grpcc_server {
     size_t n_services;
     struct grpcc_server_interceptor *interceptors;
     size_t n_interceptors;
+    struct grpcc_tls_files *tls_files[GRPCC_LISTENERS_MAX]; /* of the listeners with TLS */
+    size_t n_tls_files;
 
     grpc_completion_queue **queues;
     size_t n_queues;

@@ -70,6 +70,16 @@ struct grpcc_channel_options {
     size_t metadata_bytes_max; /* all headers, or all trailers, of an answer [16 KiB] */
     bool accept_compressed;    /* inflate gzip and deflate, see grpcc/compression.h */
     size_t inflated_bytes_max; /* largest message after inflating [response_bytes_max] */
+    /*
+     * Servers that are trusted by their SPIFFE ID instead of their host name: NULL-terminated list
+     * in the form of grpcc_listen_options.client_spiffe_ids. Needs ca_file. Copied, as the others.
+     */
+    const char *const *server_spiffe_ids;
+    /* Revocation lists, as grpcc_listen_options.crl_directory; needs ca_file. */
+    const char *crl_directory;
+    /* How often the files are looked at [10]. New ones are used by the next connection; what
+     * grpcc/listen.h says of a server's holds here too. The system's CAs are read once. */
+    unsigned reload_s;
 };
 
 /* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet.

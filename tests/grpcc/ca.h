@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certification authorities, certificates and revocation lists for tests, made in the process. */
+#ifndef GRPCC_TESTING_CA_H
+#define GRPCC_TESTING_CA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A new folder under $TEST_TMPDIR, removed with all that is in it by ca_folder_remove(). */
+enum { CA_PATH_SIZE = 400 };
+void ca_folder_new(char ret_folder[CA_PATH_SIZE]);
+void ca_folder_remove(const char *folder);
+/* FOLDER/NAME, in one of a few buffers that are used in turn: copy what is to last. */
+const char *ca_path(const char *folder, const char *name);
+
+struct ca;
+/* A CA that signed itself, valid for a day. */
+struct ca *ca_new(const char *name);
+void ca_free(struct ca *ca);
+/* Its certificate as PEM; other (NULL: none) goes into the same file. */
+void ca_write(const struct ca *ca, const struct ca *other, const char *path);
+
+struct ca_leaf {
+    const char *name; /* common name; NULL: none */
+    const char *sans; /* OpenSSL's syntax: "DNS:localhost,URI:spiffe://a/b"; NULL: none */
+    bool expired;
+};
+/* Issues a certificate with a key of its own and writes both; each file is there as a whole or as
+ * it was. Returns its serial number. */
+long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate_path,
+              const char *key_path);
+/* Writes the list of what is revoked (serials, ends with 0) where OpenSSL looks for it. number:
+ * counts up. */
+void ca_write_list(const struct ca *ca, const char *folder, long number, const long *revoked);
+
+#endif
