@@ -67,6 +67,79 @@ static void emit_setter(struct emit *emit, const struct model_message *m,
               assign_value(emit, field, target), "mark", mark_present(emit, field), NULL);
 }
 
+static bool has_presence(const struct model_field *field)
+{
+    return field->presence == MODEL_HAS || field->presence == MODEL_POINTER ||
+           field->presence == MODEL_ONEOF;
+}
+
+static const char *present_when(struct emit *emit, const struct model_field *field)
+{
+    if (field->presence == MODEL_HAS)
+        return pool_printf(emit->pool, "message->has_%s != 0", field->name);
+    if (field->presence == MODEL_ONEOF)
+        return pool_printf(emit->pool, "message->%s == %s_%s", field->oneof->member_case,
+                           field->oneof->c_prefix, names_upper(emit->pool, field->name));
+    return pool_printf(emit->pool, "message->%s != NULL", field->member);
+}
+
+/* Absent again; its value needs no change but where the value is what tells. */
+static const char *mark_absent(struct emit *emit, const struct model_field *field)
+{
+    if (field->presence == MODEL_HAS)
+        return pool_printf(emit->pool, "    message->has_%s = 0;\n", field->name);
+    if (field->presence == MODEL_ONEOF)
+        return pool_printf(emit->pool,
+                           "    if (message->%s == %s_%s)\n"
+                           "        message->%s = %s_NOT_SET;\n",
+                           field->oneof->member_case, field->oneof->c_prefix,
+                           names_upper(emit->pool, field->name), field->oneof->member_case,
+                           field->oneof->c_prefix);
+    return pool_printf(emit->pool, "    message->%s = NULL;\n", field->member);
+}
+
+static void emit_has_and_clear(struct emit *emit, const struct model_message *m,
+                               const struct model_field *field)
+{
+    const char *has = pool_printf(emit->pool, "%s_has_%s", m->c_name, field->name);
+    const char *clear = pool_printf(emit->pool, "%s_clear_%s", m->c_name, field->name);
+
+    emit_declare(emit, &field->place, has, "");
+    emit_declare(emit, &field->place, clear, "");
+    text_fill(emit->header,
+              "\n"
+              "static inline bool\n"
+              "$has$(const struct $m$ *message)\n"
+              "{\n"
+              "    return $present$;\n"
+              "}\n"
+              "\n"
+              "static inline void\n"
+              "$clear$(struct $m$ *message)\n"
+              "{\n"
+              "$absent$"
+              "}\n",
+              "has", has, "clear", clear, "m", m->c_name, "present", present_when(emit, field),
+              "absent", mark_absent(emit, field), NULL);
+}
+
+static void emit_oneof_clear(struct emit *emit, const struct model_message *m,
+                             const struct model_oneof *oneof)
+{
+    const char *name = pool_printf(emit->pool, "%s_clear_%s", m->c_name, oneof->name);
+
+    emit_declare(emit, &oneof->place, name, "");
+    text_fill(emit->header,
+              "\n"
+              "static inline void\n"
+              "$name$(struct $m$ *message)\n"
+              "{\n"
+              "    message->$case$ = $prefix$_NOT_SET;\n"
+              "}\n",
+              "name", name, "m", m->c_name, "case", oneof->member_case, "prefix", oneof->c_prefix,
+              NULL);
+}
+
 static void emit_adder(struct emit *emit, const struct model_message *m,
                        const struct model_field *field)
 {
@@ -168,6 +241,39 @@ static void emit_map_put(struct emit *emit, const struct model_message *m,
               assign_value(emit, value, "entry->value"), NULL);
 }
 
+static void emit_map_remove(struct emit *emit, const struct model_message *m,
+                            const struct model_field *field)
+{
+    const struct model_field *key = &field->message->fields[0];
+    const char *name = pool_printf(emit->pool, "%s_remove_%s", m->c_name, field->name);
+    bool text_key = key->kind == MODEL_STRING;
+
+    emit_declare(emit, &field->place, name, "");
+    text_fill(
+        emit->header,
+        "\n"
+        "/* Takes every entry of key out; the others keep their order. False: there was none. */\n"
+        "static inline bool\n"
+        "$name$(\n"
+        "    struct $m$ *message, $key$)\n"
+        "{\n"
+        "    size_t kept = 0, n = message->n_$field$;\n"
+        "\n"
+        "    for (size_t i = 0; i < n; i++) {\n"
+        "        struct $entry$ *entry = message->$member$[i];\n"
+        "\n"
+        "        if (!($equal$))\n"
+        "            message->$member$[kept++] = entry;\n"
+        "    }\n"
+        "    message->n_$field$ = kept;\n"
+        "    return kept < n;\n"
+        "}\n",
+        "name", name, "m", m->c_name, "key",
+        names_declaration(emit->pool, text_key ? "const char *" : key->c_type, "key"), "field",
+        field->name, "member", field->member, "entry", field->message->c_name, "equal",
+        text_key ? "strcmp(entry->key, key) == 0" : "entry->key == key", NULL);
+}
+
 void emit_accessors(struct emit *emit, const struct model_message *m)
 {
     for (size_t i = 0; i < m->n_fields; i++) {
@@ -175,11 +281,16 @@ void emit_accessors(struct emit *emit, const struct model_message *m)
 
         if (has_setter(field))
             emit_setter(emit, m, field);
+        if (has_presence(field))
+            emit_has_and_clear(emit, m, field);
         if (field->presence == MODEL_REPEATED)
             emit_adder(emit, m, field);
         if (is_map(field)) {
             emit_map_find(emit, m, field);
             emit_map_put(emit, m, field);
+            emit_map_remove(emit, m, field);
         }
     }
+    for (size_t i = 0; i < m->n_oneofs; i++)
+        emit_oneof_clear(emit, m, &m->oneofs[i]);
 }

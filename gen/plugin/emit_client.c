@@ -227,7 +227,7 @@ void emit_service_client(struct emit *emit, const struct model_service *service)
 {
     for (size_t i = 0; i < service->n_methods; i++) {
         const struct model_method *method = &service->methods[i];
-        const char *entry = pool_printf(emit->pool, "&%s_methods[%zu]", service->c_name, i);
+        const char *entry = pool_printf(emit->pool, "&%s_service.methods[%zu]", service->c_name, i);
 
         if (method->client_streaming || method->server_streaming)
             emit_stream(emit, method, entry);

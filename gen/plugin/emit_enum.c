@@ -14,6 +14,7 @@ static void emit_enum_type(struct emit *emit, const struct model_enum *e)
     identifiers_declare_tag(emit->identifiers, emit->file, &e->place, e->c_name);
     emit_declare(emit, &e->place, e->c_name, "_descriptor");
     emit_declare(emit, &e->place, e->c_name, "_name");
+    emit_declare(emit, &e->place, e->c_name, "_from_name");
     emit_declare(emit, &e->place, last, "");
     text_puts(out, "\n");
     emit_comment(out, e->place.comment, "");
@@ -35,7 +36,19 @@ static void emit_enum_type(struct emit *emit, const struct model_enum *e)
         "};\n"
         "extern const ProtobufCEnumDescriptor $e$_descriptor;\n"
         "/* The name that the .proto gives value, the first of several; NULL: it gives none. */\n"
-        "const char *$e$_name(int value);\n",
+        "const char *$e$_name(int value);\n"
+        "\n"
+        "/* The value that the .proto calls name; false: none, and *ret_value is untouched. */\n"
+        "GRPCC_MUST_CHECK static inline bool\n"
+        "$e$_from_name(const char *name, enum $e$ *ret_value)\n"
+        "{\n"
+        "    int value = 0;\n"
+        "\n"
+        "    if (!grpcc_generated_enum_value(&$e$_descriptor, name, &value))\n"
+        "        return false;\n"
+        "    *ret_value = (enum $e$)value;\n"
+        "    return true;\n"
+        "}\n",
         "e", e->c_name, "last", last, NULL);
 }
 

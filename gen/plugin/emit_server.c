@@ -31,12 +31,12 @@ static void emit_finish(struct emit *emit, const struct model_method *method)
     emit_declare(emit, &method->place, method->c_name, "_finish");
     text_fill(emit->header,
               "\n"
-              "/* Ends the call with OK and this response. */\n"
+              "/* Ends the call with OK and this response; NULL: the arena had no room for it. */\n"
               "static inline void\n"
               "$c$_finish(\n"
               "    struct grpcc_call *call, const struct $response$ *response)\n"
               "{\n"
-              "    grpcc_call_finish(call, &response->base);\n"
+              "    grpcc_call_finish(call, (const ProtobufCMessage *)response);\n"
               "}\n",
               "c", method->c_name, "response", method->response->c_name, NULL);
 }
@@ -54,7 +54,7 @@ static void emit_send(struct emit *emit, const struct model_method *method)
         "    struct grpcc_call *call, const struct $response$ *message,\n"
         "    struct grpcc_error *err)\n"
         "{\n"
-        "    return grpcc_call_send(call, &message->base, err);\n"
+        "    return grpcc_call_send(call, (const ProtobufCMessage *)message, err);\n"
         "}\n"
         "\n"
         "static inline void\n"
@@ -62,7 +62,7 @@ static void emit_send(struct emit *emit, const struct model_method *method)
         "    struct grpcc_call *call, const struct $response$ *message,\n"
         "    void (*done)(void *data, enum grpcc_status status), void *data)\n"
         "{\n"
-        "    grpcc_call_send_start(call, &message->base, done, data);\n"
+        "    grpcc_call_send_start(call, (const ProtobufCMessage *)message, done, data);\n"
         "}\n",
         "c", method->c_name, "response", method->response->c_name, NULL);
 }
@@ -130,7 +130,8 @@ void emit_service_server(struct emit *emit, const struct model_service *service)
         "    struct grpcc_server *server, const struct $s$_server *table,\n"
         "    void *self, struct grpcc_error *err)\n"
         "{\n"
-        "    return grpcc_server_add_service(server, &$s$_service, table, self, err);\n"
+        "    return grpcc_server_add_service_table(server, &$s$_service, table, sizeof(*table),\n"
+        "        self, err);\n"
         "}\n",
         "s", service->c_name, NULL);
     for (size_t i = 0; i < service->n_methods; i++) {

@@ -55,15 +55,20 @@ void emit_service_tables(struct emit *emit, const struct model_service *service)
     text_puts(emit->source, "\n");
     for (size_t i = 0; i < service->n_methods; i++)
         sizes[i] = emit_options(emit, &service->methods[i]);
-    text_printf(emit->source, "const struct grpcc_method %s_methods[%s] = {\n", service->c_name, n);
+    text_printf(emit->source, "static const struct grpcc_method %s_methods_[%s] = {\n",
+                service->c_name, n);
     for (size_t i = 0; i < service->n_methods; i++)
         emit_method_row(emit, service, &service->methods[i], sizes[i]);
     text_fill(emit->source,
               "};\n"
+              "/* A program that names the array of a shared library gets a copy, as long as the\n"
+              " * array was when it was built: the library itself never reads that name. */\n"
+              "extern const struct grpcc_method $s$_methods[$n$]\n"
+              "    __attribute__((alias(\"$s$_methods_\")));\n"
               "const struct grpcc_service $s$_service = {\n"
               "    .name = \"$full$\",\n"
               "    .file = &$file$_file,\n"
-              "    .methods = $s$_methods,\n"
+              "    .methods = $s$_methods_,\n"
               "    .n_methods = $n$,\n"
               "};\n"
               "_Static_assert(sizeof(struct $s$_server) == $n$ * sizeof(void (*)(void)),\n"

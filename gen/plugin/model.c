@@ -159,6 +159,18 @@ static void build_fields(struct model *model, struct model_message *m)
     }
 }
 
+/* What the service itself has functions, objects and types for, so that a method cannot. */
+static bool is_taken_by_service(const char *method)
+{
+    static const char *const taken[] = {"methods", "register", "server", "service"};
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcmp(method, taken[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void build_method(struct model *model, const struct model_service *service,
                          struct model_method *method,
                          const Google__Protobuf__MethodDescriptorProto *proto)
@@ -166,7 +178,8 @@ static void build_method(struct model *model, const struct model_service *servic
     const char *name = names_snake(model->pool, proto->name);
 
     method->name = proto->name;
-    method->c_name = pool_printf(model->pool, "%s_%s", service->c_name, name);
+    method->c_name = pool_printf(model->pool, "%s_%s%s", service->c_name, name,
+                                 is_taken_by_service(name) ? "_rpc" : "");
     method->slot = names_safe(model->pool, name);
     method->request = map_get(&model->types, proto->input_type);
     method->response = map_get(&model->types, proto->output_type);

@@ -246,6 +246,68 @@ static void unknown_fields_survive(void **state)
     must_pack_to(*state, &message->base, data, sizeof(data));
 }
 
+static void presence_is_asked_and_cleared_alike(void **state)
+{
+    struct corpus_v1_explicit *message = corpus_v1_explicit_new(*state);
+    struct corpus_v1_choices *choices = corpus_v1_choices_new(*state);
+
+    assert_false(corpus_v1_explicit_has_an_int32(message));
+    assert_false(corpus_v1_explicit_has_a_string(message));
+    corpus_v1_explicit_set_an_int32(message, 0);
+    corpus_v1_explicit_set_a_string(message, "");
+    assert_true(corpus_v1_explicit_has_an_int32(message));
+    assert_true(corpus_v1_explicit_has_a_string(message));
+    corpus_v1_explicit_clear_an_int32(message);
+    corpus_v1_explicit_clear_a_string(message);
+    must_pack_to(*state, &message->base, NULL, 0);
+
+    corpus_v1_choices_set_a_string(choices, "x");
+    assert_true(corpus_v1_choices_has_a_string(choices));
+    assert_false(corpus_v1_choices_has_a_double(choices));
+    corpus_v1_choices_clear_a_double(choices); /* not the one that is set */
+    assert_true(corpus_v1_choices_has_a_string(choices));
+    corpus_v1_choices_clear_a_string(choices);
+    assert_int_equal(choices->first_case, CORPUS_V1_CHOICES_FIRST_NOT_SET);
+    corpus_v1_choices_set_a_double(choices, 1);
+    corpus_v1_choices_clear_first(choices);
+    must_pack_to(*state, &choices->base, NULL, 0);
+}
+
+static void maps_lose_every_entry_of_a_key(void **state)
+{
+    static const uint8_t data[] = {0x0a, 6, 0x0a, 1,    'k', 0x12, 1, '1', 0x0a, 6, 0x0a, 1, 'o',
+                                   0x12, 1, '9',  0x0a, 6,   0x0a, 1, 'k', 0x12, 1, '2'};
+    struct corpus_v1_maps *maps = NULL;
+
+    assert_int_equal(GRPCC_OK,
+                     corpus_v1_maps_unpack(*state, NULL, data, sizeof(data), &maps, NULL));
+    assert_int_equal(maps->n_labels, 3);
+    assert_true(corpus_v1_maps_remove_labels(maps, "k"));
+    assert_false(corpus_v1_maps_remove_labels(maps, "k"));
+    must_pack_to(*state, &maps->base, data + 8, 8);
+    for (int i = 0; i < 9; i++)
+        assert_true(
+            corpus_v1_maps_put_labels(*state, maps, grpcc_arena_printf(*state, "%d", i), "v"));
+    assert_string_equal(corpus_v1_maps_find_labels(maps, "o")->value, "9");
+    assert_int_equal(maps->n_labels, 10);
+}
+
+static void enums_go_by_name_both_ways(void **state)
+{
+    enum corpus_v1_colour colour = CORPUS_V1_COLOUR_UNSPECIFIED;
+
+    (void)state;
+    assert_false(corpus_v1_colour_from_name("COLOUR_OF_NOTHING", &colour));
+    assert_false(corpus_v1_colour_from_name("", &colour));
+    assert_int_equal(colour, CORPUS_V1_COLOUR_UNSPECIFIED);
+    for (unsigned i = 0; i < corpus_v1_colour_descriptor.n_value_names; i++) {
+        const char *name = corpus_v1_colour_descriptor.values_by_name[i].name;
+
+        assert_true(corpus_v1_colour_from_name(name, &colour));
+        assert_non_null(corpus_v1_colour_name((int)colour));
+    }
+}
+
 static void reserved_words_get_an_underscore(void **state)
 {
     struct int_ *message = int__new(*state);
@@ -276,6 +338,9 @@ int main(void)
         cmocka_unit_test(proto2_defaults_are_there_without_being_sent),
         cmocka_unit_test(required_fields_are_required),
         cmocka_unit_test(unknown_fields_survive),
+        cmocka_unit_test(presence_is_asked_and_cleared_alike),
+        cmocka_unit_test(maps_lose_every_entry_of_a_key),
+        cmocka_unit_test(enums_go_by_name_both_ways),
         cmocka_unit_test(reserved_words_get_an_underscore),
     };
 

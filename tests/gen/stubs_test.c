@@ -43,11 +43,13 @@ static struct corpus_v1_echo_request request;
 static struct corpus_v1_echo_response response;
 static struct grpcc_error error;
 
-enum grpcc_status grpcc_server_add_service(struct grpcc_server *server,
-                                           const struct grpcc_service *service, const void *table,
-                                           void *self, struct grpcc_error *err)
+enum grpcc_status grpcc_server_add_service_table(struct grpcc_server *server,
+                                                 const struct grpcc_service *service,
+                                                 const void *table, size_t table_size, void *self,
+                                                 struct grpcc_error *err)
 {
     (void)err;
+    assert_int_equal(table_size, service->n_methods * sizeof(void (*)(void)));
     fake.object = server;
     fake.service = service;
     fake.table = table;

@@ -261,7 +261,7 @@ static void a_call_knows_its_circumstances(void **state)
 static void answer_who(struct grpcc_call *call)
 {
     bool right = strcmp(grpcc_call_path(call), "/grpcc.testing.Echo/Unary") == 0 &&
-                 grpcc_call_method(call) == &grpcc_testing_echo_methods[0] &&
+                 grpcc_call_method(call) == &grpcc_testing_echo_service.methods[0] &&
                  grpcc_call_deadline_ns(call) != INT64_MAX && !grpcc_call_is_cancelled(call) &&
                  !grpcc_call_is_draining(call) && grpcc_call_peer(call)[0] != '\0' &&
                  grpcc_call_request(call) && !grpcc_call_user_data(call) && !grpcc_call_tag(call);

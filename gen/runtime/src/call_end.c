@@ -146,7 +146,9 @@ static void finish(struct grpcc_call *call, const ProtobufCMessage *response)
     }
     set_status(call, GRPCC_OK, "");
     call->response = response;
-    if (ends_with_message(call) != (response != NULL)) {
+    if (ends_with_message(call) && !response && grpcc_arena_failed(call->arena)) {
+        set_status(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the response");
+    } else if (ends_with_message(call) != (response != NULL)) {
         grpcc_log(GRPCC_LOG_ERROR, "%s: the handler finished it %s a response", call->path,
                   response ? "with" : "without");
         set_status(call, GRPCC_INTERNAL, "the call was not answered as its method says");

@@ -148,7 +148,7 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
         done(data, GRPCC_FAILED_PRECONDITION);
         return;
     }
-    grpc_byte_buffer *buffer = grpcc_buffer_pack(message);
+    grpc_byte_buffer *buffer = message ? grpcc_buffer_pack(message) : NULL;
     if (!buffer) {
         done(data, GRPCC_RESOURCE_EXHAUSTED);
         return;
@@ -207,7 +207,8 @@ enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessag
     case GRPCC_FAILED_PRECONDITION:
         return grpcc_error_set(err, sent.status, "%s has no response stream", call->path);
     case GRPCC_RESOURCE_EXHAUSTED:
-        return grpcc_error_set(err, sent.status, "the message is too large to be sent");
+        return grpcc_error_set(err, sent.status,
+                               "no memory for the message, or it is too large to be sent");
     default:
         return grpcc_error_set(err, sent.status, "the call was cancelled");
     }

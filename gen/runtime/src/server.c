@@ -155,13 +155,15 @@ static enum grpcc_status add_method(struct grpcc_server *server, const struct gr
 
 static enum grpcc_status add_service(struct grpcc_server *server,
                                      const struct grpcc_service *service, const void *table,
-                                     void *self, bool builtin, struct grpcc_error *err)
+                                     size_t n_slots, void *self, bool builtin,
+                                     struct grpcc_error *err)
 {
     /* A generated table is a struct of function pointers in the order of the methods. */
     void (*const *handlers)(void) = table;
     enum grpcc_status status = must_be_new(server, err);
     for (size_t i = 0; !status && i < service->n_methods; i++)
-        status = add_method(server, &service->methods[i], handlers[i], self, builtin, err);
+        status = add_method(server, &service->methods[i], i < n_slots ? handlers[i] : NULL, self,
+                            builtin, err);
     if (status)
         return status;
     void *grown = array_grown(server->services, server->n_services, sizeof(*server->services));
@@ -178,14 +180,28 @@ enum grpcc_status grpcc_server_add_service(struct grpcc_server *server,
                                            const struct grpcc_service *service, const void *table,
                                            void *self, struct grpcc_error *err)
 {
-    return add_service(server, service, table, self, false, err);
+    return add_service(server, service, table, service->n_methods, self, false, err);
+}
+
+enum grpcc_status grpcc_server_add_service_table(struct grpcc_server *server,
+                                                 const struct grpcc_service *service,
+                                                 const void *table, size_t table_size, void *self,
+                                                 struct grpcc_error *err)
+{
+    size_t n_slots = table_size / sizeof(void (*)(void));
+    if (n_slots > service->n_methods)
+        return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                               "%s: the program was built for a newer library: its table has %zu "
+                               "methods, the service %zu",
+                               service->name, n_slots, service->n_methods);
+    return add_service(server, service, table, n_slots, self, false, err);
 }
 
 enum grpcc_status grpcc_server_add_builtin(struct grpcc_server *server,
                                            const struct grpcc_service *service, const void *table,
                                            void *self, struct grpcc_error *err)
 {
-    return add_service(server, service, table, self, true, err);
+    return add_service(server, service, table, service->n_methods, self, true, err);
 }
 
 enum grpcc_status grpcc_server_configure_method(struct grpcc_server *server, const char *path,

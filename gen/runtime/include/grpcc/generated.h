@@ -77,6 +77,19 @@ static inline const char *grpcc_generated_enum_name(const ProtobufCEnumDescripto
     return NULL;
 }
 
+/* The value of name, aliases too; false: none. */
+static inline bool grpcc_generated_enum_value(const ProtobufCEnumDescriptor *descriptor,
+                                              const char *name, int *ret_value)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value_by_name(descriptor, name);
+
+    if (!value)
+        return false;
+    *ret_value = value->value;
+    return true;
+}
+
 #ifdef __cplusplus
 }
 #endif

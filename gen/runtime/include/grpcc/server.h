@@ -78,9 +78,15 @@ struct grpcc_server *grpcc_server_new(const struct grpcc_server_options *options
 
 /*
  * Adds all methods of a service; generated code wraps it, typed: comb_v1_tree_register(server,
- * &table, self). table is the generated struct of function pointers; it and self must live as long
- * as the server. Before _start.
+ * &table, self, err). table is the generated struct of function pointers, table_size its sizeof: it
+ * may be that of a program built when the service had fewer methods, and the others then answer
+ * UNIMPLEMENTED. It and self must live as long as the server. Before _start.
  */
+enum grpcc_status grpcc_server_add_service_table(struct grpcc_server *server,
+                                                 const struct grpcc_service *service,
+                                                 const void *table, size_t table_size, void *self,
+                                                 struct grpcc_error *err) GRPCC_MUST_CHECK;
+/* As above for a table that has a slot for every method of service. */
 enum grpcc_status grpcc_server_add_service(struct grpcc_server *server,
                                            const struct grpcc_service *service, const void *table,
                                            void *self, struct grpcc_error *err) GRPCC_MUST_CHECK;
@@ -231,7 +237,8 @@ void grpcc_call_hand_over(struct grpcc_call *call,
 
 /* Blocking stream steps, workers only. _read: OK with *ret_message NULL at the end of the stream;
  * the message lives in arena. _send returns when core has taken the message (flow control).
- * CANCELLED when the call is over. */
+ * CANCELLED when the call is over; RESOURCE_EXHAUSTED for a message that is NULL, because there was
+ * no room for it. */
 enum grpcc_status grpcc_call_read(struct grpcc_call *call, struct grpcc_arena *arena,
                                   void **ret_message, struct grpcc_error *err) GRPCC_MUST_CHECK;
 enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessage *message,
@@ -246,7 +253,8 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
                            void (*done)(void *data, enum grpcc_status status), void *data);
 
 /* Ends: exactly one of them, once; packs before it returns. A second end is ignored and logged: it
- * is a bug. A read or a send may be under way: its end comes first. */
+ * is a bug. A read or a send may be under way: its end comes first. A response of NULL, where the
+ * call's arena could not give it, ends the call with RESOURCE_EXHAUSTED. */
 void grpcc_call_finish(struct grpcc_call *call, const ProtobufCMessage *response);
 void grpcc_call_finish_ok(struct grpcc_call *call);
 void grpcc_call_fail(struct grpcc_call *call, enum grpcc_status status, const char *format, ...)
