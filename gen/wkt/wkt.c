@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 
 static int make_arena(void **state)
 {

@@ -2,7 +2,7 @@
 #include "server/auth/auth_rpc.h"
 
 #include "comb/v1/auth.grpcc.h"
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/core/memory.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/core/memory.h"
 #include "server/data/internal.h"

@@ -2,7 +2,7 @@
 /* The methods of comb.v1.Identity that are about roles. */
 #include "server/identity/methods_rpc.h"
 
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/identity/user_message.h"
 
 void identity_rpc_create_role(void *self, struct grpcc_call *call,

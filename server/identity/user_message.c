@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/identity/user_message.h"
 
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/identity/etag.h"
 

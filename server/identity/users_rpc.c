@@ -2,7 +2,7 @@
 /* The methods of comb.v1.Identity that are about users. */
 #include "server/identity/methods_rpc.h"
 
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/memory.h"
 #include "server/identity/user_message.h"
 

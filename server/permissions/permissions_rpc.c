@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "comb/v1/permissions.grpcc.h"
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 
 #define NS_PER_US 1000

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "gen/wkt/wkt.h"
 #include "google/protobuf/duration.grpcc.h"
 #include "google/rpc/error_details.grpcc.h"
+#include "grpcc/wkt.h"
 #include "server/core/limits.h"
 #include "server/core/log.h"
 #include "server/rpc/call.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/tree/feed_view.h"
 
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/hash.h"
 #include "server/tree/place.h"
 

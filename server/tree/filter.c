@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 
 /* Where the check is: the path is written once, in front of what is checked below it. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/tree/tree_message.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 
 #define NAMESPACE_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789-."
 #define RESERVED "comb"

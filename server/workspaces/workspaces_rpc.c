@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "comb/v1/workspaces.grpcc.h"
-#include "gen/wkt/wkt.h"
+#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 
 static bool add_roots(struct grpcc_arena *arena, const struct comb_workspace *workspace,

@@ -5,8 +5,8 @@
  * The conversions check the ranges that the protocol gives these types; a message from a peer may
  * hold anything.
  */
-#ifndef GEN_WKT_WKT_H
-#define GEN_WKT_WKT_H
+#ifndef GRPCC_WKT_H
+#define GRPCC_WKT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""exports.py HEADER...: the version script of libgrpcc.so: the functions that its headers declare, and what its own
+generated code gives to the headers of others."""
+
+import re
+import sys
+
+# Of the built-in .proto files: descriptors, names of enums, services.
+GENERATED = ("google_protobuf_*", "google_rpc_*", "grpc_health_v1_*", "grpc_reflection_*")
+
+
+def declared(text):
+    """Names of the functions and objects that a header declares and does not define."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(r"^[ \t]*#(?:\\\n|.)*", "", text, flags=re.M)
+    for name, after in re.findall(r"^[A-Za-z][\w \t\n*]*?\b(grpcc_\w+)\(([^;{]*[;{])", text, flags=re.M):
+        if after.endswith(";"):
+            yield name
+    yield from re.findall(r"^extern [\w \t\n*]*?\b(grpcc_\w+)(?:\[\w*\])?;", text, flags=re.M)
+
+
+def main():
+    names = set()
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as file:
+            names.update(declared(file.read()))
+    print("LIBGRPCC_0 {\nglobal:")
+    for name in sorted(names) + list(GENERATED):
+        print("    %s;" % name)
+    print("local:\n    *;\n};")
+
+
+if __name__ == "__main__":
+    main()
