@@ -63,10 +63,31 @@ static const char *quantifier_of(struct emit *emit, const struct model_field *fi
 
 static const char *flags_of(struct emit *emit, const struct model_field *field)
 {
-    return pool_printf(emit->pool, "0%s%s%s",
-                       field->packed ? " | PROTOBUF_C_FIELD_FLAG_PACKED" : "",
-                       field->deprecated ? " | PROTOBUF_C_FIELD_FLAG_DEPRECATED" : "",
-                       field->oneof ? " | PROTOBUF_C_FIELD_FLAG_ONEOF" : "");
+    bool map = field->message && field->message->is_map_entry;
+
+    return pool_printf(
+        emit->pool, "0%s%s%s%s", field->packed ? " | PROTOBUF_C_FIELD_FLAG_PACKED" : "",
+        field->deprecated ? " | PROTOBUF_C_FIELD_FLAG_DEPRECATED" : "",
+        field->oneof ? " | PROTOBUF_C_FIELD_FLAG_ONEOF" : "", map ? " | GRPCC_FIELD_FLAG_MAP" : "");
+}
+
+/* Whether the name in JSON is the lowerCamelCase of the field's, as protoc makes it. */
+static bool is_usual_json_name(const char *name, const char *json_name)
+{
+    for (bool raise = false; *name; name++) {
+        char c = *name;
+
+        if (c == '_') {
+            raise = true;
+            continue;
+        }
+        if (raise && c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        if (*json_name++ != c)
+            return false;
+        raise = false;
+    }
+    return *json_name == '\0';
 }
 
 static void emit_field_row(struct emit *emit, const struct model_message *m,
@@ -89,6 +110,11 @@ static void emit_field_row(struct emit *emit, const struct model_message *m,
         text_printf(out, "        .descriptor = &%s_descriptor,\n", field->enumeration->c_name);
     if (object)
         text_printf(out, "        .default_value = &%s,\n", object);
+    if (field->proto->json_name && !is_usual_json_name(field->name, field->proto->json_name)) {
+        text_puts(out, "        .reserved2 = (char *)");
+        text_literal(out, field->proto->json_name);
+        text_puts(out, ", /* its name in JSON */\n");
+    }
     text_printf(out, "        .flags = %s,\n    },\n", flags_of(emit, field));
 }
 

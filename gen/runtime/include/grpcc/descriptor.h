@@ -30,6 +30,17 @@ struct grpcc_file {
     size_t n_symbols;
 };
 
+/*
+ * What the generator adds to libprotobuf-c's description of a field, in places that it leaves free.
+ */
+/* In its flags: the field is a map, and its descriptor that of the entries. */
+#define GRPCC_FIELD_FLAG_MAP (1u << 16)
+/* The `json_name` that the .proto gives it; NULL: none but the lowerCamelCase of its name. */
+static inline const char *grpcc_field_json_name(const ProtobufCFieldDescriptor *field)
+{
+    return (const char *)field->reserved2;
+}
+
 enum grpcc_call_kind {
     GRPCC_UNARY = 0,
     GRPCC_CLIENT_STREAM = 1, /* many requests, one response */
