@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/known.grpcc.h"
 #include "corpus/legacy.grpcc.h"
 #include "corpus/scalars.grpcc.h"
 #include "corpus/services.grpcc.h"
@@ -24,8 +25,9 @@
 static const char *set_path;
 
 static const struct grpcc_file *const files[] = {
-    &corpus_legacy_file, &corpus_scalars_file, &corpus_services_file,   &corpus_shapes_file,
-    &corpus_words_file,  &corpus_options_file, &corpus_other_deep_file, &corpus_other_thing_file,
+    &corpus_known_file,    &corpus_legacy_file,     &corpus_scalars_file,
+    &corpus_services_file, &corpus_shapes_file,     &corpus_words_file,
+    &corpus_options_file,  &corpus_other_deep_file, &corpus_other_thing_file,
 };
 
 static int make_arena(void **state)

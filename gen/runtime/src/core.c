@@ -153,15 +153,6 @@ enum grpcc_status grpcc_buffer_unpack(grpc_byte_buffer *buffer, struct grpcc_are
     return status;
 }
 
-void grpcc_options_copy(void *options, size_t size, const void *given)
-{
-    size_t given_size = 0;
-    if (!given)
-        return;
-    memcpy(&given_size, given, sizeof(given_size));
-    memcpy(options, given, given_size && given_size < size ? given_size : size);
-}
-
 void grpcc_wait_init(struct grpcc_wait *wait)
 {
     pthread_mutex_init(&wait->lock, NULL);

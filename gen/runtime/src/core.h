@@ -15,6 +15,7 @@
 #include "grpcc/arena.h"
 #include "grpcc/message.h"
 #include "grpcc/status.h"
+#include "memory.h"
 
 #define GRPCC_CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
@@ -56,10 +57,6 @@ enum grpcc_status grpcc_buffer_unpack(grpc_byte_buffer *buffer, struct grpcc_are
                                       const ProtobufCMessageDescriptor *descriptor,
                                       const struct grpcc_message_limits *limits, void **ret_message,
                                       struct grpcc_error *err) GRPCC_MUST_CHECK;
-
-/* Copies an options struct that begins with its size, which may be that of an older or newer
- * header; size 0: of this one. given NULL: nothing is copied. */
-void grpcc_options_copy(void *options, size_t size, const void *given);
 
 /* One step that a thread waits for; signalled once, by another. */
 struct grpcc_wait {

@@ -44,3 +44,12 @@ char *grpcc_memory_strdup(const char *text)
         memcpy(copy, text, size);
     return copy;
 }
+
+void grpcc_options_copy(void *options, size_t size, const void *given)
+{
+    size_t given_size = 0;
+    if (!given)
+        return;
+    memcpy(&given_size, given, sizeof(given_size));
+    memcpy(options, given, given_size && given_size < size ? given_size : size);
+}

@@ -14,4 +14,8 @@ void *grpcc_memory_realloc(void *pointer, size_t size) GRPCC_MUST_CHECK;
 void grpcc_memory_free(void *pointer);
 char *grpcc_memory_strdup(const char *text) GRPCC_MUST_CHECK;
 
+/* Copies an options struct that begins with its size, which may be that of an older or newer
+ * header; size 0: of this one. given NULL: nothing is copied. */
+void grpcc_options_copy(void *options, size_t size, const void *given);
+
 #endif
