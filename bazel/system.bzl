@@ -19,6 +19,7 @@ LIBRARIES = {
     "grpcxx": ("grpc++", "libgrpc++-dev", ["-lgrpc++", "-lgrpc", "-lgpr", "-labsl_synchronization", "-lprotobuf"]),
     "jansson": ("jansson", "libjansson-dev", []),
     "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
+    "pq": ("libpq", "libpq-dev", []),
     "protobuf_c": ("libprotobuf-c", "libprotobuf-c-dev", []),
     "ssl": ("libssl", "libssl-dev", []),
     "sqlite3": ("sqlite3", "libsqlite3-dev", []),

@@ -158,6 +158,8 @@ struct comb_sql_driver {
 };
 /* caps: other processes may use the same store. */
 #define COMB_SQL_CAP_SHARED 1u
+/* caps: there is one writer; what is queued for it shares a commit. */
+#define COMB_SQL_CAP_ONE_WRITER 2u
 
 struct comb_sql {
     const struct comb_sql_driver *driver;

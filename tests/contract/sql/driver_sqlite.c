@@ -6,6 +6,9 @@
 const char driver_slow_sql[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
                                "WHERE i < 3000000) SELECT count(*) FROM n";
 
+const char driver_item_sql[] =
+    "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE, rev INTEGER)";
+
 char *driver_place(void)
 {
     char *folder = test_folder_new();

@@ -3,10 +3,6 @@
 
 #include <stdlib.h>
 
-static const struct comb_sql_migration migrations[] = {
-    {"item", 1, "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE, rev INTEGER)"},
-};
-
 int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -14,7 +10,9 @@ int fixture_setup(void **state)
     test_ctx_init(&f->t);
     f->place = driver_place();
     must_ok(driver_open(f->place, &f->sql, &f->t.err), &f->t.err);
-    must_ok(comb_sql_migrate(f->sql, migrations, N_OF(migrations), &f->t.err), &f->t.err);
+    must_ok(comb_sql_migrate(f->sql, &(struct comb_sql_migration){"item", 1, driver_item_sql}, 1,
+                             &f->t.err),
+            &f->t.err);
     *state = f;
     return 0;
 }

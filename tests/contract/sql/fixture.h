@@ -25,6 +25,9 @@ enum comb_status driver_open(const char *place, struct comb_sql **ret_sql,
 /* A statement without tables that keeps the store busy for some seconds and returns a row. */
 extern const char driver_slow_sql[];
 
+/* Makes table item(id integer, numbered by the store, name text unique, rev integer). */
+extern const char driver_item_sql[];
+
 /* With table item(id INTEGER PRIMARY KEY, name TEXT UNIQUE, rev INTEGER), empty. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);

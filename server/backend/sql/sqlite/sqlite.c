@@ -62,7 +62,7 @@ static void sqlite_close(struct comb_sql *sql)
 
 static const struct comb_sql_driver sqlite_driver = {
     .name = "sqlite",
-    .caps = 0,
+    .caps = COMB_SQL_CAP_ONE_WRITER,
     .submit = comb_sqlite_submit,
     .migrate = comb_sqlite_migrate,
     .info = sqlite_info,

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of requests while PostgreSQL is killed, frozen, away, or not ours. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "comb/v1/errors.grpcc.h"
+#include "server/backend/sql/postgres/open.h"
+#include "server/core/clock.h"
+#include "tests/contract/sql/fixture.h"
+#include "tests/support/postgres_server.h"
+
+/* driver_postgres.c */
+extern struct postgres_server driver_server;
+
+static const char insert_text[] = "INSERT INTO item (id, name, rev) VALUES (?1, NULL, 1)";
+
+enum { WRITERS = 4 };
+
+struct writer {
+    struct fixture *f;
+    pthread_t thread;
+    int number;
+    _Atomic bool *stop;
+    _Atomic int *acknowledged; /* of all writers */
+    bool *known;               /* by id: acknowledged */
+    bool *possible;            /* by id: may be there */
+    int n;
+};
+
+enum { EACH_MAX = 20000 };
+
+/* As a caller should be who is told UNAVAILABLE: else all ids are used up while the store is away.
+ */
+static void be_patient(enum comb_status status)
+{
+    const struct timespec pause = {0, 5 * 1000 * 1000};
+    assert_true(status == COMB_UNAVAILABLE || status == COMB_DEADLINE_EXCEEDED);
+    nanosleep(&pause, NULL);
+}
+
+static void *write_on(void *data)
+{
+    struct writer *writer = data;
+    struct test_ctx t;
+    test_ctx_init(&t);
+    while (!*writer->stop && writer->n < EACH_MAX) {
+        int id = writer->number * EACH_MAX + writer->n++;
+        struct comb_sql_value param = comb_sql_integer(id);
+        struct comb_sql_statement statement = {insert_text, &param, 1, false};
+        struct comb_sql_request request = {COMB_SQL_WRITE, 0, &statement, 1};
+        const struct comb_sql_result *result;
+        t.ctx.deadline_ns = comb_clock_monotonic_ns() + 2 * COMB_NS_PER_S;
+        int64_t begin_ns = comb_clock_monotonic_ns();
+        enum comb_status status = comb_sql_run(writer->f->sql, &t.ctx, &request, &result, &t.err);
+        assert_true(comb_clock_monotonic_ns() - begin_ns < 10 * COMB_NS_PER_S);
+        writer->known[id] = status == COMB_OK;
+        writer->possible[id] = status == COMB_OK || t.err.ambiguous;
+        if (status == COMB_OK)
+            atomic_fetch_add(writer->acknowledged, 1);
+        else
+            be_patient(status);
+        test_ctx_next(&t);
+    }
+    test_ctx_done(&t);
+    return NULL;
+}
+
+struct load {
+    struct writer writers[WRITERS];
+    _Atomic bool stop;
+    _Atomic int acknowledged;
+    bool known[WRITERS * EACH_MAX], possible[WRITERS * EACH_MAX];
+};
+
+static struct load *load_start(struct fixture *f)
+{
+    struct load *load = calloc(1, sizeof *load);
+    assert_non_null(load);
+    for (int i = 0; i < WRITERS; i++) {
+        load->writers[i] = (struct writer){.f = f,
+                                           .number = i,
+                                           .stop = &load->stop,
+                                           .acknowledged = &load->acknowledged,
+                                           .known = load->known,
+                                           .possible = load->possible};
+        assert_int_equal(
+            pthread_create(&load->writers[i].thread, NULL, write_on, &load->writers[i]), 0);
+    }
+    return load;
+}
+
+static void wait_for_more(const struct load *load, int n)
+{
+    const struct timespec pause = {0, 5 * 1000 * 1000};
+    for (int before = load->acknowledged; load->acknowledged < before + n;)
+        nanosleep(&pause, NULL);
+}
+
+/* All that was acknowledged is there, and nothing that was said not to be. */
+static void load_check(struct fixture *f, struct load *load)
+{
+    load->stop = true;
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(load->writers[i].thread, NULL);
+    test_ctx_next(&f->t);
+    for (int64_t after = -1;;) {
+        static const char text[] = "SELECT id FROM item WHERE id > ?1 ORDER BY id LIMIT 5000";
+        struct comb_sql_value param = comb_sql_integer(after);
+        struct comb_sql_statement statement = {text, &param, 1, false};
+        const struct comb_sql_result *result;
+        must_ok(run_all(f, COMB_SQL_SCAN, &statement, 1, &result), &f->t.err);
+        for (size_t i = 0; i < result->rows[0].n_rows; i++) {
+            after = comb_sql_at(&result->rows[0], i, 0)->integer;
+            assert_true(load->possible[after]);
+            load->known[after] = false;
+        }
+        if (result->rows[0].n_rows == 0)
+            break;
+    }
+    for (int i = 0; i < WRITERS * EACH_MAX; i++)
+        assert_false(load->known[i]);
+    free(load);
+}
+
+static void a_killed_server_loses_nothing_and_is_found_again(void **state)
+{
+    struct fixture *f = *state;
+    struct load *load = load_start(f);
+    wait_for_more(load, 50);
+    for (int i = 0; i < 3; i++) {
+        postgres_server_kill(&driver_server);
+        postgres_server_start(&driver_server);
+        wait_for_more(load, 50);
+    }
+    load_check(f, load);
+}
+
+static void a_frozen_server_hangs_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct load *load = load_start(f);
+    const struct comb_sql_result *result;
+    wait_for_more(load, 50);
+    postgres_server_freeze(&driver_server);
+    for (int i = 0; i < 5; i++) {
+        test_ctx_next(&f->t);
+        f->t.ctx.deadline_ns = comb_clock_monotonic_ns() + COMB_NS_PER_S;
+        enum comb_status status =
+            run_text(f, i % 2 ? COMB_SQL_READ : COMB_SQL_POLL, "SELECT 1", &result);
+        assert_true(status == COMB_UNAVAILABLE || status == COMB_DEADLINE_EXCEEDED);
+    }
+    postgres_server_thaw(&driver_server);
+    wait_for_more(load, 50);
+    load_check(f, load);
+}
+
+static void must_not_open(const char *url, enum comb_status expected, const char *words)
+{
+    struct comb_sql *sql = NULL;
+    struct comb_error err;
+    must_fail(expected, comb_sql_postgres_open(comb_str_from(url), &sql, &err), &err);
+    assert_null(sql);
+    if (!strstr(err.msg, words))
+        fail_msg("\"%s\" does not say \"%s\"", err.msg, words);
+}
+
+static void what_is_wrong_with_a_url_is_said(void **state)
+{
+    char url[128];
+    (void)state;
+    must_not_open("//app@127.0.0.1:1/test", COMB_UNAVAILABLE, "cannot be reached");
+    must_not_open("//app@127.0.0.1:99999/test", COMB_UNAVAILABLE, "port");
+    must_not_open("//app@127.0.0.1:1/test?nonsense=1", COMB_INVALID_ARGUMENT, "nonsense");
+    snprintf(url, sizeof url, "//app@127.0.0.1:%d/nowhere", driver_server.port);
+    must_not_open(url, COMB_FAILED_PRECONDITION, "does not exist");
+    snprintf(url, sizeof url, "//nobody_known@127.0.0.1:%d/postgres", driver_server.port);
+    must_not_open(url, COMB_FAILED_PRECONDITION, "refuses the user");
+}
+
+static void of_several_hosts_the_one_that_answers_is_used(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_sql *sql;
+    char url[160];
+    const char *database = strrchr(f->place, '/') + 1;
+    snprintf(url, sizeof url, "//app@127.0.0.1:1,127.0.0.1:%d/%s", driver_server.port, database);
+    must_ok(comb_sql_postgres_open(comb_str_from(url), &sql, &f->t.err), &f->t.err);
+    must_ok(insert_item(sql, &f->t.ctx, 1, STR("a"), &f->t.err), &f->t.err);
+    comb_sql_close(sql);
+    assert_int_equal(number(f, "SELECT count(*) FROM item"), 1);
+}
+
+static void another_installation_is_not_taken_for_ours(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_sql_result *result;
+    must_ok(run_text(f, COMB_SQL_WRITE, "UPDATE comb_store SET installation = gen_random_uuid()",
+                     &result),
+            &f->t.err);
+    postgres_server_kill(&driver_server);
+    postgres_server_start(&driver_server);
+    enum comb_status status;
+    do {
+        test_ctx_next(&f->t);
+        status = run_text(f, COMB_SQL_READ, "SELECT 1", &result);
+    } while (status == COMB_UNAVAILABLE && !strstr(f->t.err.msg, "another installation"));
+    assert_int_equal(status, COMB_UNAVAILABLE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_killed_server_loses_nothing_and_is_found_again),
+        TEST(a_frozen_server_hangs_nobody),
+        TEST(what_is_wrong_with_a_url_is_said),
+        TEST(of_several_hosts_the_one_that_answers_is_used),
+        TEST(another_installation_is_not_taken_for_ours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
