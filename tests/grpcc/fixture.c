@@ -190,12 +190,17 @@ struct grpcc_channel *fixture_connect(struct fixture *f)
     return channel;
 }
 
-/* The channel is set before the server starts its threads: handlers may use it. */
 void fixture_start(struct fixture *f)
+{
+    fixture_start_with(f, NULL);
+}
+
+/* The channel is set before the server starts its threads: handlers may use it. */
+void fixture_start_with(struct fixture *f, const struct grpcc_channel_options *options)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    f->channel = grpcc_channel_new_fd(ends[1], NULL, &f->err);
+    f->channel = grpcc_channel_new_fd(ends[1], options, &f->err);
     assert_non_null(f->channel);
     assert_int_equal(grpcc_server_start(f->server, &f->err), GRPCC_OK);
     assert_int_equal(grpcc_server_add_fd(f->server, ends[0], &f->err), GRPCC_OK);

@@ -54,6 +54,8 @@ struct fixture *fixture_new(const struct grpcc_server_options *options,
 /* Modes and limits of one method; before fixture_start. */
 void fixture_configure(struct fixture *f, const char *path, struct grpcc_method_config config);
 void fixture_start(struct fixture *f);
+/* The same with options for the channel; NULL: the defaults. */
+void fixture_start_with(struct fixture *f, const struct grpcc_channel_options *options);
 /* One more channel, over a socket pair of its own. */
 struct grpcc_channel *fixture_connect(struct fixture *f);
 

@@ -76,6 +76,7 @@ struct grpcc_call *grpcc_call_take(struct grpcc_server *server)
 static void call_reset(struct grpcc_call *call)
 {
     grpcc_call_drop_hooks(call);
+    grpcc_call_context_done(&call->context);
     grpc_byte_buffer_destroy(call->payload);
     grpc_byte_buffer_destroy(call->received);
     grpc_byte_buffer_destroy(call->reply);
@@ -209,41 +210,57 @@ size_t grpcc_call_inflated_bytes_max(const struct grpcc_call *call)
     return own ? own : call->server->options.inflated_bytes_max;
 }
 
+/* The list that the call is on while it is not over. */
+static struct grpcc_call **calls_of(const struct grpcc_call *call)
+{
+    return grpcc_call_is_builtin(call) ? &call->server->builtin_calls : &call->server->calls;
+}
+
 static void account_begin(struct grpcc_call *call)
 {
     struct grpcc_server *server = call->server;
     atomic_fetch_add_explicit(&server->calls_started, 1, memory_order_relaxed);
     pthread_mutex_lock(&server->lock);
-    if (grpcc_call_is_builtin(call)) {
-        call->next = server->builtin_calls;
-        if (call->next)
-            call->next->previous = call;
-        server->builtin_calls = call;
-    } else {
+    struct grpcc_call **calls = calls_of(call);
+    call->next = *calls;
+    if (call->next)
+        call->next->previous = call;
+    *calls = call;
+    if (!grpcc_call_is_builtin(call)) {
         server->n_in_flight++;
         if (atomic_load(&server->lame_duck))
-            server->last_call_ns = grpcc_now_ns();
+            server->last_call_ns = call->started_ns;
     }
     pthread_mutex_unlock(&server->lock);
 }
 
-static void unlink_builtin_locked(struct grpcc_call *call)
+static void unlink_locked(struct grpcc_call *call)
 {
     if (call->previous)
         call->previous->next = call->next;
     else
-        call->server->builtin_calls = call->next;
+        *calls_of(call) = call->next;
     if (call->next)
         call->next->previous = call->previous;
     call->next = NULL;
     call->previous = NULL;
 }
 
-void grpcc_call_shed(struct grpcc_call *call, enum grpcc_status status, const char *why)
+void grpcc_call_refuse(struct grpcc_call *call, enum grpcc_refusal refusal,
+                       enum grpcc_status status, const char *why)
 {
+    atomic_store_explicit(&call->refusal, refusal, memory_order_relaxed);
+    grpcc_call_abort(call, status, why);
+}
+
+void grpcc_call_shed(struct grpcc_call *call, enum grpcc_refusal refusal)
+{
+    bool full = refusal == GRPCC_REFUSED_QUEUE_FULL;
     atomic_fetch_add_explicit(&call->server->calls_shed, 1, memory_order_relaxed);
     grpcc_call_set_pushback_ms(call, SHED_PUSHBACK_MS);
-    grpcc_call_abort(call, status, why);
+    grpcc_call_refuse(call, refusal, full ? GRPCC_RESOURCE_EXHAUSTED : GRPCC_UNAVAILABLE,
+                      full ? "too many calls wait for a worker"
+                           : "the call waited too long for a worker");
     grpcc_call_release(call);
 }
 
@@ -254,7 +271,7 @@ static void call_dispatch(struct grpcc_call *call, bool admitted)
     if (!call->method || call->method->config.mode != GRPCC_MODE_BLOCKING)
         call_run(call);
     else if (!grpcc_pool_submit(&call->server->pool, call, admitted))
-        grpcc_call_shed(call, GRPCC_RESOURCE_EXHAUSTED, "too many calls wait for a worker");
+        grpcc_call_shed(call, GRPCC_REFUSED_QUEUE_FULL);
 }
 
 void grpcc_call_begin(struct grpcc_call *call)
@@ -264,7 +281,12 @@ void grpcc_call_begin(struct grpcc_call *call)
     atomic_store(&call->operations, 2);
     call->pushback_ms = -1;
     call->details_tail = &call->details;
+    call->started_ns = grpcc_now_ns();
+    size_t payload_bytes = call->payload ? grpc_byte_buffer_length(call->payload) : 0;
+    if (call->payload)
+        grpcc_tally_add(&call->received_tally, payload_bytes);
     account_begin(call);
+    grpcc_observers_started(call);
 
     grpc_op close = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                      .data.recv_close_on_server.cancelled = &call->close_cancelled};
@@ -272,14 +294,14 @@ void grpcc_call_begin(struct grpcc_call *call)
 
     if (atomic_load(&server->lame_duck) && !grpcc_call_is_builtin(call)) {
         grpcc_call_set_pushback_ms(call, 0);
-        grpcc_call_abort(call, GRPCC_UNAVAILABLE, "the server is shutting down");
+        grpcc_call_refuse(call, GRPCC_REFUSED_DRAINING, GRPCC_UNAVAILABLE,
+                          "the server is shutting down");
         grpcc_call_release(call);
         return;
     }
-    if (call->payload &&
-        grpc_byte_buffer_length(call->payload) > grpcc_call_request_bytes_max(call)) {
-        grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED,
-                         "the request is larger than this method allows");
+    if (call->payload && payload_bytes > grpcc_call_request_bytes_max(call)) {
+        grpcc_call_refuse(call, GRPCC_REFUSED_SIZE, GRPCC_RESOURCE_EXHAUSTED,
+                          "the request is larger than this method allows");
         grpcc_call_release(call);
         return;
     }
@@ -293,9 +315,11 @@ void grpcc_call_begin(struct grpcc_call *call)
 static bool end_if_dead(struct grpcc_call *call)
 {
     if (grpcc_now_ns() >= call->deadline_ns)
-        grpcc_call_abort(call, GRPCC_DEADLINE_EXCEEDED, "the deadline passed before the call ran");
+        grpcc_call_refuse(call, GRPCC_REFUSED_DEAD, GRPCC_DEADLINE_EXCEEDED,
+                          "the deadline passed before the call ran");
     else if (grpcc_call_is_cancelled(call))
-        grpcc_call_abort(call, GRPCC_CANCELLED, "cancelled before the call ran");
+        grpcc_call_refuse(call, GRPCC_REFUSED_DEAD, GRPCC_CANCELLED,
+                          "cancelled before the call ran");
     return atomic_load(&call->ended);
 }
 
@@ -307,7 +331,8 @@ static bool decode_request(struct grpcc_call *call)
     if (!call->method || takes_stream(call) || call->request)
         return true;
     if (!call->payload) {
-        grpcc_call_abort(call, GRPCC_INVALID_ARGUMENT, "the call has no request message");
+        grpcc_call_refuse(call, GRPCC_REFUSED_REQUEST, GRPCC_INVALID_ARGUMENT,
+                          "the call has no request message");
         return false;
     }
     enum grpcc_status status = grpcc_buffer_inflate(
@@ -318,7 +343,7 @@ static bool decode_request(struct grpcc_call *call)
     grpc_byte_buffer_destroy(call->payload);
     call->payload = NULL;
     if (status) {
-        grpcc_call_abort(call, status, err.message);
+        grpcc_call_refuse(call, GRPCC_REFUSED_REQUEST, status, err.message);
         return false;
     }
     call->request = request;
@@ -447,7 +472,7 @@ void grpcc_call_hand_over(struct grpcc_call *call,
     call->job_is_handler = call->in_handler;
     grpcc_call_hold(call);
     if (!grpcc_pool_submit(&call->server->pool, call, false))
-        grpcc_call_shed(call, GRPCC_RESOURCE_EXHAUSTED, "too many calls wait for a worker");
+        grpcc_call_shed(call, GRPCC_REFUSED_QUEUE_FULL);
 }
 
 /* ---- the end ---- */
@@ -462,9 +487,8 @@ static void account_over(struct grpcc_call *call, enum grpcc_status status)
         counter = &server->calls_cancelled;
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
     pthread_mutex_lock(&server->lock);
-    if (grpcc_call_is_builtin(call))
-        unlink_builtin_locked(call);
-    else
+    unlink_locked(call);
+    if (!grpcc_call_is_builtin(call))
         server->n_in_flight--;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
@@ -480,5 +504,6 @@ void grpcc_call_over(struct grpcc_call *call)
     for (size_t i = call->next_interceptor; i-- > 0;)
         if (server->interceptors[i].slots.end)
             server->interceptors[i].slots.end(server->interceptors[i].self, call, status);
+    grpcc_observers_ended(call, status);
     account_over(call, status);
 }

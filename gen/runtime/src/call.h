@@ -14,6 +14,7 @@
 #include "grpcc/compression.h"
 #include "grpcc/server.h"
 #include "metadata.h"
+#include "observe.h"
 #include "server_pool.h"
 
 struct grpcc_slot;
@@ -42,17 +43,23 @@ struct grpcc_call {
     struct grpcc_tag on_end;
 
     /* Of one call, from here on: zeroed for the next one. */
-    struct grpcc_call *next; /* on the free list, or on server->builtin_calls, under server->lock */
+    struct grpcc_call *next; /* on the free list, or on one of those that run, under server->lock */
     struct grpcc_call *previous;
     const struct grpcc_server_method *method; /* NULL: a method that nobody registered */
     grpc_call *core;
     struct grpcc_arena *arena;
     const char *path;
     const char *peer;
+    int64_t started_ns;
     int64_t deadline_ns;
     grpc_byte_buffer *payload;
     ProtobufCMessage *request;
     void *user_data;
+    struct grpcc_attachment *attachments;
+    struct grpcc_call_context context;
+    struct grpcc_tally received_tally;
+    struct grpcc_tally sent_tally;
+    atomic_uint refusal; /* enum grpcc_refusal */
     int close_cancelled;
 
     atomic_uint refs;
@@ -112,7 +119,10 @@ void grpcc_call_begin(struct grpcc_call *call);
 /* What a worker does with a call that was queued. */
 void grpcc_call_work(struct grpcc_call *call);
 /* Ends a call that was not begun, with pushback, and lets go of the runner's reference. */
-void grpcc_call_shed(struct grpcc_call *call, enum grpcc_status status, const char *why);
+void grpcc_call_shed(struct grpcc_call *call, enum grpcc_refusal refusal);
+/* Ends a call that its handler will not see. */
+void grpcc_call_refuse(struct grpcc_call *call, enum grpcc_refusal refusal,
+                       enum grpcc_status status, const char *why);
 void grpcc_call_hold(struct grpcc_call *call);
 void grpcc_call_release(struct grpcc_call *call);
 bool grpcc_call_is_stream(const struct grpcc_call *call);

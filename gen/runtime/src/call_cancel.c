@@ -70,7 +70,8 @@ void grpcc_call_on_close(struct grpcc_tag *tag, bool ok)
             hook.function(hook.data);
         /* Waiting for a worker is over: the call makes room in the queue. */
         if (grpcc_pool_withdraw(&call->server->pool, call)) {
-            grpcc_call_abort(call, GRPCC_CANCELLED, "cancelled before the call ran");
+            grpcc_call_refuse(call, GRPCC_REFUSED_DEAD, GRPCC_CANCELLED,
+                              "cancelled before the call ran");
             grpcc_call_release(call);
         }
     }

@@ -115,6 +115,8 @@ static void commit_end(struct grpcc_call *call)
         call->reply = grpcc_buffer_pack(call->response);
         if (!call->reply)
             set_status(call, GRPCC_INTERNAL, "the response is too large to be sent");
+        else
+            grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(call->reply));
     }
     call->response = NULL;
     add_own_trailers(call);

@@ -44,7 +44,9 @@ static enum grpcc_status take_read(struct grpcc_call *call, struct grpcc_arena *
         *ret_message = NULL;
         return GRPCC_OK;
     }
-    if (grpc_byte_buffer_length(buffer) > grpcc_call_request_bytes_max(call))
+    size_t bytes = grpc_byte_buffer_length(buffer);
+    grpcc_tally_add(&call->received_tally, bytes);
+    if (bytes > grpcc_call_request_bytes_max(call))
         status = grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED,
                                  "a message is larger than this method allows");
     else
@@ -171,6 +173,7 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
     ops[n].flags = grpcc_compression_flags(call->message_compression_off);
     ops[n].data.send_message.send_message = buffer;
     n++;
+    grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(buffer));
     call->send_done = done;
     call->send_data = data;
     grpcc_call_hold(call);

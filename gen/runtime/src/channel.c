@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "compression.h"
 #include "memory.h"
+#include "metrics.h"
 #include "service_config.h"
 #include "spiffe.h"
 #include "target.h"
@@ -153,7 +155,40 @@ static enum grpcc_status make_credentials(struct grpcc_channel *channel,
 
 /* ---- life ---- */
 
-static struct grpcc_channel *channel_new(const struct grpcc_channel_options *options,
+/* As core reads a target: one without a scheme that it knows is a name for DNS. */
+static char *canonical_target(const char *target)
+{
+    static const char *const schemes[] = {
+        "dns:", "ipv4:", "ipv6:", "unix:", "xds:", "unix-abstract:", "fd:", "policy:", "vsock:"};
+    const char *scheme = "dns:///";
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (strncmp(target, schemes[i], strlen(schemes[i])) == 0)
+            scheme = "";
+    size_t size = strlen(scheme) + strlen(target) + 1;
+    char *text = grpcc_memory_alloc(size);
+    if (text)
+        snprintf(text, size, "%s%s", scheme, target);
+    return text;
+}
+
+/* Sets up what is told of the channel's calls; false: no memory. */
+static bool observe(struct grpcc_channel *channel, const char *target,
+                    const struct grpcc_channel_options *options)
+{
+    channel->target = canonical_target(target);
+    if (!channel->target)
+        return false;
+    if (options->spans) {
+        grpcc_options_copy(&channel->spans, sizeof(channel->spans), options->spans);
+        channel->has_spans = true;
+    }
+    if (options->metrics)
+        channel->metrics = grpcc_metrics_target(options->metrics, channel->target);
+    return !options->metrics || channel->metrics;
+}
+
+static struct grpcc_channel *channel_new(const char *target,
+                                         const struct grpcc_channel_options *options,
                                          struct grpcc_error *err)
 {
     struct grpcc_channel *channel = grpcc_memory_zalloc(sizeof(*channel));
@@ -170,7 +205,11 @@ static struct grpcc_channel *channel_new(const struct grpcc_channel_options *opt
     channel->limits = options->message_limits;
     grpcc_budget_init(&channel->budget, GRPCC_BUDGET_TOKENS_DEFAULT, GRPCC_BUDGET_RATIO_DEFAULT);
     channel->inflated_bytes_max = options->inflated_bytes_max;
-    return channel;
+    if (observe(channel, target, options))
+        return channel;
+    grpcc_channel_release(channel);
+    grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a channel");
+    return NULL;
 }
 
 static struct grpcc_channel_options complete(const struct grpcc_channel_options *given)
@@ -230,7 +269,7 @@ struct grpcc_channel *grpcc_channel_new(const char *target,
     struct grpcc_channel_options options = complete(given);
     if (grpcc_target_check(target, err))
         return NULL;
-    struct grpcc_channel *channel = channel_new(&options, err);
+    struct grpcc_channel *channel = channel_new(target, &options, err);
     if (channel && connect_to(channel, target, &options, err)) {
         grpcc_channel_release(channel);
         return NULL;
@@ -243,7 +282,7 @@ struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_op
 {
     struct grpcc_channel_options options = complete(given);
     struct arguments arguments;
-    struct grpcc_channel *channel = channel_new(&options, err);
+    struct grpcc_channel *channel = channel_new("fd:", &options, err);
     int flags = fcntl(fd, F_GETFL);
     if (!channel || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
         if (channel)
@@ -265,7 +304,7 @@ struct grpcc_channel *grpcc_channel_new_policy(const struct grpcc_channel_policy
                                                void *self, struct grpcc_error *err)
 {
     struct grpcc_channel_options options = complete(NULL);
-    struct grpcc_channel *channel = channel_new(&options, err);
+    struct grpcc_channel *channel = channel_new("policy:", &options, err);
     if (channel) {
         channel->policy = policy;
         channel->policy_self = self;
@@ -286,6 +325,7 @@ void grpcc_channel_release(struct grpcc_channel *channel)
         grpc_channel_destroy(channel->core);
     grpcc_tls_files_close(channel->tls_files);
     grpcc_memory_free(channel->registered);
+    grpcc_memory_free(channel->target);
     pthread_mutex_destroy(&channel->lock);
     grpcc_memory_free(channel);
     grpcc_client_release();

@@ -9,6 +9,7 @@
 #include "core.h"
 #include "grpcc/channel.h"
 #include "metadata.h"
+#include "observe.h"
 
 /* ---- client_poller.c: one queue and one thread, while a channel or a call exists ---- */
 
@@ -39,7 +40,11 @@ struct grpcc_channel {
     struct grpcc_message_limits limits;
     struct grpcc_budget budget; /* of hedges */
     size_t inflated_bytes_max;
-    struct grpcc_tls_files *tls_files; /* NULL: no TLS */
+    struct grpcc_tls_files *tls_files;  /* NULL: no TLS */
+    char *target;                       /* as gRFC A66 has it, with its scheme */
+    struct grpcc_metrics_view *metrics; /* NULL: not measured */
+    struct grpcc_span_sink spans;
+    bool has_spans;
 
     pthread_mutex_t lock;                /* all below */
     struct grpcc_registered *registered; /* open hashing by the method's address */
@@ -94,6 +99,11 @@ struct grpcc_client_call {
     bool *ret_was_compressed;     /* the program's, of a unary call */
     bool was_compressed;          /* the last response */
     bool message_compression_off; /* of what is sent next */
+    /* What is told of the call; started_ns 0: nothing is. */
+    int64_t started_ns;
+    struct grpcc_tally received_tally;
+    struct grpcc_tally sent_tally;
+    struct grpcc_span *span;
 
     bool initial_shown;
     grpc_status_code code;
@@ -132,6 +142,8 @@ void grpcc_client_call_hold(struct grpcc_client_call *call);
 void grpcc_client_call_release(struct grpcc_client_call *call);
 /* Frees for good what the channel kept. */
 void grpcc_client_call_destroy(struct grpcc_client_call *call);
+/* As core has it, once the status is there. */
+enum grpcc_status grpcc_client_call_code(const struct grpcc_client_call *call);
 /* The flags of GRPC_OP_SEND_INITIAL_METADATA. */
 uint32_t grpcc_client_call_flags(const struct grpcc_call_options *options);
 /* Shows headers to the program's on_metadata: initial ones once. */
@@ -145,6 +157,13 @@ enum grpcc_status grpcc_client_call_unpack(struct grpcc_client_call *call,
                                            struct grpcc_error *err) GRPCC_MUST_CHECK;
 /* FAILED_PRECONDITION on a poller. */
 enum grpcc_status grpcc_client_may_block(struct grpcc_error *err) GRPCC_MUST_CHECK;
+
+/* client_trace.c: metrics and span of a call, which begin with it and end once, when its status is
+ * known. */
+void grpcc_client_call_started(struct grpcc_client_call *call);
+/* A message may have come. */
+void grpcc_client_call_note_received(struct grpcc_client_call *call);
+void grpcc_client_call_ended(struct grpcc_client_call *call, enum grpcc_status status);
 
 /* client_unary.c, client_stream.c: run by core */
 void grpcc_client_unary_init(struct grpcc_client_call *call);

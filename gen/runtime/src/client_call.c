@@ -12,7 +12,7 @@ enum { OWN_ARENA_LIMIT = 256 << 10 };
 /* Timeouts above a hundred years are none. */
 #define TIMEOUT_MS_MAX (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
-static enum grpcc_status status_of(const struct grpcc_client_call *call)
+enum grpcc_status grpcc_client_call_code(const struct grpcc_client_call *call)
 {
     return (unsigned)call->code <= GRPCC_UNAUTHENTICATED ? (enum grpcc_status)call->code
                                                          : GRPCC_UNKNOWN;
@@ -88,8 +88,10 @@ void grpcc_client_call_release(struct grpcc_client_call *call)
     if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1)
         return;
     struct grpcc_channel *channel = call->channel;
+    /* A call that core has begun has ended before: this one could not be sent. */
+    grpcc_client_call_ended(call, GRPCC_RESOURCE_EXHAUSTED);
     if (call->on_end)
-        call->on_end(call->on_metadata_data, status_of(call));
+        call->on_end(call->on_metadata_data, grpcc_client_call_code(call));
     call_reset(call);
     pthread_mutex_lock(&channel->lock);
     bool keep = channel->n_free_calls < GRPCC_CHANNEL_FREE_CALLS_MAX;
@@ -195,8 +197,14 @@ struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
     }
     call->method = method;
     call->message = grpc_empty_slice();
+    grpcc_client_call_started(call);
     if (options && set_options(call, options, err)) {
         grpcc_client_call_release(call);
+        return NULL;
+    }
+    if (!grpcc_client_trace_begin(call, options)) {
+        grpcc_client_call_release(call);
+        grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no room for the headers");
         return NULL;
     }
     grpc_call *parent = options && options->parent ? options->parent->core : NULL;
@@ -260,7 +268,7 @@ enum grpcc_status grpcc_client_call_status(struct grpcc_client_call *call,
     show(call, true, &call->trailing);
     if (call->code == GRPC_STATUS_OK)
         return GRPCC_OK;
-    enum grpcc_status status = status_of(call);
+    enum grpcc_status status = grpcc_client_call_code(call);
     grpcc_error_set(err, status, "%.*s", (int)GRPC_SLICE_LENGTH(call->message),
                     (const char *)GRPC_SLICE_START_PTR(call->message));
     if (err) {

@@ -39,6 +39,7 @@ static void start_send(struct grpcc_client_call *call, const struct grpcc_call_o
     ops[0].data.send_initial_metadata.count = call->metadata.n;
     ops[0].data.send_initial_metadata.metadata = call->metadata.items;
     if (request) {
+        grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(request));
         ops[1].op = GRPC_OP_SEND_MESSAGE;
         ops[1].data.send_message.send_message = request;
         ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
@@ -132,6 +133,7 @@ static void on_read(struct grpcc_tag *tag, bool ok)
 {
     struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_read);
     (void)ok;
+    grpcc_client_call_note_received(call);
     if (call->read_wait) {
         struct grpcc_wait *wait = call->read_wait;
         call->read_wait = NULL;
@@ -222,6 +224,7 @@ void grpcc_stream_write_start(struct grpcc_client_call *call, const ProtobufCMes
                   .data.send_message.send_message = buffer};
     call->write_done = done;
     call->write_data = data;
+    grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(buffer));
     grpcc_client_call_hold(call);
     grpcc_core_start(call->core, &op, 1, &call->on_write);
     grpc_byte_buffer_destroy(buffer);
@@ -295,14 +298,18 @@ static void finish_step(struct grpcc_client_call *call)
 
 static void on_status(struct grpcc_tag *tag, bool ok)
 {
+    struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_status);
     (void)ok;
-    finish_step(GRPCC_CONTAINER(tag, struct grpcc_client_call, on_status));
+    grpcc_client_call_ended(call, grpcc_client_call_code(call));
+    finish_step(call);
 }
 
 static void on_response(struct grpcc_tag *tag, bool ok)
 {
+    struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_response);
     (void)ok;
-    finish_step(GRPCC_CONTAINER(tag, struct grpcc_client_call, on_response));
+    grpcc_client_call_note_received(call);
+    finish_step(call);
 }
 
 void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_arena *arena,

@@ -15,6 +15,8 @@ static void on_unary(struct grpcc_tag *tag, bool ok)
 {
     struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_unary);
     (void)ok; /* the status says it all */
+    grpcc_client_call_note_received(call);
+    grpcc_client_call_ended(call, grpcc_client_call_code(call));
     if (call->unary_wait) {
         /* The waiter's reference is the last one: it may free the channel next. */
         struct grpcc_wait *wait = call->unary_wait;
@@ -60,6 +62,7 @@ static bool start(struct grpcc_client_call *call, const struct grpcc_call_option
     ops[5].data.recv_status_on_client.trailing_metadata = &call->trailing;
     ops[5].data.recv_status_on_client.status = &call->code;
     ops[5].data.recv_status_on_client.status_details = &call->message;
+    grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(buffer));
     grpcc_client_call_hold(call);
     grpcc_core_start(call->core, ops, 6, &call->on_unary);
     grpc_byte_buffer_destroy(buffer);

@@ -53,3 +53,11 @@ void grpcc_options_copy(void *options, size_t size, const void *given)
     memcpy(&given_size, given, sizeof(given_size));
     memcpy(options, given, given_size && given_size < size ? given_size : size);
 }
+
+void *grpcc_memory_memdup(const void *data, size_t size)
+{
+    void *copy = grpcc_memory_alloc(size);
+    if (copy)
+        memcpy(copy, data, size);
+    return copy;
+}

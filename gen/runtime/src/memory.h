@@ -13,6 +13,7 @@ void *grpcc_memory_zalloc(size_t size) GRPCC_MUST_CHECK;
 void *grpcc_memory_realloc(void *pointer, size_t size) GRPCC_MUST_CHECK;
 void grpcc_memory_free(void *pointer);
 char *grpcc_memory_strdup(const char *text) GRPCC_MUST_CHECK;
+void *grpcc_memory_memdup(const void *data, size_t size) GRPCC_MUST_CHECK;
 
 /* Copies an options struct that begins with its size, which may be that of an older or newer
  * header; size 0: of this one. given NULL: nothing is copied. */

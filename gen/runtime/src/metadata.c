@@ -58,6 +58,25 @@ const grpc_slice *grpcc_metadata_find(const grpc_metadata_array *array, const ch
     return NULL;
 }
 
+size_t grpcc_metadata_join(const grpc_metadata_array *array, const char *key, char *buffer,
+                           size_t size)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < array->count; i++) {
+        const grpc_slice *value = &array->metadata[i].value;
+        size_t n = GRPC_SLICE_LENGTH(*value);
+        if (grpc_slice_str_cmp(array->metadata[i].key, key) != 0)
+            continue;
+        if (length && length < size)
+            buffer[length] = ',';
+        length += length ? 1 : 0;
+        if (length <= size && n <= size - length)
+            memcpy(buffer + length, GRPC_SLICE_START_PTR(*value), n);
+        length += n;
+    }
+    return length;
+}
+
 int64_t grpcc_metadata_pushback_ms(const grpc_metadata_array *array)
 {
     const grpc_slice *value = grpcc_metadata_find(array, GRPCC_KEY_PUSHBACK);

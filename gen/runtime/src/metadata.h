@@ -28,6 +28,10 @@ bool grpcc_metadata_add_own(struct grpcc_metadata_list *list, struct grpcc_arena
                             const char *key, const void *value, size_t length) GRPCC_MUST_CHECK;
 /* The first value of that key in received headers, or NULL. */
 const grpc_slice *grpcc_metadata_find(const grpc_metadata_array *array, const char *key);
+/* All values of that key, with commas between them, into buffer without a NUL: their whole length,
+ * which may be more than size; then buffer holds nothing of use. 0: there is none. */
+size_t grpcc_metadata_join(const grpc_metadata_array *array, const char *key, char *buffer,
+                           size_t size);
 /* What a peer sent as pushback: -1 none, -2 do not retry (anything that is not a number counts as
  * that). */
 int64_t grpcc_metadata_pushback_ms(const grpc_metadata_array *array);

@@ -64,6 +64,8 @@ static void server_release(struct grpcc_server *server)
         grpcc_memory_free(server->methods[i]);
     grpcc_memory_free(server->methods);
     grpcc_memory_free(server->services);
+    grpcc_observers_released(server);
+    grpcc_memory_free((void *)(uintptr_t)server->propagated);
     grpcc_memory_free(server->interceptors);
     for (size_t i = 0; i < server->n_tls_files; i++)
         grpcc_tls_files_close(server->tls_files[i]);
@@ -71,6 +73,8 @@ static void server_release(struct grpcc_server *server)
     grpcc_memory_free(server->pollers);
     grpcc_health_free(server->health);
     grpcc_timers_done(&server->timers);
+    pthread_cond_destroy(&server->pool.changed);
+    pthread_mutex_destroy(&server->pool.lock);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     grpcc_memory_free(server);
@@ -85,6 +89,8 @@ static void init_locks(struct grpcc_server *server)
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&server->pool.lock, NULL);
+    pthread_cond_init(&server->pool.changed, NULL);
 }
 
 struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *options,
@@ -381,13 +387,10 @@ void grpcc_server_get_stats(const struct grpcc_server *server, struct grpcc_serv
     };
     pthread_mutex_lock(&locked->lock);
     stats.calls_in_flight = (uint32_t)locked->n_in_flight;
-    bool running = locked->state == GRPCC_SERVER_RUNNING;
     pthread_mutex_unlock(&locked->lock);
-    if (running) {
-        pthread_mutex_lock(&locked->pool.lock);
-        stats.queue_length = (uint32_t)(locked->pool.unary.length + locked->pool.streams.length);
-        stats.workers_busy = locked->pool.n_busy;
-        pthread_mutex_unlock(&locked->pool.lock);
-    }
+    pthread_mutex_lock(&locked->pool.lock);
+    stats.queue_length = (uint32_t)(locked->pool.unary.length + locked->pool.streams.length);
+    stats.workers_busy = locked->pool.n_busy;
+    pthread_mutex_unlock(&locked->pool.lock);
     *ret_stats = stats;
 }

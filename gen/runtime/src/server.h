@@ -14,6 +14,7 @@
 #include "core.h"
 #include "grpcc/server.h"
 #include "metadata.h"
+#include "observe.h"
 #include "server_pool.h"
 #include "server_timer.h"
 
@@ -68,6 +69,12 @@ struct grpcc_server {
     size_t n_interceptors;
     struct grpcc_tls_files *tls_files[GRPCC_LISTENERS_MAX]; /* of the listeners with TLS */
     size_t n_tls_files;
+    struct grpcc_server_observer *observers;
+    size_t n_observers;
+    const struct grpcc_span_sink *spans; /* NULL: none */
+    const char *const *propagated;       /* headers that client calls carry on */
+    size_t n_propagated;
+    bool propagates_own; /* else what is propagated by default */
 
     grpc_completion_queue **queues;
     size_t n_queues;
@@ -84,6 +91,7 @@ struct grpcc_server {
     struct grpcc_call *free_calls;
     struct grpcc_arena *free_arenas[64];
     size_t n_free_arenas;
+    struct grpcc_call *calls;         /* that are not over, without the built-in services' */
     struct grpcc_call *builtin_calls; /* of the built-in services, which a stop cancels first */
     size_t n_alive;                   /* calls that are not on the free list */
     size_t n_in_flight;               /* calls that are not over, without the built-in services' */

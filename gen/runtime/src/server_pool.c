@@ -8,8 +8,6 @@
 
 bool grpcc_pool_init(struct grpcc_pool *pool)
 {
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->changed, NULL);
     pool->workers = grpcc_memory_zalloc(pool->workers_max * sizeof(*pool->workers));
     return pool->workers != NULL;
 }
@@ -23,8 +21,6 @@ void grpcc_pool_done(struct grpcc_pool *pool)
     for (unsigned i = 0; i < pool->n_workers; i++)
         pthread_join(pool->workers[i], NULL);
     grpcc_memory_free(pool->workers);
-    pthread_cond_destroy(&pool->changed);
-    pthread_mutex_destroy(&pool->lock);
 }
 
 static struct grpcc_pool_queue *queue_of(struct grpcc_pool *pool, const struct grpcc_call *call)
@@ -109,7 +105,7 @@ static void *worker_main(void *data)
         pool->n_streams_busy += stream;
         pthread_mutex_unlock(&pool->lock);
         if (aged)
-            grpcc_call_shed(call, GRPCC_UNAVAILABLE, "the call waited too long for a worker");
+            grpcc_call_shed(call, GRPCC_REFUSED_QUEUE_AGE);
         else
             grpcc_call_work(call);
         pthread_mutex_lock(&pool->lock);
@@ -155,7 +151,7 @@ bool grpcc_pool_submit(struct grpcc_pool *pool, struct grpcc_call *call, bool ad
     pthread_mutex_unlock(&pool->lock);
     while (expired) {
         struct grpcc_call *next = expired->link.next;
-        grpcc_call_shed(expired, GRPCC_UNAVAILABLE, "the call waited too long for a worker");
+        grpcc_call_shed(expired, GRPCC_REFUSED_QUEUE_AGE);
         expired = next;
     }
     return accepted;

@@ -45,6 +45,8 @@ struct grpcc_pool {
     bool stopping;
 };
 
+/* Its lock and condition are its server's to make and destroy: statistics are asked for before and
+ * after it. */
 bool grpcc_pool_init(struct grpcc_pool *pool) GRPCC_MUST_CHECK;
 /* Waits for all workers; nothing may be queued any more. */
 void grpcc_pool_done(struct grpcc_pool *pool);

@@ -102,6 +102,7 @@ static void slot_run(struct grpcc_tag *tag, bool ok)
     struct grpcc_call *call = grpcc_call_take(slot->server);
     if (!call) {
         slot_drop(slot);
+        grpcc_observers_dropped(slot->server, slot->method);
         slot_post(slot);
         return;
     }

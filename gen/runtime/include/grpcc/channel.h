@@ -28,6 +28,9 @@ extern "C" {
 
 struct grpcc_channel;
 struct grpcc_client_call;
+struct grpcc_metrics;
+struct grpcc_span_sink;
+struct grpcc_trace;
 
 struct grpcc_channel_options {
     size_t size; /* sizeof(struct grpcc_channel_options) */
@@ -80,6 +83,10 @@ struct grpcc_channel_options {
     /* How often the files are looked at [10]. New ones are used by the next connection; what
      * grpcc/listen.h says of a server's holds here too. The system's CAs are read once. */
     unsigned reload_s;
+    /* What is told of its calls: grpcc/metrics.h, grpcc/trace.h. metrics outlives the channel, the
+     * sink is copied. */
+    struct grpcc_metrics *metrics;
+    const struct grpcc_span_sink *spans;
 };
 
 /* target: "127.0.0.1:7070", "dns:///host:port", "ipv4:a:p,b:p", "unix:/path". Does not connect yet.
@@ -135,6 +142,9 @@ struct grpcc_call_options {
     /* Unary calls: whether the response came compressed, written before the call's function returns
      * or its callback runs, where there is a response. NULL is fine. */
     bool *ret_was_compressed;
+    /* Where in a trace the call belongs, instead of below `parent`; NULL is fine. Read only where
+     * `size` says that it is there. */
+    const struct grpcc_trace *trace;
 };
 
 /* Unary, blocking. The response lives in arena. *ret_response is untouched on failure. */

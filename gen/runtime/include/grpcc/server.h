@@ -108,7 +108,7 @@ enum grpcc_status grpcc_server_configure_method(struct grpcc_server *server, con
  * Interceptors run around every call, the built-in services (health, reflection) and unknown
  * methods too, first added first on the way in, last on the way out. All slots may be NULL. Calls
  * that never begin (shed, refused in a drain, not decodable, dead while they waited) pass none of
- * them; the server's counters have them.
+ * them; the server's counters have them, and observers (grpcc/observer.h) see them.
  */
 enum grpcc_verdict {
     GRPCC_PROCEED = 0, /* go on */
