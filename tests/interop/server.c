@@ -9,6 +9,9 @@
 #include "tests/interop/flags.h"
 #include "tests/interop/service.h"
 
+/* Java's very_large_request has 10 MiB. */
+enum { REQUEST_BYTES_MAX = 16 << 20 };
+
 struct settings {
     const char *host, *tls_cert_file, *tls_key_file;
     int port;
@@ -56,8 +59,8 @@ int main(int argc, char **argv)
     struct settings settings = {.host = "[::]", .port = 10000};
     struct interop_service service;
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    const struct grpcc_server_options options = {.size = sizeof(options),
-                                                 .accept_compressed = true};
+    const struct grpcc_server_options options = {
+        .size = sizeof(options), .request_bytes_max = REQUEST_BYTES_MAX, .accept_compressed = true};
     sigset_t ends;
     int received = 0;
 

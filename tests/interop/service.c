@@ -120,9 +120,9 @@ static void unary_call(void *self, struct grpcc_call *call,
         return;
     }
     response->payload = payload;
-    response->hostname = (char *)(uintptr_t)service->hostname;
+    grpc_testing_simple_response_set_hostname(response, service->hostname);
     if (request->fill_server_id)
-        response->server_id = (char *)(uintptr_t)service->server_id;
+        grpc_testing_simple_response_set_server_id(response, service->server_id);
     bool compress = request->response_compressed && request->response_compressed->value;
     if (compress && !grpcc_call_set_compression(call, GRPCC_COMPRESSION_GZIP))
         fprintf(stderr, "the headers of a unary call have gone before its response\n");
