@@ -84,12 +84,13 @@ static void crowd_go(struct crowd *crowd)
     close(crowd->answers);
 }
 
-static struct crowd crowds[2];
+static struct crowd crowds[3];
 
-static struct fixture *listening(unsigned connections_max, int *ret_port)
+static struct fixture *listening(unsigned connections_max, unsigned per_peer_max, int *ret_port)
 {
     struct grpcc_server_options options = {.size = sizeof(options),
-                                           .connections_max = connections_max};
+                                           .connections_max = connections_max,
+                                           .connections_per_peer_max = per_peer_max};
     struct fixture *f = fixture_new(&options, &echo_table);
     assert_int_equal(grpcc_server_listen(f->server, "127.0.0.1:0", NULL, ret_port, &f->err),
                      GRPCC_OK);
@@ -118,7 +119,7 @@ static void the_listener_outlives_a_full_table(void **state)
     struct fixture *f;
     int port = 0;
     (void)state;
-    f = listening(0, &port);
+    f = listening(0, 0, &port);
     int highest = open("/dev/null", O_RDONLY | O_CLOEXEC);
     assert_true(highest >= 0);
     close(highest);
@@ -134,14 +135,14 @@ static void the_listener_outlives_a_full_table(void **state)
     fixture_free(&freed);
 }
 
-static void connections_are_counted_and_capped(void **state)
+enum { MAX = 10 };
+
+static void cap_crowd(struct crowd *crowd, unsigned connections_max, unsigned per_peer_max)
 {
-    enum { MAX = 10 };
     struct fixture *f;
     int port = 0;
-    (void)state;
-    f = listening(MAX, &port);
-    crowd_come(&crowds[1], port);
+    f = listening(connections_max, per_peer_max, &port);
+    crowd_come(crowd, port);
     /* All have been let in or turned away when one that waited behind them is answered, or not. */
     struct grpcc_server_stats stats;
     do
@@ -149,10 +150,61 @@ static void connections_are_counted_and_capped(void **state)
     while (stats.connections < MAX);
     assert_int_equal(stats.connections, MAX);
     assert_int_equal(grpcc_accept_connections(), MAX);
-    crowd_go(&crowds[1]);
+    crowd_go(crowd);
     must_answer(f, port);
     while (grpcc_accept_connections() > 1)
         sched_yield();
+    void *freed = f;
+    fixture_free(&freed);
+}
+
+static void connections_are_counted_and_capped(void **state)
+{
+    (void)state;
+    cap_crowd(&crowds[1], MAX, 0);
+}
+
+static void connections_of_one_peer_are_capped(void **state)
+{
+    (void)state;
+    cap_crowd(&crowds[2], 0, MAX);
+}
+
+static void note_peer(void *self, struct grpcc_call *call, const struct grpcc_testing_ask *request)
+{
+    struct fixture *f = self;
+    char *peer = f->data;
+    snprintf(peer, 64, "%s", grpcc_call_peer(call));
+    echo_table.unary(self, call, request);
+}
+
+static void a_connection_is_hung_up_on(void **state)
+{
+    static const struct grpcc_testing_echo_server table = {.unary = note_peer};
+    struct fixture *f = fixture_new(NULL, &table);
+    char first[64] = "", second[64] = "", target[32];
+    int port = 0;
+    (void)state;
+    f->data = first;
+    assert_int_equal(grpcc_server_listen(f->server, "[::1]:0", NULL, &port, &f->err), GRPCC_OK);
+    fixture_start(f);
+    snprintf(target, sizeof(target), "[::1]:%d", port);
+    struct grpcc_call_options options = {.size = sizeof(options), .wait_for_ready = true};
+    struct grpcc_channel *channel = grpcc_channel_new(target, NULL, &f->err);
+    struct grpcc_testing_answer *answer = NULL;
+    assert_int_equal(
+        grpcc_testing_echo_unary(channel, f->arena, &options, ask(f, "x"), &answer, &f->err),
+        GRPCC_OK);
+    assert_false(grpcc_accept_hang_up("ipv4:192.0.2.1:1"));
+    assert_false(grpcc_accept_hang_up("unix:"));
+    assert_true(grpcc_accept_hang_up(first));
+    /* Until the channel has noticed, a call may still go the old way and fail. */
+    f->data = second;
+    while (grpcc_testing_echo_unary(channel, f->arena, &options, ask(f, "x"), &answer, &f->err))
+        assert_int_equal(f->err.status, GRPCC_UNAVAILABLE);
+    assert_string_not_equal(first, second);
+    assert_false(grpcc_accept_hang_up(first));
+    grpcc_channel_free(channel);
     void *freed = f;
     fixture_free(&freed);
 }
@@ -162,8 +214,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_listener_outlives_a_full_table),
         cmocka_unit_test(connections_are_counted_and_capped),
+        cmocka_unit_test(connections_of_one_peer_are_capped),
+        cmocka_unit_test(a_connection_is_hung_up_on),
     };
     crowd_gather(&crowds[0]);
     crowd_gather(&crowds[1]);
+    crowd_gather(&crowds[2]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,32 @@ static void calls_that_waited_too_long_are_shed(void **state)
     gate_done(&waiting.ended);
 }
 
+static int setup_calls_max(void **state)
+{
+    struct grpcc_server_options options = {.size = sizeof(options), .workers = 8, .calls_max = 3};
+    *state = start(&options);
+    return 0;
+}
+
+static void calls_above_all_that_may_run_are_shed(void **state)
+{
+    enum { N = 5, MAX = 3 };
+    struct fixture *f = *state;
+    struct outcomes outcomes = {0};
+    struct grpcc_arena *arenas[N];
+    gate_init(&outcomes.ended);
+    call_at_once(f, &outcomes, N, arenas, NULL);
+    gate_wait(&outcomes.ended, N - MAX);
+    assert_int_equal(outcomes.by_status[GRPCC_RESOURCE_EXHAUSTED], N - MAX);
+    assert_true(atomic_load(&outcomes.pushback_ms) > 0);
+    gate_open(&f->leave);
+    gate_wait(&outcomes.ended, N);
+    assert_int_equal(outcomes.by_status[GRPCC_OK], MAX);
+    must_end(f, GRPCC_OK, ask(f, "x"), NULL);
+    free_arenas(arenas, N);
+    gate_done(&outcomes.ended);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +255,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_that_dies_while_it_waits_is_not_run, setup,
                                         fixture_free),
         cmocka_unit_test_setup_teardown(streams_leave_workers_to_unary_calls, setup, fixture_free),
+        cmocka_unit_test_setup_teardown(calls_above_all_that_may_run_are_shed, setup_calls_max,
+                                        fixture_free),
         cmocka_unit_test_setup_teardown(calls_that_waited_too_long_are_shed, setup_age,
                                         fixture_free),
     };

@@ -216,8 +216,10 @@ static struct grpcc_call **calls_of(const struct grpcc_call *call)
     return grpcc_call_is_builtin(call) ? &call->server->builtin_calls : &call->server->calls;
 }
 
-static void account_begin(struct grpcc_call *call)
+/* False: as many calls as may be have begun before this one. */
+static bool account_begin(struct grpcc_call *call)
 {
+    bool within = true;
     struct grpcc_server *server = call->server;
     atomic_fetch_add_explicit(&server->calls_started, 1, memory_order_relaxed);
     pthread_mutex_lock(&server->lock);
@@ -227,11 +229,12 @@ static void account_begin(struct grpcc_call *call)
         call->next->previous = call;
     *calls = call;
     if (!grpcc_call_is_builtin(call)) {
-        server->n_in_flight++;
+        within = server->n_in_flight++ < server->options.calls_max;
         if (atomic_load(&server->lame_duck))
             server->last_call_ns = call->started_ns;
     }
     pthread_mutex_unlock(&server->lock);
+    return within;
 }
 
 static void unlink_locked(struct grpcc_call *call)
@@ -255,12 +258,16 @@ void grpcc_call_refuse(struct grpcc_call *call, enum grpcc_refusal refusal,
 
 void grpcc_call_shed(struct grpcc_call *call, enum grpcc_refusal refusal)
 {
-    bool full = refusal == GRPCC_REFUSED_QUEUE_FULL;
+    static const char *const why[GRPCC_REFUSALS] = {
+        [GRPCC_REFUSED_QUEUE_FULL] = "too many calls wait for a worker",
+        [GRPCC_REFUSED_QUEUE_AGE] = "the call waited too long for a worker",
+        [GRPCC_REFUSED_CALLS_MAX] = "the server has too many calls",
+    };
+    bool aged = refusal == GRPCC_REFUSED_QUEUE_AGE;
     atomic_fetch_add_explicit(&call->server->calls_shed, 1, memory_order_relaxed);
     grpcc_call_set_pushback_ms(call, SHED_PUSHBACK_MS);
-    grpcc_call_refuse(call, refusal, full ? GRPCC_RESOURCE_EXHAUSTED : GRPCC_UNAVAILABLE,
-                      full ? "too many calls wait for a worker"
-                           : "the call waited too long for a worker");
+    grpcc_call_refuse(call, refusal, aged ? GRPCC_UNAVAILABLE : GRPCC_RESOURCE_EXHAUSTED,
+                      why[refusal]);
     grpcc_call_release(call);
 }
 
@@ -285,7 +292,7 @@ void grpcc_call_begin(struct grpcc_call *call)
     size_t payload_bytes = call->payload ? grpc_byte_buffer_length(call->payload) : 0;
     if (call->payload)
         grpcc_tally_add(&call->received_tally, payload_bytes);
-    account_begin(call);
+    bool within = account_begin(call);
     grpcc_observers_started(call);
 
     grpc_op close = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
@@ -297,6 +304,10 @@ void grpcc_call_begin(struct grpcc_call *call)
         grpcc_call_refuse(call, GRPCC_REFUSED_DRAINING, GRPCC_UNAVAILABLE,
                           "the server is shutting down");
         grpcc_call_release(call);
+        return;
+    }
+    if (!within) {
+        grpcc_call_shed(call, GRPCC_REFUSED_CALLS_MAX);
         return;
     }
     if (call->payload && payload_bytes > grpcc_call_request_bytes_max(call)) {

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cancellation: core's close event, and who wants to know of it. */
+#include <grpc/support/alloc.h>
+
 #include "call.h"
+#include "grpcc/accept.h"
+#include "log.h"
 #include "memory.h"
 #include "server.h"
+
+/* Only programs that link //gen/runtime:accept have it. */
+#pragma weak grpcc_accept_hang_up
 
 bool grpcc_call_is_cancelled(const struct grpcc_call *call)
 {
@@ -59,6 +66,19 @@ void grpcc_call_drop_hooks(struct grpcc_call *call)
         continue;
 }
 
+/* A connection that cancels call after call costs the server more than itself. */
+static void note_reset(struct grpcc_call *call)
+{
+    struct grpcc_server *server = call->server;
+    if (!grpcc_accept_hang_up || grpcc_now_ns() >= call->deadline_ns)
+        return;
+    char *peer = grpc_call_get_peer(call->core);
+    if (peer && grpcc_resets_note(&server->resets, peer, server->options.resets_per_second_max) &&
+        grpcc_accept_hang_up(peer))
+        grpcc_log(GRPCC_LOG_WARNING, "hung up on %s: it cancels too many calls", peer);
+    gpr_free(peer);
+}
+
 void grpcc_call_on_close(struct grpcc_tag *tag, bool ok)
 {
     struct grpcc_call *call = GRPCC_CONTAINER(tag, struct grpcc_call, on_close);
@@ -66,6 +86,7 @@ void grpcc_call_on_close(struct grpcc_tag *tag, bool ok)
     (void)ok;
     if (call->close_cancelled) {
         atomic_store_explicit(&call->cancelled, true, memory_order_release);
+        note_reset(call);
         while (!atomic_load(&call->ended) && take_hook(call, &hook))
             hook.function(hook.data);
         /* Waiting for a worker is over: the call makes room in the queue. */

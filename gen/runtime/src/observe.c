@@ -17,6 +17,7 @@ const char *grpcc_refusal_name(enum grpcc_refusal refusal)
         [GRPCC_REFUSED_DEAD] = "dead",
         [GRPCC_REFUSED_LIMIT] = "limit",
         [GRPCC_REFUSED_NO_MEMORY] = "no_memory",
+        [GRPCC_REFUSED_CALLS_MAX] = "calls_max",
     };
     return (unsigned)refusal < GRPCC_REFUSALS ? names[refusal] : "";
 }

@@ -15,6 +15,7 @@
 
 /* Only programs that link //gen/runtime:accept have them. */
 #pragma weak grpcc_accept_set_max
+#pragma weak grpcc_accept_set_per_peer_max
 #pragma weak grpcc_accept_connections
 
 static unsigned or_default(unsigned value, unsigned fallback)
@@ -43,11 +44,15 @@ static void set_options(struct grpcc_server *server, const struct grpcc_server_o
     options->queue_age_max_ms = or_default(options->queue_age_max_ms, 2000);
     options->slots = or_default(options->slots, 32);
     options->streams_max = or_default(options->streams_max, 1000);
-    options->connections_max = or_default(options->connections_max, 10000);
+    options->connections_max = or_default(options->connections_max, 16384);
     options->handshake_timeout_ms = or_default(options->handshake_timeout_ms, 10000);
     options->connection_age_max_ms = or_default(options->connection_age_max_ms, 300000);
     options->connection_age_grace_ms = or_default(options->connection_age_grace_ms, 300000);
     options->keepalive_min_ms = or_default(options->keepalive_min_ms, 10000);
+    options->connections_per_peer_max =
+        or_default(options->connections_per_peer_max, options->connections_max);
+    options->calls_max = or_default(options->calls_max, 20000);
+    options->resets_per_second_max = or_default(options->resets_per_second_max, 500);
     if (!options->request_bytes_max)
         options->request_bytes_max = 4 << 20;
     if (!options->inflated_bytes_max)
@@ -73,6 +78,7 @@ static void server_release(struct grpcc_server *server)
     grpcc_memory_free(server->pollers);
     grpcc_health_free(server->health);
     grpcc_timers_done(&server->timers);
+    grpcc_resets_done(&server->resets);
     pthread_cond_destroy(&server->pool.changed);
     pthread_mutex_destroy(&server->pool.lock);
     pthread_cond_destroy(&server->changed);
@@ -104,6 +110,7 @@ struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *op
     grpc_init();
     init_locks(server);
     grpcc_timers_init(&server->timers);
+    grpcc_resets_init(&server->resets);
     set_options(server, options);
     server->health = grpcc_health_new();
     server->queues = grpcc_memory_zalloc(server->n_queues * sizeof(*server->queues));
@@ -297,8 +304,10 @@ enum grpcc_status grpcc_server_core_create(struct grpcc_server *server, struct g
         server->queues[i] = grpc_completion_queue_create_for_next(NULL);
         grpc_server_register_completion_queue(server->core, server->queues[i], NULL);
     }
-    if (grpcc_accept_set_max)
+    if (grpcc_accept_set_max) {
         grpcc_accept_set_max(options->connections_max);
+        grpcc_accept_set_per_peer_max(options->connections_per_peer_max);
+    }
     return GRPCC_OK;
 }
 

@@ -16,6 +16,7 @@
 #include "metadata.h"
 #include "observe.h"
 #include "server_pool.h"
+#include "server_reset.h"
 #include "server_timer.h"
 
 enum { GRPCC_LISTENERS_MAX = 16 };
@@ -84,6 +85,7 @@ struct grpcc_server {
     size_t n_slots;
     struct grpcc_pool pool;
     struct grpcc_timers timers;
+    struct grpcc_resets resets;
     struct grpcc_health *health;
 
     pthread_mutex_t lock;   /* all below */

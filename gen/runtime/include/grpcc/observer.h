@@ -27,6 +27,7 @@ enum grpcc_refusal {
     GRPCC_REFUSED_DEAD = 6,      /* cancelled, or its deadline passed, before it ran */
     GRPCC_REFUSED_LIMIT = 7,     /* by the interceptor of grpcc/limit.h */
     GRPCC_REFUSED_NO_MEMORY = 8, /* there is no call then: only facts */
+    GRPCC_REFUSED_CALLS_MAX = 9, /* grpcc_server_options.calls_max */
     GRPCC_REFUSALS               /* how many there are */
 };
 /* "queue_full" and so on, "" for none. Static storage. */

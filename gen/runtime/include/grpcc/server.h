@@ -55,7 +55,7 @@ struct grpcc_server_options {
     unsigned queue_age_max_ms; /* a call that waited longer is shed unrun [2000] */
     unsigned slots;            /* requests posted per method and queue [32] */
     unsigned streams_max;      /* concurrent streams of one connection [1000] */
-    unsigned connections_max;  /* open connections [10000] */
+    unsigned connections_max;  /* open connections [16384] */
     size_t request_bytes_max;  /* largest message received [4 MiB] */
     size_t metadata_bytes_max; /* all headers of a call [16 KiB] */
     size_t call_arena_max;     /* arena of a call [64 MiB] */
@@ -69,6 +69,15 @@ struct grpcc_server_options {
     bool accept_compressed;           /* inflate gzip and deflate, see grpcc/compression.h */
     size_t inflated_bytes_max; /* largest message after inflating [request_bytes_max]; a method's
                                   own request_bytes_max goes before it */
+    /* With //gen/runtime:accept: open connections from one IPv4 address, one /64 of IPv6, or all
+     * Unix sockets [connections_max] */
+    unsigned connections_per_peer_max;
+    unsigned calls_max; /* calls that have begun and are not over, beyond which new ones are shed
+                           [20000] */
+    /* With //gen/runtime:accept: calls that one connection may cancel, before they are over and
+     * their deadline has passed, in a second; one that cancels more is hung up on. A tenth of it
+     * while all connections together cancel four times as many [500] */
+    unsigned resets_per_second_max;
 };
 
 /* A server that does not listen yet; NULL and err without memory. Threads: none are started before
