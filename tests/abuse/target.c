@@ -98,7 +98,7 @@ void target_start(struct target *target, const char *const *options)
     close(out[1]);
     assert_true(read(out[0], port, sizeof(port) - 1) > 0);
     close(out[0]);
-    target->port = atoi(port);
+    target->port = (int)strtol(port, NULL, 10);
     raise_descriptors();
     target->bystander.channel = target_channel(target);
     assert_int_equal(
@@ -137,7 +137,7 @@ static long proc_number(pid_t pid, const char *file, const char *name)
     assert_non_null(status);
     while (value < 0 && fgets(line, sizeof(line), status))
         if (strncmp(line, name, strlen(name)) == 0)
-            value = atol(line + strlen(name));
+            value = strtol(line + strlen(name), NULL, 10);
     fclose(status);
     assert_true(value >= 0);
     return value;
