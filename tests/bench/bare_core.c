@@ -22,7 +22,7 @@
 #include "tests/bench/echo.grpcc.h"
 #include "tests/bench/ready.h"
 
-enum { SLOTS = 32, SLOTS_UNKNOWN = 16, POLLERS_PER_QUEUE = 2, QUEUES_MAX = 64, METHODS = 4 };
+enum { SLOTS = 32, SLOTS_UNKNOWN = 16, POLLERS_PER_QUEUE = 1, QUEUES_MAX = 64, METHODS = 4 };
 
 enum kind { SAY, REPEAT, COLLECT, UNKNOWN };
 

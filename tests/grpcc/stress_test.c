@@ -134,8 +134,11 @@ static void *caller_main(void *data)
 
 static void run(enum grpcc_mode mode, unsigned timeout_max_ms)
 {
-    struct grpcc_server_options options = {
-        .size = sizeof(options), .workers = 3, .queue_max = 4, .queue_age_max_ms = 50};
+    struct grpcc_server_options options = {.size = sizeof(options),
+                                           .pollers = 4,
+                                           .workers = 3,
+                                           .queue_max = 4,
+                                           .queue_age_max_ms = 50};
     struct fixture *f = fixture_new(&options, &echo_table);
     struct caller callers[CALLERS];
     fixture_configure(f, "/grpcc.testing.Echo/Unary",

@@ -34,7 +34,8 @@ static void set_options(struct grpcc_server *server, const struct grpcc_server_o
     struct grpcc_server_options *options = &server->options;
     grpcc_options_copy(options, sizeof(*options), given);
     server->n_queues = cores() / 2 ? cores() / 2 : 1;
-    options->pollers = or_default(options->pollers, (unsigned)server->n_queues * 2);
+    /* A second one on a queue costs more in handing over than it serves: docs/performance.md. */
+    options->pollers = or_default(options->pollers, (unsigned)server->n_queues);
     if (server->n_queues > options->pollers)
         server->n_queues = options->pollers;
     options->workers = or_default(options->workers, 32);

@@ -46,8 +46,8 @@ enum grpcc_mode { GRPCC_MODE_BLOCKING = 0, GRPCC_MODE_INLINE = 1, GRPCC_MODE_ASY
 /* Zero in a member: the default in brackets. */
 struct grpcc_server_options {
     size_t size;      /* sizeof(struct grpcc_server_options): lets the struct grow */
-    unsigned pollers; /* threads that poll completion queues [2 per queue, queues = cores / 2, at
-                         least 1] */
+    unsigned pollers; /* threads that read sockets, and run what is inline and async [cores / 2, at
+                         least 1]; more only where such handlers compute for long */
     unsigned workers; /* threads for blocking methods [32] */
     unsigned
         streams_blocking_max;  /* workers that streaming calls may hold at once [half of workers] */
