@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gen/runtime/src/abseil.h"
 #include "grpcc/message.h"
 #include "tests/bench/echo.grpcc.h"
 #include "tests/bench/ready.h"
@@ -372,6 +373,7 @@ int main(int argc, char **argv)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int n = cores < 4 ? 1 : cores / 2 > QUEUES_MAX ? QUEUES_MAX : (int)(cores / 2);
     grpc_init();
+    grpcc_abseil_trust_locks();
     create();
     for (int i = 0; i < n; i++) {
         queues[i] = grpc_completion_queue_create_for_next(NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abseil.h"
 #include "call.h"
 #include "compression.h"
 #include "grpcc/accept.h"
@@ -109,6 +110,7 @@ struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *op
         return NULL;
     }
     grpc_init();
+    grpcc_abseil_trust_locks();
     init_locks(server);
     grpcc_timers_init(&server->timers);
     grpcc_resets_init(&server->resets);
