@@ -1,91 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole server: two methods, health, reflection, and an end that loses no call. */
 #include <grpcc/server.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "example/v1/greeter.grpcc.h"
 
-/* NULL: the call has been ended, because there is no memory. */
-static struct example_v1_greet_response *greeting(struct grpcc_call *call, const char *name)
+/* In the call's arena, and gone with it. NULL, for want of room, fails the call that sends it. */
+static struct example_v1_greeting *say(const char *word, struct grpcc_call *call, const char *name)
 {
-    struct grpcc_arena *arena = grpcc_call_arena(call);
-    struct example_v1_greet_response *response = example_v1_greet_response_new(arena);
-    char *text = grpcc_arena_printf(arena, "Hello, %s!", name);
-    if (!response || !text) {
-        grpcc_call_fail(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the greeting");
-        return NULL;
-    }
-    example_v1_greet_response_set_text(response, text);
-    return response;
+    struct example_v1_greeting *greeting = example_v1_greeting_new(grpcc_call_arena(call));
+    if (greeting)
+        greeting->text = grpcc_arena_printf(grpcc_call_arena(call), "%s, %s!", word, name);
+    return greeting && greeting->text ? greeting : NULL;
 }
 
-static void greet(void *self, struct grpcc_call *call,
-                  const struct example_v1_greet_request *request)
+static void greet(void *self, struct grpcc_call *call, const struct example_v1_name *name)
 {
-    (void)self;
-    if (request->name[0] == '\0') {
-        grpcc_call_fail(call, GRPCC_INVALID_ARGUMENT, "name must not be empty");
-        return;
-    }
-    struct example_v1_greet_response *response = greeting(call, request->name);
-    if (response)
-        example_v1_greeter_greet_finish(call, response);
-}
-
-/* Methods run on a worker unless they are configured otherwise: they may block. */
-static void greet_all(void *self, struct grpcc_call *call)
-{
-    struct example_v1_greet_request *request = NULL;
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    enum grpcc_status status;
-    (void)self;
-    while (!(status =
-                 example_v1_greeter_greet_all_read(call, grpcc_call_arena(call), &request, &err)) &&
-           request) {
-        struct example_v1_greet_response *response = greeting(call, request->name);
-        if (!response)
-            return;
-        status = example_v1_greeter_greet_all_send(call, response, &err);
-        if (status)
-            break;
-    }
-    if (status)
-        grpcc_call_fail(call, status, "%s", err.message);
+    if (name->text[0] == '\0')
+        grpcc_call_fail(call, GRPCC_INVALID_ARGUMENT, "the name must not be empty");
     else
-        grpcc_call_finish_ok(call);
+        example_v1_greeter_greet_finish(call, say(self, call, name->text));
 }
 
-static const struct example_v1_greeter_server greeter = {
-    .greet = greet,
-    .greet_all = greet_all,
-};
+static void repeat(void *self, struct grpcc_call *call, const struct example_v1_name *name)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    for (uint32_t i = 0; i < name->times; i++)
+        if (example_v1_greeter_repeat_send(call, say(self, call, name->text), &err))
+            break;
+    grpcc_call_end(call, &err);
+}
+
+static void gather(void *self, struct grpcc_call *call)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct example_v1_name *name = NULL;
+    struct example_v1_greeting *greeting = say(self, call, "everyone");
+    while (!example_v1_greeter_gather_read(call, grpcc_call_arena(call), &name, &err) && name)
+        if (greeting)
+            greeting->people++;
+    if (err.status)
+        grpcc_call_end(call, &err);
+    else
+        example_v1_greeter_gather_finish(call, greeting);
+}
+
+static void chat(void *self, struct grpcc_call *call)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct example_v1_name *name = NULL;
+    while (!example_v1_greeter_chat_read(call, grpcc_call_arena(call), &name, &err) && name &&
+           !example_v1_greeter_chat_send(call, say(self, call, name->text), &err))
+        continue;
+    grpcc_call_end(call, &err);
+}
+
+static const struct example_v1_greeter_server greeter = {greet, repeat, gather, chat};
 
 int main(int argc, char **argv)
 {
-    const char *address = argc > 1 ? argv[1] : "127.0.0.1:7000";
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    sigset_t ends;
-    int port = 0, received = 0;
-
-    /* The runtime's threads block all signals: these come to sigwait() below. */
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ends, NULL);
-
     struct grpcc_server *server = grpcc_server_new(NULL, &err);
-    if (!server || example_v1_greeter_register(server, &greeter, NULL, &err) ||
-        grpcc_server_listen(server, address, NULL, &port, &err) ||
-        grpcc_server_start(server, &err)) {
+    if (!server || example_v1_greeter_register(server, &greeter, (void *)"Hello", &err) ||
+        grpcc_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:7000", NULL, NULL, &err) ||
+        grpcc_server_run(server, 100, 5000, &err)) /* until SIGINT or SIGTERM */
         fprintf(stderr, "%s: %s\n", grpcc_status_name(err.status), err.message);
-        grpcc_server_free(server);
-        return 1;
-    }
-    printf("%d\n", port);
-    fflush(stdout);
-    sigwait(&ends, &received);
-    grpcc_server_drain(server, 100, 5000);
     grpcc_server_free(server);
-    return 0;
+    return err.status != GRPCC_OK;
 }

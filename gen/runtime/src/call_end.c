@@ -199,6 +199,14 @@ void grpcc_call_fail(struct grpcc_call *call, enum grpcc_status status, const ch
         commit_end(call);
 }
 
+void grpcc_call_end(struct grpcc_call *call, const struct grpcc_error *err)
+{
+    if (err->status)
+        grpcc_call_fail(call, err->status, "%s", err->message);
+    else
+        grpcc_call_finish_ok(call);
+}
+
 void grpcc_call_add_detail(struct grpcc_call *call, const ProtobufCMessage *message)
 {
     struct grpcc_detail *detail = grpcc_detail_new(call->arena, message);

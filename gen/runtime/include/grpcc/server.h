@@ -176,6 +176,13 @@ enum grpcc_status grpcc_server_start(struct grpcc_server *server,
  * server. A second call only waits.
  */
 void grpcc_server_drain(struct grpcc_server *server, unsigned delay_ms, unsigned grace_ms);
+/*
+ * What the main thread of a server program does: starts, waits for SIGINT or SIGTERM, drains. OK:
+ * drained; otherwise it did not start. Both signals are blocked in this thread meanwhile; threads
+ * that the program has started before must block them too (those of the runtime do).
+ */
+enum grpcc_status grpcc_server_run(struct grpcc_server *server, unsigned delay_ms,
+                                   unsigned grace_ms, struct grpcc_error *err) GRPCC_MUST_CHECK;
 /* Stops at once where no drain came before, joins all threads, frees. NULL is fine. */
 void grpcc_server_free(struct grpcc_server *server);
 
@@ -269,6 +276,8 @@ void grpcc_call_finish(struct grpcc_call *call, const ProtobufCMessage *response
 void grpcc_call_finish_ok(struct grpcc_call *call);
 void grpcc_call_fail(struct grpcc_call *call, enum grpcc_status status, const char *format, ...)
     GRPCC_FORMAT(3, 4);
+/* As err says: _finish_ok where its status is OK, else _fail with its status and message. */
+void grpcc_call_end(struct grpcc_call *call, const struct grpcc_error *err);
 /* Before _fail: adds a message to google.rpc.Status.details (ErrorInfo first). Dropped, with the
  * last ones first, where all exceed GRPCC_STATUS_DETAILS_MAX. Copied. */
 void grpcc_call_add_detail(struct grpcc_call *call, const ProtobufCMessage *detail);
