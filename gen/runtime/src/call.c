@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compression.h"
+#include "identity.h"
 #include "log.h"
 #include "memory.h"
 #include "server.h"
@@ -170,6 +171,7 @@ void grpcc_call_adopt(struct grpcc_call *call, struct grpcc_slot *slot)
     call->core = slot->core;
     call->payload = slot->payload;
     slot->payload = NULL;
+    grpcc_identity_filter(call);
     if (slot->method) {
         call->path = slot->method->descriptor->path;
         call->deadline_ns = grpcc_time_from_core(slot->deadline);
@@ -313,6 +315,12 @@ void grpcc_call_begin(struct grpcc_call *call)
     if (call->payload && payload_bytes > grpcc_call_request_bytes_max(call)) {
         grpcc_call_refuse(call, GRPCC_REFUSED_SIZE, GRPCC_RESOURCE_EXHAUSTED,
                           "the request is larger than this method allows");
+        grpcc_call_release(call);
+        return;
+    }
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    if (grpcc_identity_begin(call, &err)) {
+        grpcc_call_refuse(call, GRPCC_REFUSED_IDENTITY, err.status, err.message);
         grpcc_call_release(call);
         return;
     }

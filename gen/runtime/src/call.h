@@ -51,6 +51,7 @@ struct grpcc_call {
     const char *path;
     const char *peer;
     int64_t started_ns;
+    const struct grpcc_identity *identity; /* NULL: not asked for yet */
     int64_t deadline_ns;
     grpc_byte_buffer *payload;
     ProtobufCMessage *request;

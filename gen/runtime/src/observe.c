@@ -18,6 +18,7 @@ const char *grpcc_refusal_name(enum grpcc_refusal refusal)
         [GRPCC_REFUSED_LIMIT] = "limit",
         [GRPCC_REFUSED_NO_MEMORY] = "no_memory",
         [GRPCC_REFUSED_CALLS_MAX] = "calls_max",
+        [GRPCC_REFUSED_IDENTITY] = "identity",
     };
     return (unsigned)refusal < GRPCC_REFUSALS ? names[refusal] : "";
 }

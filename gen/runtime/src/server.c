@@ -8,6 +8,7 @@
 #include "abseil.h"
 #include "call.h"
 #include "compression.h"
+#include "forwarder.h"
 #include "grpcc/accept.h"
 #include "health.h"
 #include "log.h"
@@ -76,6 +77,7 @@ static void server_release(struct grpcc_server *server)
     grpcc_memory_free(server->interceptors);
     for (size_t i = 0; i < server->n_tls_files; i++)
         grpcc_tls_files_close(server->tls_files[i]);
+    grpcc_forwarders_free(server->forwarders);
     grpcc_memory_free(server->queues);
     grpcc_memory_free(server->pollers);
     grpcc_health_free(server->health);
@@ -118,10 +120,16 @@ struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *op
     server->health = grpcc_health_new();
     server->queues = grpcc_memory_zalloc(server->n_queues * sizeof(*server->queues));
     server->pollers = grpcc_memory_zalloc(server->options.pollers * sizeof(*server->pollers));
-    if (server->health && server->queues && server->pollers)
+    const char *const *forwarded_from = server->options.forwarded_from;
+    enum grpcc_status status = GRPCC_OK;
+    if (!server->health || !server->queues || !server->pollers)
+        status = grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a server");
+    if (!status && forwarded_from)
+        status = grpcc_forwarders_new(forwarded_from, &server->forwarders, err);
+    server->options.forwarded_from = NULL; /* the caller's */
+    if (!status)
         return server;
     server_release(server);
-    grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a server");
     return NULL;
 }
 

@@ -22,6 +22,7 @@
 enum { GRPCC_LISTENERS_MAX = 16 };
 
 struct grpcc_health;
+struct grpcc_forwarders;
 struct grpcc_tls_files;
 
 /* A method that the server answers. */
@@ -75,7 +76,8 @@ struct grpcc_server {
     const struct grpcc_span_sink *spans; /* NULL: none */
     const char *const *propagated;       /* headers that client calls carry on */
     size_t n_propagated;
-    bool propagates_own; /* else what is propagated by default */
+    bool propagates_own;                 /* else what is propagated by default */
+    struct grpcc_forwarders *forwarders; /* NULL: nobody forwards identities */
 
     grpc_completion_queue **queues;
     size_t n_queues;

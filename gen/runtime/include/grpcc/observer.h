@@ -28,6 +28,7 @@ enum grpcc_refusal {
     GRPCC_REFUSED_LIMIT = 7,     /* by the interceptor of grpcc/limit.h */
     GRPCC_REFUSED_NO_MEMORY = 8, /* there is no call then: only facts */
     GRPCC_REFUSED_CALLS_MAX = 9, /* grpcc_server_options.calls_max */
+    GRPCC_REFUSED_IDENTITY = 10, /* what a proxy says of the caller cannot be read */
     GRPCC_REFUSALS               /* how many there are */
 };
 /* "queue_full" and so on, "" for none. Static storage. */

@@ -78,11 +78,18 @@ struct grpcc_server_options {
      * their deadline has passed, in a second; one that cancels more is hung up on. A tenth of it
      * while all connections together cancel four times as many [500] */
     unsigned resets_per_second_max;
+    /*
+     * Proxies whose word about their clients is taken (x-forwarded-client-cert): NULL-terminated
+     * list of addresses ("127.0.0.1", "::1"), networks ("10.0.0.0/8"), "unix" (every Unix socket)
+     * and SPIFFE IDs or prefixes of them, as in grpcc/listen.h [nobody's: the header is removed].
+     * See grpcc/identity.h. Copied.
+     */
+    const char *const *forwarded_from;
 };
 
-/* A server that does not listen yet; NULL and err without memory. Threads: none are started before
- * _start. Where abseil was built to look for deadlocks among core's locks (Debian's is), this ends
- * it for the process: it costs a tenth of every call. */
+/* A server that does not listen yet; NULL and err without memory, or where an option cannot be
+ * used. Threads: none are started before _start. Where abseil was built to look for deadlocks among
+ * core's locks (Debian's is), this ends it for the process: it costs a tenth of every call. */
 struct grpcc_server *grpcc_server_new(const struct grpcc_server_options *options,
                                       struct grpcc_error *err) GRPCC_MUST_CHECK;
 
