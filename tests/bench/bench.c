@@ -42,11 +42,16 @@ static void stop_with(const char *what, const struct grpcc_error *err)
     exit(1);
 }
 
+static struct grpcc_metadata token_header(const struct bench *bench)
+{
+    return (struct grpcc_metadata){"authorization", bench->authorization,
+                                   strlen(bench->authorization)};
+}
+
 static struct grpcc_call_options with_token(const struct bench *bench)
 {
     static struct grpcc_metadata header;
-    header = (struct grpcc_metadata){"authorization", bench->authorization,
-                                     strlen(bench->authorization)};
+    header = token_header(bench);
     return (struct grpcc_call_options){.size = sizeof(struct grpcc_call_options),
                                        .timeout_ms = 600000,
                                        .metadata = &header,
@@ -144,9 +149,15 @@ static void measure(struct bench *bench, const char *name, const struct grpcc_me
                     const char *(*roof)(const struct bench *, double rate))
 {
     size_t n = calls / bench->divisor;
-    const struct load load = {
-        bench->channel, method, bench->authorization, in_flight, n > in_flight ? n : in_flight,
-        request,        data};
+    const struct grpcc_metadata token = token_header(bench);
+    const struct load load = {.channel = bench->channel,
+                              .method = method,
+                              .metadata = &token,
+                              .n_metadata = 1,
+                              .in_flight = in_flight,
+                              .calls = n > in_flight ? n : in_flight,
+                              .request = request,
+                              .data = data};
     struct sql_counters before = read_sql(bench);
     double cpu = server_cpu(&bench->server);
     struct load_result result = load_run(&load);
@@ -294,9 +305,15 @@ static char *make_folder(struct bench *bench, const char *parent, const char *na
 
 static void fill_folder(struct bench *bench, const char *path, size_t n)
 {
-    const struct load load = {
-        bench->channel, tree_method("CreateFolder"), bench->authorization, 64, n, create_request,
-        (void *)path};
+    const struct grpcc_metadata token = token_header(bench);
+    const struct load load = {.channel = bench->channel,
+                              .method = tree_method("CreateFolder"),
+                              .metadata = &token,
+                              .n_metadata = 1,
+                              .in_flight = 64,
+                              .calls = n,
+                              .request = create_request,
+                              .data = (void *)path};
     struct load_result result = load_run(&load);
     if (result.failed) {
         fprintf(stderr, "bench: filling %s: %s\n", path, result.first_failure);
@@ -334,8 +351,11 @@ static void bench_echo(struct bench *bench, const char *binary)
     struct grpcc_channel *channel = grpcc_channel_new(echo.listen, NULL, &err);
     if (!channel)
         stop_with("echo", &err);
-    const struct load load = {
-        channel, &comb_bench_echo_methods[0], NULL, 64, 200000 / bench->divisor, say_request, NULL};
+    const struct load load = {.channel = channel,
+                              .method = &comb_bench_echo_methods[0],
+                              .in_flight = 64,
+                              .calls = 200000 / bench->divisor,
+                              .request = say_request};
     double cpu = server_cpu(&echo);
     struct load_result result = load_run(&load);
     bench->echo_rate = (double)result.calls / result.seconds;

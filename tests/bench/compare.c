@@ -14,6 +14,7 @@
 #include "tests/bench/compare.h"
 #include "tests/bench/echo.grpcc.h"
 #include "tests/bench/flow.h"
+#include "tests/bench/full.h"
 #include "tests/bench/load.h"
 #include "tests/bench/paced.h"
 
@@ -92,54 +93,59 @@ static void stop(struct comparison *comparison)
 
 /* ---- cases ---- */
 
-static struct load_result run_unary(struct grpcc_channel *channel, size_t calls)
+static struct load unary_load(const struct contender *contender, size_t calls)
 {
-    struct load load = {channel, &comb_bench_echo_methods[0], NULL, IN_FLIGHT, calls, small_request,
-                        NULL};
+    return (struct load){.channel = contender->channel,
+                         .method = &comb_bench_echo_methods[0],
+                         .metadata = contender->calls.metadata,
+                         .n_metadata = contender->calls.n_metadata,
+                         .in_flight = IN_FLIGHT,
+                         .calls = calls,
+                         .request = small_request};
+}
+
+static struct load_result run_unary(const struct contender *contender, size_t calls)
+{
+    struct load load = unary_load(contender, calls);
     return load_run(&load);
 }
 
-static struct load_result run_paced(struct comparison *comparison, int i, size_t calls)
+static struct load_result run_paced(const struct contender *contender, const struct samples *unary,
+                                    size_t calls)
 {
-    const struct contender *contender = &comparison->contenders[i];
-    const struct samples *unary = &comparison->samples[UNARY][i];
     double rate = 0.7 * median(unary->rate, unary->n);
-    struct load load = {contender->channel,
-                        &comb_bench_echo_methods[0],
-                        NULL,
-                        IN_FLIGHT,
-                        calls ? calls : (size_t)rate, /* of a second */
-                        small_request,
-                        NULL};
+    struct load load = unary_load(contender, calls ? calls : (size_t)rate /* of a second */);
     return paced_run(&load, rate);
 }
 
-static struct load_result run_large(struct grpcc_channel *channel, size_t calls)
+static struct load_result run_large(const struct contender *contender, size_t calls)
 {
     static unsigned char data[LARGE_BYTES];
-    struct load load = {
-        channel, &comb_bench_echo_methods[0], NULL, LARGE_IN_FLIGHT, calls, large_request, data};
+    struct load load = unary_load(contender, calls);
+    load.in_flight = LARGE_IN_FLIGHT;
+    load.request = large_request;
+    load.data = data;
     return load_run(&load);
 }
 
-static struct load_result run_case(struct comparison *comparison, enum case_id id, int i,
+static struct load_result run_case(const struct comparison *comparison, enum case_id id, int i,
                                    size_t calls)
 {
-    struct grpcc_channel *channel = comparison->contenders[i].channel;
+    const struct contender *contender = &comparison->contenders[i];
     struct load_result result = {.calls = calls};
     switch (id) {
     case UNARY:
-        return run_unary(channel, calls);
+        return run_unary(contender, calls);
     case PACED:
-        return run_paced(comparison, i, calls);
+        return run_paced(contender, &comparison->samples[UNARY][i], calls);
     case UP:
-        result.seconds = flow_up(channel, text, (uint32_t)calls);
+        result.seconds = flow_up(contender->channel, &contender->calls, text, (uint32_t)calls);
         return result;
     case DOWN:
-        result.seconds = flow_down(channel, text, (uint32_t)calls);
+        result.seconds = flow_down(contender->channel, &contender->calls, text, (uint32_t)calls);
         return result;
     default:
-        return run_large(channel, calls);
+        return run_large(contender, calls);
     }
 }
 
@@ -165,7 +171,7 @@ static void sample(struct comparison *comparison, enum case_id id, int i, size_t
 static void run_cases(struct comparison *comparison, const struct plan *plan)
 {
     for (int i = 0; i < CONTENDERS; i++)
-        run_unary(comparison->contenders[i].channel, plan->calls[UNARY] / 10); /* warm */
+        run_unary(&comparison->contenders[i], plan->calls[UNARY] / 10); /* warm */
     for (enum case_id id = UNARY; id < CASES; id++)
         for (int round = 0; round < plan->rounds[id]; round++)
             for (int i = 0; i < CONTENDERS; i++)
@@ -185,9 +191,10 @@ static double count_instructions(const struct contender *contender, const char *
     snprintf(server.home, sizeof server.home, "%.200s", folder);
     snprintf(option, sizeof option, "--callgrind-out-file=%.200s/callgrind", folder);
     server_start_under(&server, prefix, contender->binary, contender->flags);
-    struct grpcc_channel *channel = connect(&server);
-    struct load_result result = run_unary(channel, calls);
-    grpcc_channel_free(channel);
+    struct contender measured = *contender;
+    measured.channel = connect(&server);
+    struct load_result result = run_unary(&measured, calls);
+    grpcc_channel_free(measured.channel);
     server_stop(&server);
     FILE *file = fopen(strchr(option, '=') + 1, "r");
     while (file && fgets(line, sizeof line, file))
@@ -213,9 +220,29 @@ static void count_all(struct comparison *comparison, const char *folder, size_t 
     }
 }
 
+static void set_contenders(struct comparison *comparison, char **binaries)
+{
+    static const struct grpcc_metadata headers[] = {
+        {"authorization", FULL_AUTHORIZATION, sizeof(FULL_AUTHORIZATION) - 1},
+        {"traceparent", FULL_TRACEPARENT, sizeof(FULL_TRACEPARENT) - 1},
+    };
+    static const char *const names[CONTENDERS] = {
+        [GRPCC] = "grpcc",           [FULL] = "grpcc, all on", [BARE] = "bare core",
+        [CALLBACK] = "C++ callback", [SYNC] = "C++ sync",
+    };
+    for (int i = GRPCC; i < CONTENDERS; i++) {
+        struct contender *contender = &comparison->contenders[i];
+        contender->name = names[i];
+        contender->calls.size = sizeof contender->calls;
+        contender->binary = binaries[i <= FULL ? 0 : i - FULL]; /* two share the first one */
+    }
+    comparison->contenders[FULL].flags[0] = "--full";
+    comparison->contenders[FULL].calls.metadata = headers;
+    comparison->contenders[FULL].calls.n_metadata = sizeof headers / sizeof headers[0];
+}
+
 int main(int argc, char **argv)
 {
-    static const char *const none[] = {NULL};
     static struct comparison comparison;
     if (argc < 6) {
         fprintf(stderr, "usage: %s FOLDER ECHO_SERVER BARE_CORE CPP_CALLBACK CPP_SYNC [--quick]\n",
@@ -223,10 +250,7 @@ int main(int argc, char **argv)
         return 2;
     }
     const struct plan *plan = argc > 6 && strcmp(argv[6], "--quick") == 0 ? &quick : &whole;
-    comparison.contenders[GRPCC] = (struct contender){"grpcc", argv[2], none, {0}, NULL};
-    comparison.contenders[BARE] = (struct contender){"bare core", argv[3], none, {0}, NULL};
-    comparison.contenders[CALLBACK] = (struct contender){"C++ callback", argv[4], none, {0}, NULL};
-    comparison.contenders[SYNC] = (struct contender){"C++ sync", argv[5], none, {0}, NULL};
+    set_contenders(&comparison, argv + 2);
     begin(&comparison, argv[1]);
     run_cases(&comparison, plan);
     stop(&comparison);

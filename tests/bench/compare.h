@@ -3,17 +3,17 @@
 #ifndef TESTS_BENCH_COMPARE_H
 #define TESTS_BENCH_COMPARE_H
 
+#include "grpcc/channel.h"
 #include "tests/bench/server.h"
 
-struct grpcc_channel;
-
-enum { CONTENDERS = 4, ROUNDS_MAX = 16 };
+enum { ROUNDS_MAX = 16, FLAGS_MAX = 3 };
 /* The order of the tables. */
-enum contender_id { GRPCC, BARE, CALLBACK, SYNC };
+enum contender_id { GRPCC, FULL, BARE, CALLBACK, SYNC, CONTENDERS };
 
 struct contender {
     const char *name, *binary;
-    const char *const *flags;
+    const char *flags[FLAGS_MAX];    /* NULL-terminated */
+    struct grpcc_call_options calls; /* the headers that it wants */
     struct server server;
     struct grpcc_channel *channel;
 };

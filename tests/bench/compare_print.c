@@ -68,6 +68,7 @@ static void print_ratios(const struct comparison *comparison)
         {GRPCC, SYNC, "0.60"},
         {GRPCC, CALLBACK, "0.80"},
         {GRPCC, BARE, "1.10"},
+        {FULL, BARE, "1.25"},
     };
     printf(
         "\n| CPU of / CPU of | aim at most | 64 B, 64 in flight | 70 %% load | stream up | stream "

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* echo_server --ready-file FILE: serves comb.bench.Echo until SIGTERM. */
+/* echo_server --ready-file FILE [--full]: serves comb.bench.Echo until SIGTERM; --full: with all
+ * that full.h names around it. */
 #include <stdio.h>
 
 #include "grpcc/server.h"
 #include "tests/bench/echo.grpcc.h"
+#include "tests/bench/full.h"
 #include "tests/bench/ready.h"
 
 static void say(void *self, struct grpcc_call *call,
@@ -126,7 +128,8 @@ int main(int argc, char **argv)
     struct grpcc_error err = GRPCC_ERROR_INIT;
     int port = 0;
     struct grpcc_server *server = grpcc_server_new(NULL, &err);
-    if (!server || configure(server, &err) ||
+    bool full = ready_has_flag(argc, argv, "--full");
+    if (!server || configure(server, &err) || (full && full_attach(server, &err)) ||
         grpcc_server_listen(server, "127.0.0.1:0", NULL, &port, &err) ||
         grpcc_server_start(server, &err)) {
         fprintf(stderr, "echo_server: %s\n", err.message);

@@ -66,7 +66,8 @@ static void write_next(void *data, bool ok)
     comb_bench_echo_collect_stream_write_start(flow->up, flow->request, write_next, flow);
 }
 
-double flow_up(struct grpcc_channel *channel, char *text, uint32_t messages)
+double flow_up(struct grpcc_channel *channel, const struct grpcc_call_options *options, char *text,
+               uint32_t messages)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct flow flow = flow_begin();
@@ -76,7 +77,7 @@ double flow_up(struct grpcc_channel *channel, char *text, uint32_t messages)
     flow.request = comb_bench_echo_say_request_new(arena);
     flow.request->text = text;
     flow.count = messages;
-    flow.up = comb_bench_echo_collect_stream_open(channel, NULL, &err);
+    flow.up = comb_bench_echo_collect_stream_open(channel, options, &err);
     if (!flow.up)
         must_be(0, messages, err.status, &err);
     write_next(&flow, true);
@@ -106,7 +107,8 @@ static void read_next(void *data, int result, struct comb_bench_echo_say_respons
     comb_bench_echo_repeat_stream_read_start(flow->down, flow->arena, read_next, flow);
 }
 
-double flow_down(struct grpcc_channel *channel, char *text, uint32_t messages)
+double flow_down(struct grpcc_channel *channel, const struct grpcc_call_options *options,
+                 char *text, uint32_t messages)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct flow flow = flow_begin();
@@ -115,7 +117,7 @@ double flow_down(struct grpcc_channel *channel, char *text, uint32_t messages)
     struct comb_bench_echo_repeat_request *request = comb_bench_echo_repeat_request_new(arena);
     request->text = text;
     request->count = messages;
-    flow.down = comb_bench_echo_repeat_stream_open(channel, NULL, request, &err);
+    flow.down = comb_bench_echo_repeat_stream_open(channel, options, request, &err);
     if (!flow.down)
         must_be(0, messages, err.status, &err);
     comb_bench_echo_repeat_stream_read_start(flow.down, flow.arena, read_next, &flow);

@@ -9,7 +9,9 @@
 
 /* Seconds that the stream took. Exit the program where it fails or another number of messages
  * arrives. */
-double flow_up(struct grpcc_channel *channel, char *text, uint32_t messages);
-double flow_down(struct grpcc_channel *channel, char *text, uint32_t messages);
+double flow_up(struct grpcc_channel *channel, const struct grpcc_call_options *options, char *text,
+               uint32_t messages);
+double flow_down(struct grpcc_channel *channel, const struct grpcc_call_options *options,
+                 char *text, uint32_t messages);
 
 #endif

@@ -17,7 +17,6 @@ struct slot {
 
 struct run {
     const struct load *load;
-    struct grpcc_metadata header;
     struct grpcc_call_options options;
     pthread_mutex_t lock;
     pthread_cond_t over;
@@ -111,13 +110,10 @@ struct load_result load_run(const struct load *load)
         abort();
     pthread_mutex_init(&run.lock, NULL);
     pthread_cond_init(&run.over, NULL);
-    run.options = (struct grpcc_call_options){.size = sizeof run.options, .timeout_ms = TIMEOUT_MS};
-    if (load->authorization) {
-        run.header = (struct grpcc_metadata){"authorization", load->authorization,
-                                             strlen(load->authorization)};
-        run.options.metadata = &run.header;
-        run.options.n_metadata = 1;
-    }
+    run.options = (struct grpcc_call_options){.size = sizeof run.options,
+                                              .timeout_ms = TIMEOUT_MS,
+                                              .metadata = load->metadata,
+                                              .n_metadata = load->n_metadata};
     int64_t begin_ns = load_now_ns();
     for (unsigned i = 0; i < load->in_flight; i++) {
         slots[i].run = &run;

@@ -11,7 +11,8 @@ typedef const ProtobufCMessage *(*load_request)(void *data, struct grpcc_arena *
 struct load {
     struct grpcc_channel *channel;
     const struct grpcc_method *method;
-    const char *authorization; /* header; NULL: none */
+    const struct grpcc_metadata *metadata; /* headers of every call */
+    size_t n_metadata;
     unsigned in_flight;
     size_t calls;
     load_request request;

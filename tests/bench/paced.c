@@ -80,7 +80,10 @@ static void free_calls(struct paced *paced)
 
 struct load_result paced_run(const struct load *load, double calls_per_s)
 {
-    struct paced paced = {.options = {.size = sizeof paced.options, .timeout_ms = TIMEOUT_MS}};
+    struct paced paced = {.options = {.size = sizeof paced.options,
+                                      .timeout_ms = TIMEOUT_MS,
+                                      .metadata = load->metadata,
+                                      .n_metadata = load->n_metadata}};
     paced.latencies_ns = calloc(load->calls, sizeof *paced.latencies_ns);
     if (!paced.latencies_ns)
         abort();
