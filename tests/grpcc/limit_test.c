@@ -61,9 +61,10 @@ static void must_limit_to_one(struct fixture *f, const struct grpcc_call_options
                               uint64_t (*refused)(const struct grpcc_limit_stats *))
 {
     struct gate done;
+    struct grpcc_arena *theirs = grpcc_arena_new(0); /* the poller decodes into it */
     struct grpcc_limit_stats stats;
     gate_init(&done);
-    grpcc_testing_echo_unary_start(f->channel, f->arena, options, ask(f, "wait"), note_done, &done,
+    grpcc_testing_echo_unary_start(f->channel, theirs, options, ask(f, "wait"), note_done, &done,
                                    NULL);
     gate_wait(&f->entered, 1);
     must_end(f, GRPCC_RESOURCE_EXHAUSTED, ask(f, "x"), options);
@@ -81,6 +82,7 @@ static void must_limit_to_one(struct fixture *f, const struct grpcc_call_options
     }
     assert_int_equal(status, GRPCC_OK);
     gate_done(&done);
+    grpcc_arena_free(theirs);
 }
 
 static uint64_t by_total(const struct grpcc_limit_stats *stats)
@@ -158,8 +160,9 @@ static void other_keys_are_not_touched(void **state)
     struct fixture *f = *state;
     const struct grpcc_call_options one = as(&ada), other = as(&grace);
     struct gate done;
+    struct grpcc_arena *theirs = grpcc_arena_new(0); /* the poller decodes into it */
     gate_init(&done);
-    grpcc_testing_echo_unary_start(f->channel, f->arena, &one, ask(f, "wait"), note_done, &done,
+    grpcc_testing_echo_unary_start(f->channel, theirs, &one, ask(f, "wait"), note_done, &done,
                                    NULL);
     gate_wait(&f->entered, 1);
     must_end(f, GRPCC_RESOURCE_EXHAUSTED, ask(f, "x"), &one);
@@ -168,6 +171,7 @@ static void other_keys_are_not_touched(void **state)
     gate_open(&f->leave);
     gate_wait(&done, 1);
     gate_done(&done);
+    grpcc_arena_free(theirs);
 }
 
 static int setup_rate(void **state)
@@ -199,8 +203,9 @@ static void health_is_never_limited(void **state)
     struct fixture *f = *state;
     struct grpc_health_v1_health_check_response *response = NULL;
     struct gate done;
+    struct grpcc_arena *theirs = grpcc_arena_new(0); /* the poller decodes into it */
     gate_init(&done);
-    grpcc_testing_echo_unary_start(f->channel, f->arena, NULL, ask(f, "wait"), note_done, &done,
+    grpcc_testing_echo_unary_start(f->channel, theirs, NULL, ask(f, "wait"), note_done, &done,
                                    NULL);
     gate_wait(&f->entered, 1);
     assert_int_equal(grpc_health_v1_health_check(f->channel, f->arena, NULL,
@@ -210,6 +215,7 @@ static void health_is_never_limited(void **state)
     gate_open(&f->leave);
     gate_wait(&done, 1);
     gate_done(&done);
+    grpcc_arena_free(theirs);
 }
 
 static void options_that_make_no_sense_are_refused(void **state)

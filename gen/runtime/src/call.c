@@ -186,18 +186,17 @@ void grpcc_call_adopt(struct grpcc_call *call, struct grpcc_slot *slot)
     grpc_call_details_init(&slot->details);
 }
 
-/* The method's own time limit, where it is shorter than the client's deadline. */
-static void limit_time(struct grpcc_call *call)
+/* The method's own time limit, where it is shorter than the client's deadline: then it is true. */
+static bool shorten_deadline(struct grpcc_call *call)
 {
     unsigned timeout_ms = call->method ? call->method->config.timeout_max_ms : 0;
     if (!timeout_ms)
-        return;
-    int64_t deadline_ns = grpcc_now_ns() + (int64_t)timeout_ms * GRPCC_NS_PER_MS;
+        return false;
+    int64_t deadline_ns = call->started_ns + (int64_t)timeout_ms * GRPCC_NS_PER_MS;
     if (deadline_ns >= call->deadline_ns)
-        return;
+        return false;
     call->deadline_ns = deadline_ns;
-    if (!grpcc_timers_add(&call->server->timers, call))
-        grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call's time limit");
+    return true;
 }
 
 size_t grpcc_call_request_bytes_max(const struct grpcc_call *call)
@@ -291,6 +290,7 @@ void grpcc_call_begin(struct grpcc_call *call)
     call->pushback_ms = -1;
     call->details_tail = &call->details;
     call->started_ns = grpcc_now_ns();
+    bool shortened = shorten_deadline(call);
     size_t payload_bytes = call->payload ? grpc_byte_buffer_length(call->payload) : 0;
     if (call->payload)
         grpcc_tally_add(&call->received_tally, payload_bytes);
@@ -324,7 +324,8 @@ void grpcc_call_begin(struct grpcc_call *call)
         grpcc_call_release(call);
         return;
     }
-    limit_time(call);
+    if (shortened && !grpcc_timers_add(&server->timers, call))
+        grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call's time limit");
     call_dispatch(call, false);
 }
 
@@ -469,6 +470,11 @@ void grpcc_call_resume(struct grpcc_call *call)
 {
     if (atomic_exchange(&call->parking, RESUMED) == PARKED)
         call_dispatch(call, true);
+}
+
+bool grpcc_call_is_parked(const struct grpcc_call *call)
+{
+    return atomic_load(&call->parking) == PARKED;
 }
 
 void grpcc_call_unpark(struct grpcc_call *call)

@@ -128,6 +128,8 @@ void grpcc_call_hold(struct grpcc_call *call);
 void grpcc_call_release(struct grpcc_call *call);
 bool grpcc_call_is_stream(const struct grpcc_call *call);
 bool grpcc_call_is_builtin(const struct grpcc_call *call);
+/* An interceptor has deferred it. */
+bool grpcc_call_is_parked(const struct grpcc_call *call);
 /* The call has ended for core and peer. */
 void grpcc_call_over(struct grpcc_call *call);
 void grpcc_calls_free(struct grpcc_server *server);

@@ -166,3 +166,11 @@ bool grpcc_pool_withdraw(struct grpcc_pool *pool, struct grpcc_call *call)
     pthread_mutex_unlock(&pool->lock);
     return queued;
 }
+
+bool grpcc_pool_has(struct grpcc_pool *pool, const struct grpcc_call *call)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool queued = call->link.queued;
+    pthread_mutex_unlock(&pool->lock);
+    return queued;
+}

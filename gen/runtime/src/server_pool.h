@@ -60,5 +60,7 @@ bool grpcc_pool_submit(struct grpcc_pool *pool, struct grpcc_call *call,
                        bool admitted) GRPCC_MUST_CHECK;
 /* Takes a call out of the queue; false: it is not queued (any more). */
 bool grpcc_pool_withdraw(struct grpcc_pool *pool, struct grpcc_call *call);
+/* Whether it is queued. */
+bool grpcc_pool_has(struct grpcc_pool *pool, const struct grpcc_call *call);
 
 #endif
