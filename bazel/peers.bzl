@@ -16,6 +16,19 @@ _PROGRAMS = {
     "python": "python/bin/python",
 }
 
+# target -> (folder of .jar files below the folder of peers, class). A start of the JVM is most of what a short program costs.
+_JAVA = {
+    "interop_java_client": ("java/grpc-interop-testing", "io.grpc.testing.integration.TestServiceClient"),
+    "interop_java_server": ("java/grpc-interop-testing", "io.grpc.testing.integration.TestServiceServer"),
+}
+_JAVA_FLAGS = "-Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+# target -> archive below the folder of peers: a program that unpacks it into the folder that it is given.
+_ARCHIVES = {
+    # The CA and the certificates that grpc-java's interop programs have built in.
+    "interop_java_certs": "java/grpc-interop-testing/grpc-testing-1.60.0.jar",
+}
+
 def _peers_impl(rctx):
     folder = rctx.os.environ.get("COMB_PEERS") or rctx.os.environ.get("HOME", "") + "/.cache/comb/peers"
     for line in rctx.read(Label("//bazel:peers.txt")).split("\n"):
@@ -25,9 +38,16 @@ def _peers_impl(rctx):
             if not rctx.path(mark).exists:
                 fail("\n\n%s %s is not installed; run:\n  bazel/peers.sh\n" % (entry[1], entry[2]))
     build = ['package(default_visibility = ["//visibility:public"])']
+    scripts = {}
     for name, path in _PROGRAMS.items():
         # A script and not a link: Python finds its virtual environment by the path it is called by.
-        rctx.file("bin/" + name, '#!/bin/sh\nexec "%s/%s" "$@"\n' % (folder, path))
+        scripts[name] = 'exec "%s/%s" "$@"' % (folder, path)
+    for name, (path, main) in _JAVA.items():
+        scripts[name] = 'exec java %s -cp "%s/%s/*" %s "$@"' % (_JAVA_FLAGS, folder, path, main)
+    for name, path in _ARCHIVES.items():
+        scripts[name] = 'exec python3 -m zipfile -e "%s/%s" "$1"' % (folder, path)
+    for name, command in scripts.items():
+        rctx.file("bin/" + name, "#!/bin/sh\n%s\n" % command)
         build.append('filegroup(name = "%s", srcs = ["bin/%s"])' % (name, name))
     rctx.file("BUILD.bazel", "\n".join(build) + "\n", executable = False)
 
