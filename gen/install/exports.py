@@ -7,7 +7,7 @@ import re
 import sys
 
 # Of the built-in .proto files: descriptors, names of enums, services.
-GENERATED = ("google_protobuf_*", "google_rpc_*", "grpc_health_v1_*", "grpc_reflection_*")
+GENERATED = ("google_protobuf_*", "google_rpc_*", "grpc_channelz_v1_*", "grpc_health_v1_*", "grpc_reflection_*")
 
 
 def declared(text):
