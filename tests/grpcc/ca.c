@@ -21,8 +21,9 @@ enum { DAY_S = 24 * 3600, HOUR_S = 3600 };
 struct ca {
     EVP_PKEY *key;
     X509 *certificate;
-    long serial;
 };
+
+static long last_serial;
 
 /* ---- folders ---- */
 
@@ -94,8 +95,7 @@ struct ca *ca_new(const char *name)
     struct ca *ca = calloc(1, sizeof(*ca));
     assert_non_null(ca);
     ca->key = EVP_EC_gen("P-256");
-    ca->certificate = unsigned_certificate(ca->key, name, 1, false);
-    ca->serial = 1;
+    ca->certificate = unsigned_certificate(ca->key, name, ++last_serial, false);
     X509_set_issuer_name(ca->certificate, X509_get_subject_name(ca->certificate));
     add_extension(ca->certificate, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(ca->certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
@@ -141,7 +141,7 @@ long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate
 {
     char temporary[CA_PATH_SIZE];
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = unsigned_certificate(key, leaf->name, ++ca->serial, leaf->expired);
+    X509 *certificate = unsigned_certificate(key, leaf->name, ++last_serial, leaf->expired);
     X509_set_issuer_name(certificate, X509_get_subject_name(ca->certificate));
     if (leaf->sans)
         add_extension(certificate, NID_subject_alt_name, leaf->sans);
@@ -154,7 +154,7 @@ long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate
     close_new(file, temporary, key_path);
     EVP_PKEY_free(key);
     X509_free(certificate);
-    return ca->serial;
+    return last_serial;
 }
 
 /* ---- revocation lists ---- */

@@ -35,9 +35,10 @@ struct memory_file {
 struct grpcc_tls_files {
     struct grpcc_tls_files *next; /* on reloader.files, under its lock, as all below */
     struct grpcc_tls_sources sources;
-    int64_t due_ns; /* to be looked at; where it is closed: to be freed */
-    bool closed;
-    struct memory_file identity; /* certificate, chain and key in one */
+    size_t refs;                             /* 0: closed */
+    int64_t due_ns;                          /* to be looked at; where it is closed: to be freed */
+    grpc_tls_certificate_provider *provider; /* core's watcher; NULL where it is closed */
+    struct memory_file identity;             /* certificate, chain and key in one */
     struct memory_file roots;
     unsigned char identity_digest[SHA256_DIGEST_LENGTH]; /* of what is published */
     unsigned char roots_digest[SHA256_DIGEST_LENGTH];
@@ -306,7 +307,7 @@ static int64_t turn_locked(int64_t now_ns)
     struct grpcc_tls_files **link = &reloader.files;
     while (*link) {
         struct grpcc_tls_files *files = *link;
-        if (files->due_ns <= now_ns && files->closed) {
+        if (files->due_ns <= now_ns && !files->refs) {
             *link = files->next;
             files_free_locked(files);
             continue;
@@ -368,16 +369,19 @@ static bool own(const char **copy)
     return *copy != NULL;
 }
 
+static unsigned reload_s_of(const struct grpcc_tls_sources *sources)
+{
+    unsigned reload_s = sources->reload_s ? sources->reload_s : RELOAD_S_DEFAULT;
+    return reload_s < RELOAD_S_MAX ? reload_s : RELOAD_S_MAX;
+}
+
 static struct grpcc_tls_files *files_new_locked(const struct grpcc_tls_sources *sources)
 {
     struct grpcc_tls_files *files = grpcc_memory_zalloc(sizeof(*files));
     if (!files)
         return NULL;
     files->sources = *sources;
-    if (!files->sources.reload_s)
-        files->sources.reload_s = RELOAD_S_DEFAULT;
-    if (files->sources.reload_s > RELOAD_S_MAX)
-        files->sources.reload_s = RELOAD_S_MAX;
+    files->sources.reload_s = reload_s_of(sources);
     files->identity.fd = files->roots.fd = -1;
     bool certificate = own(&files->sources.certificate_file);
     bool key = own(&files->sources.key_file);
@@ -390,23 +394,58 @@ static struct grpcc_tls_files *files_new_locked(const struct grpcc_tls_sources *
     return NULL;
 }
 
+static bool is_same(const char *one, const char *other)
+{
+    return one && other ? strcmp(one, other) == 0 : one == other;
+}
+
+/* The ones of other channels or listeners, also those closed a moment ago. */
+static struct grpcc_tls_files *find_locked(const struct grpcc_tls_sources *sources)
+{
+    struct grpcc_tls_files *files = reloader.files;
+    unsigned reload_s = reload_s_of(sources);
+    while (files && !(is_same(files->sources.certificate_file, sources->certificate_file) &&
+                      is_same(files->sources.key_file, sources->key_file) &&
+                      is_same(files->sources.ca_file, sources->ca_file) &&
+                      is_same(files->sources.crl_directory, sources->crl_directory) &&
+                      files->sources.reload_s == reload_s))
+        files = files->next;
+    return files;
+}
+
+static void watch_locked(struct grpcc_tls_files *files)
+{
+    const char *identity = files->identity.fd >= 0 ? files->identity.path : NULL;
+    const char *roots = files->roots.fd >= 0 ? files->roots.path : NULL;
+    if (identity || roots)
+        files->provider = grpc_tls_certificate_provider_file_watcher_create(identity, identity,
+                                                                            roots, CORE_RELOAD_S);
+}
+
 static enum grpcc_status open_locked(const struct grpcc_tls_sources *sources,
                                      struct grpcc_tls_files **ret_files, struct grpcc_error *err)
 {
-    struct grpcc_tls_files *files = files_new_locked(sources);
+    struct grpcc_tls_files *found = find_locked(sources);
+    struct grpcc_tls_files *files = found ? found : files_new_locked(sources);
     if (!files)
         return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for the certificates");
     enum grpcc_status status = load_locked(files, err);
     if (!status && !start_locked())
         status = grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no thread for the certificates");
     if (status) {
-        files_free_locked(files);
+        if (!found)
+            files_free_locked(files);
         return status;
     }
-    files->due_ns = grpcc_now_ns() + interval_ns(files);
-    files->next = reloader.files;
-    reloader.files = files;
-    pthread_cond_signal(&reloader.changed);
+    if (!found) {
+        files->next = reloader.files;
+        reloader.files = files;
+    }
+    if (files->refs++ == 0) {
+        watch_locked(files);
+        files->due_ns = grpcc_now_ns() + interval_ns(files);
+        pthread_cond_signal(&reloader.changed);
+    }
     *ret_files = files;
     return GRPCC_OK;
 }
@@ -425,26 +464,24 @@ void grpcc_tls_files_close(struct grpcc_tls_files *files)
     if (!files)
         return;
     pthread_mutex_lock(&reloader.lock);
-    files->closed = true;
-    files->due_ns = grpcc_now_ns() + (int64_t)LINGER_S * GRPCC_NS_PER_S;
-    pthread_cond_signal(&reloader.changed);
+    if (--files->refs == 0) {
+        if (files->provider)
+            grpc_tls_certificate_provider_release(files->provider);
+        files->provider = NULL;
+        files->due_ns = grpcc_now_ns() + (int64_t)LINGER_S * GRPCC_NS_PER_S;
+        pthread_cond_signal(&reloader.changed);
+    }
     pthread_mutex_unlock(&reloader.lock);
 }
 
 grpc_tls_credentials_options *grpcc_tls_files_options(const struct grpcc_tls_files *files)
 {
-    const char *identity = files->identity.fd >= 0 ? files->identity.path : NULL;
-    const char *roots = files->roots.fd >= 0 ? files->roots.path : NULL;
     grpc_tls_credentials_options *options = grpc_tls_credentials_options_create();
-    if (identity || roots) {
-        grpc_tls_certificate_provider *provider = grpc_tls_certificate_provider_file_watcher_create(
-            identity, identity, roots, CORE_RELOAD_S);
-        grpc_tls_credentials_options_set_certificate_provider(options, provider);
-        grpc_tls_certificate_provider_release(provider);
-    }
-    if (identity)
+    if (files->provider)
+        grpc_tls_credentials_options_set_certificate_provider(options, files->provider);
+    if (files->sources.certificate_file)
         grpc_tls_credentials_options_watch_identity_key_cert_pairs(options);
-    if (roots)
+    if (files->sources.ca_file)
         grpc_tls_credentials_options_watch_root_certs(options);
     if (files->sources.crl_directory)
         grpc_tls_credentials_options_set_crl_directory(options, files->sources.crl_directory);

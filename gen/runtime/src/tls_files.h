@@ -25,8 +25,8 @@ struct grpcc_tls_sources {
     unsigned reload_s;         /* 0: the default */
 };
 
-/* Reads and tries all of it: INVALID_ARGUMENT says which file is wrong, and how. Pairs with _close.
- */
+/* Reads and tries all of it: INVALID_ARGUMENT says which file is wrong, and how. Who gives the same
+ * sources shares them. Pairs with _close. */
 enum grpcc_status grpcc_tls_files_open(const struct grpcc_tls_sources *sources,
                                        struct grpcc_tls_files **ret_files,
                                        struct grpcc_error *err) GRPCC_MUST_CHECK;
