@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "compression.h"
+#include "credentials.h"
 #include "memory.h"
 #include "metrics.h"
 #include "service_config.h"
@@ -223,6 +224,25 @@ static struct grpcc_channel_options complete(const struct grpcc_channel_options 
     return options;
 }
 
+/* Adds what is asked for at each call to what the connection is made with. */
+static enum grpcc_status add_call_credentials(const struct grpcc_channel *channel,
+                                              const struct grpcc_credentials *of_calls,
+                                              grpc_channel_credentials **credentials,
+                                              struct grpcc_error *err)
+{
+    if (!of_calls)
+        return GRPCC_OK;
+    if (!channel->tls_files && !of_calls->allow_plaintext)
+        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                               "the credentials would go in plain text: use TLS, or set their "
+                               "allow_plaintext where the way to the server is safe");
+    grpc_channel_credentials *both =
+        grpc_composite_channel_credentials_create(*credentials, of_calls->core, NULL);
+    grpc_channel_credentials_release(*credentials);
+    *credentials = both;
+    return GRPCC_OK;
+}
+
 static enum grpcc_status create_core(struct grpcc_channel *channel, const char *target,
                                      const struct grpcc_channel_options *options,
                                      const char *service_config, struct grpcc_error *err)
@@ -230,6 +250,8 @@ static enum grpcc_status create_core(struct grpcc_channel *channel, const char *
     struct arguments arguments;
     grpc_channel_credentials *credentials = NULL;
     enum grpcc_status status = make_credentials(channel, options, &credentials, err);
+    if (!status)
+        status = add_call_credentials(channel, options->credentials, &credentials, err);
     if (status) {
         if (credentials)
             grpc_channel_credentials_release(credentials);

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "client.h"
 #include "compression.h"
+#include "credentials.h"
 #include "memory.h"
 
 enum { OWN_ARENA_LIMIT = 256 << 10 };
@@ -179,6 +180,26 @@ static int64_t deadline_of(const struct grpcc_call_options *options)
     return grpcc_now_ns() + options->timeout_ms * GRPCC_NS_PER_MS;
 }
 
+/* After the call's core is made. */
+static enum grpcc_status set_credentials(struct grpcc_client_call *call,
+                                         const struct grpcc_call_options *options,
+                                         struct grpcc_error *err)
+{
+    const size_t end = offsetof(struct grpcc_call_options, credentials) +
+                       sizeof(((struct grpcc_call_options *)NULL)->credentials);
+    const struct grpcc_credentials *credentials =
+        options && options->size >= end ? options->credentials : NULL;
+    if (!credentials)
+        return GRPCC_OK;
+    if (!call->channel->tls_files && !credentials->allow_plaintext)
+        return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                               "the credentials would go in plain text: use TLS, or set their "
+                               "allow_plaintext where the way to the server is safe");
+    if (grpc_call_set_credentials(call->core, credentials->core) != GRPC_CALL_OK)
+        return grpcc_error_set(err, GRPCC_INTERNAL, "core refused the credentials");
+    return GRPCC_OK;
+}
+
 struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
                                                 const struct grpcc_method *method,
                                                 const struct grpcc_call_options *options,
@@ -211,6 +232,11 @@ struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
     call->core = grpc_channel_create_registered_call(
         channel->core, parent, GRPC_PROPAGATE_DEFAULTS, channel->queue, handle,
         grpcc_time_to_core(deadline_of(options)), NULL);
+    if (set_credentials(call, options, err)) {
+        call->on_end = NULL; /* it was not started */
+        grpcc_client_call_release(call);
+        return NULL;
+    }
     return call;
 }
 

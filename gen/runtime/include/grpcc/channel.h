@@ -28,6 +28,7 @@ extern "C" {
 
 struct grpcc_channel;
 struct grpcc_client_call;
+struct grpcc_credentials;
 struct grpcc_metrics;
 struct grpcc_span_sink;
 struct grpcc_trace;
@@ -83,6 +84,7 @@ struct grpcc_channel_options {
     /* How often the files are looked at [10]. New ones are used by the next connection; what
      * grpcc/listen.h says of a server's holds here too. The system's CAs are read once. */
     unsigned reload_s;
+    struct grpcc_credentials *credentials; /* of all calls; see grpcc/credentials.h [none] */
     /* What is told of its calls: grpcc/metrics.h, grpcc/trace.h. metrics outlives the channel, the
      * sink is copied. */
     struct grpcc_metrics *metrics;
@@ -145,6 +147,9 @@ struct grpcc_call_options {
     /* Where in a trace the call belongs, instead of below `parent`; NULL is fine. Read only where
      * `size` says that it is there. */
     const struct grpcc_trace *trace;
+    /* Headers that are asked for when the call is made, besides those of the channel's credentials;
+     * see grpcc/credentials.h. Read only where `size` says that it is there. */
+    struct grpcc_credentials *credentials;
 };
 
 /* Unary, blocking. The response lives in arena. *ret_response is untouched on failure. */
