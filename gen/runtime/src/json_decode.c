@@ -455,7 +455,8 @@ enum grpcc_status grpcc_json_decode(struct grpcc_arena *arena,
                                "JSON of %zu bytes, where %zu are allowed", length,
                                json.options.text_max);
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-    if (!value && json_error_code(&fault) == json_error_out_of_memory) {
+    /* Where it has no memory libjansson mostly does not say so, but says nothing. */
+    if (!value && (fault.text[0] == '\0' || json_error_code(&fault) == json_error_out_of_memory)) {
         grpcc_json_no_memory(&json);
         return json.status;
     }
