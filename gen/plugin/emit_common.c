@@ -5,6 +5,17 @@
 
 #define BYTES_PER_LINE 20u
 
+/* Whether the three bytes are a character that turns the direction of text around, U+202A to U+202E
+ * or U+2066 to U+2069: compilers warn of them, because they hide what code says. */
+static bool turns_text(const char *bytes, size_t length)
+{
+    const unsigned char *b = (const unsigned char *)bytes;
+
+    return length >= 3 && b[0] == 0xe2 &&
+           ((b[1] == 0x80 && b[2] >= 0xaa && b[2] <= 0xae) ||
+            (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9));
+}
+
 /* One line of a comment, less its end; what would open or close a comment inside of it is taken
  * apart. */
 static void add_comment_text(struct text *out, const char *line, size_t length)
@@ -15,6 +26,11 @@ static void add_comment_text(struct text *out, const char *line, size_t length)
         bool opens = line[i] == '/' && i + 1 < length && line[i + 1] == '*';
         bool closes = line[i] == '*' && i + 1 < length && line[i + 1] == '/';
 
+        if (turns_text(line + i, length - i)) {
+            text_puts(out, "?");
+            i += 2;
+            continue;
+        }
         text_add(out, &line[i], 1);
         if (opens || closes)
             text_puts(out, " ");

@@ -7,36 +7,37 @@
 
 /* Sorted bytewise, for bsearch. */
 static const char *const reserved[] = {
-    "EOF",           "I",          "NULL",       "_Alignas",
-    "_Alignof",      "_Atomic",    "_Bool",      "_Complex",
-    "_Generic",      "_Imaginary", "_Noreturn",  "_Static_assert",
-    "_Thread_local", "alignas",    "alignof",    "and",
-    "and_eq",        "asm",        "assert",     "auto",
-    "bitand",        "bitor",      "bool",       "break",
-    "case",          "catch",      "char",       "char16_t",
-    "char32_t",      "char8_t",    "class",      "co_await",
-    "co_return",     "co_yield",   "compl",      "complex",
-    "concept",       "const",      "const_cast", "consteval",
-    "constexpr",     "constinit",  "continue",   "decltype",
-    "default",       "delete",     "do",         "double",
-    "dynamic_cast",  "else",       "enum",       "errno",
-    "explicit",      "export",     "extern",     "false",
-    "float",         "for",        "friend",     "goto",
-    "i386",          "if",         "imaginary",  "inline",
-    "int",           "linux",      "long",       "mutable",
-    "namespace",     "new",        "noexcept",   "noreturn",
-    "not",           "not_eq",     "nullptr",    "offsetof",
-    "operator",      "or",         "or_eq",      "private",
-    "protected",     "public",     "register",   "reinterpret_cast",
-    "requires",      "restrict",   "return",     "short",
-    "signed",        "sizeof",     "static",     "static_assert",
-    "static_cast",   "stderr",     "stdin",      "stdout",
-    "struct",        "switch",     "template",   "this",
-    "thread_local",  "throw",      "true",       "try",
-    "typedef",       "typeid",     "typename",   "typeof",
-    "union",         "unix",       "unsigned",   "using",
-    "virtual",       "void",       "volatile",   "wchar_t",
-    "while",         "xor",        "xor_eq",
+    "EOF",           "I",         "INFINITY",   "NAN",
+    "NULL",          "_Alignas",  "_Alignof",   "_Atomic",
+    "_Bool",         "_Complex",  "_Float128",  "_Generic",
+    "_Imaginary",    "_LP64",     "_Noreturn",  "_Static_assert",
+    "_Thread_local", "alignas",   "alignof",    "and",
+    "and_eq",        "asm",       "assert",     "auto",
+    "bitand",        "bitor",     "bool",       "break",
+    "case",          "catch",     "char",       "char16_t",
+    "char32_t",      "char8_t",   "class",      "co_await",
+    "co_return",     "co_yield",  "compl",      "complex",
+    "concept",       "const",     "const_cast", "consteval",
+    "constexpr",     "constinit", "continue",   "decltype",
+    "default",       "delete",    "do",         "double",
+    "dynamic_cast",  "else",      "enum",       "errno",
+    "explicit",      "export",    "extern",     "false",
+    "float",         "for",       "friend",     "goto",
+    "i386",          "if",        "imaginary",  "inline",
+    "int",           "linux",     "long",       "mutable",
+    "namespace",     "new",       "noexcept",   "noreturn",
+    "not",           "not_eq",    "nullptr",    "offsetof",
+    "operator",      "or",        "or_eq",      "private",
+    "protected",     "public",    "register",   "reinterpret_cast",
+    "requires",      "restrict",  "return",     "short",
+    "signed",        "sizeof",    "static",     "static_assert",
+    "static_cast",   "stderr",    "stdin",      "stdout",
+    "struct",        "switch",    "template",   "this",
+    "thread_local",  "throw",     "true",       "try",
+    "typedef",       "typeid",    "typename",   "typeof",
+    "union",         "unix",      "unsigned",   "using",
+    "virtual",       "void",      "volatile",   "wchar_t",
+    "while",         "xor",       "xor_eq",
 };
 
 static int compare_word(const void *key, const void *element)
@@ -44,9 +45,41 @@ static int compare_word(const void *key, const void *element)
     return strcmp(key, *(const char *const *)element);
 }
 
+/* INT_MAX and its like, which the headers that generated ones include define. */
+static bool is_limit(const char *name)
+{
+    static const char *const types[] = {
+        "CHAR",   "INT",     "INT16", "INT32",   "INT64",   "INT8",   "INTMAX", "INTPTR", "LLONG",
+        "LONG",   "PTRDIFF", "SCHAR", "SHRT",    "SIZE",    "SSIZE",  "UCHAR",  "UINT",   "UINT16",
+        "UINT32", "UINT64",  "UINT8", "UINTMAX", "UINTPTR", "ULLONG", "ULONG",  "USHRT",  "WCHAR",
+    };
+    static const char *const limits[] = {"_BIT", "_MAX", "_MIN"};
+    const char *bar = strrchr(name, '_');
+    bool found = false;
+
+    for (size_t i = 0; bar && i < sizeof(limits) / sizeof(limits[0]); i++)
+        found = found || strcmp(bar, limits[i]) == 0;
+    for (size_t i = 0; found && i < sizeof(types) / sizeof(types[0]); i++) {
+        size_t length = strlen(types[i]);
+
+        if (length == (size_t)(bar - name) && memcmp(types[i], name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* __LINE__ and its like. */
+static bool is_predefined(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 4 && strncmp(name, "__", 2) == 0 && strcmp(name + length - 2, "__") == 0;
+}
+
 bool names_is_reserved(const char *name)
 {
-    return bsearch(name, reserved, sizeof(reserved) / sizeof(reserved[0]), sizeof(reserved[0]),
+    return is_limit(name) || is_predefined(name) ||
+           bsearch(name, reserved, sizeof(reserved) / sizeof(reserved[0]), sizeof(reserved[0]),
                    compare_word);
 }
 

@@ -55,6 +55,8 @@ static void comments_cannot_end_early(void **state)
         {"No space.", "/* No space. */\n"},
         {" a */ b /* c */", "/* a * / b / * c * / */\n"},
         {" /*/ ", "/* / * / */\n"},
+        {" a\342\200\256b\342\201\246c \303\251\342\202\254 ",
+         "/* a?b?c \303\251\342\202\254 */\n"},
         {"\n First.\n\n   Third.  \n\n", "/*\n * First.\n *\n *   Third.\n */\n"},
     };
 
