@@ -134,7 +134,7 @@ static void an_element_is_read(void **state)
     assert_int_equal(element.n_by, 2);
     assert_string_equal(element.by[1], "spiffe://example.org/e2");
     assert_string_equal(element.hash, "0aF");
-    assert_string_equal(element.subject, "CN=a\"b,O=c\\\\");
+    assert_string_equal(element.subject, "CN=a\\\"b,O=c\\\\");
     assert_int_equal(element.n_uris, 1);
     assert_string_equal(element.uris[0], "spiffe://example.org/a");
     assert_int_equal(element.n_dns_names, 2);

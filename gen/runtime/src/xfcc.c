@@ -76,35 +76,22 @@ static enum grpcc_status read_token(struct cursor *cursor, char **ret_value)
     return *ret_value ? GRPCC_OK : no_memory(cursor);
 }
 
-/* A backslash keeps what follows it from ending the value, and goes only before a quote: in a
- * subject it is part of the name. */
+/* A backslash keeps what follows it from ending the value, and stays: Envoy writes subjects as
+ * RFC 2253 has them, where quotes are escaped already, and escapes nothing itself. */
 static enum grpcc_status read_quoted(struct cursor *cursor, char **ret_value)
 {
-    size_t n = 0;
-    char *value = grpcc_arena_alloc(cursor->arena, cursor->length - cursor->at);
-    if (!value)
-        return no_memory(cursor);
-    cursor->at++; /* the quote */
+    size_t start = ++cursor->at; /* after the quote */
     while (!at_end(cursor) && here(cursor) != '"') {
-        bool escapes = here(cursor) == '\\';
+        cursor->at += here(cursor) == '\\';
         if (!is_printable(here(cursor)))
-            return bad(cursor, "a byte that is not printable");
-        if (!escapes || cursor->at + 1 == cursor->length || cursor->text[cursor->at + 1] != '"')
-            value[n++] = here(cursor);
-        cursor->at++;
-        if (!escapes)
-            continue;
-        if (!is_printable(here(cursor)))
-            return bad(cursor, "nothing after a backslash");
-        value[n++] = here(cursor);
+            return bad(cursor, "a byte that is not printable, or none after a backslash");
         cursor->at++;
     }
     if (at_end(cursor))
         return bad(cursor, "a quote without its end");
+    *ret_value = grpcc_arena_strndup(cursor->arena, cursor->text + start, cursor->at - start);
     cursor->at++;
-    value[n] = '\0';
-    *ret_value = value;
-    return GRPCC_OK;
+    return *ret_value ? GRPCC_OK : no_memory(cursor);
 }
 
 static int hex(char c)
