@@ -157,6 +157,17 @@ long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate
     return last_serial;
 }
 
+void ca_write_locked_key(const char *path)
+{
+    char temporary[CA_PATH_SIZE];
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = open_new(path, temporary);
+    assert_int_equal(
+        PEM_write_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
+    close_new(file, temporary, path);
+    EVP_PKEY_free(key);
+}
+
 /* ---- revocation lists ---- */
 
 static X509_CRL *list_new(const struct ca *ca, long number, const long *revoked)

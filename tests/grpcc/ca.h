@@ -29,6 +29,8 @@ struct ca_leaf {
  * it was. Returns its serial number. */
 long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate_path,
               const char *key_path);
+/* A key that is of use only with a passphrase. */
+void ca_write_locked_key(const char *path);
 /* Writes the list of what is revoked (serials, ends with 0) where OpenSSL looks for it. number:
  * counts up. */
 void ca_write_list(const struct ca *ca, const char *folder, long number, const long *revoked);

@@ -43,6 +43,7 @@ static int write_files(void **state)
     issue(ca, "two-uris", "URI:spiffe://example.org/ns/a/sa/client,URI:https://example.org", false);
     issue(ca, "cousin", "URI:spiffe://example.org.evil/ns/a/sa/client", false);
     issue(ca, "client", "URI:spiffe://example.org/ns/a/sa/client,DNS:client.test", false);
+    ca_write_locked_key(at("locked.key"));
     assert_int_equal(mkdir(at("lists"), 0700), 0);
     return 0;
 }
@@ -318,6 +319,29 @@ static void what_does_not_fit_is_not_used(void **state)
     assert_int_equal(atomic_load(&f->logged), 2);
 }
 
+/* As Kubernetes does it: the files are links into a folder, and the link to the folder is replaced.
+ */
+static void a_folder_may_be_swapped(void **state)
+{
+    struct grpcc_listen_options options = serving(at("mount/tls.crt"), at("mount/tls.key"));
+    struct grpcc_channel_options old = trusting(at("ca.pem"));
+    struct grpcc_channel_options fresh = trusting(at("other.pem"));
+    struct ca_leaf leaf = {.name = "server", .sans = "IP:127.0.0.1"};
+    assert_int_equal(mkdir(at("one"), 0700), 0);
+    assert_int_equal(mkdir(at("two"), 0700), 0);
+    ca_issue(ca, &leaf, at("one/tls.crt"), at("one/tls.key"));
+    ca_issue(other_ca, &leaf, at("two/tls.crt"), at("two/tls.key"));
+    assert_int_equal(symlink("one", at("mount")), 0);
+    struct fixture *f = serve(&options);
+    assert_int_equal(call_with(f, &old), GRPCC_OK);
+    assert_int_equal(symlink("two", at("mount.new")), 0);
+    assert_int_equal(rename(at("mount.new"), at("mount")), 0);
+    while (call_with(f, &fresh) != GRPCC_OK)
+        continue;
+    assert_int_equal(call_with(f, &old), GRPCC_UNAVAILABLE);
+    *state = f;
+}
+
 /* ---- what cannot be meant ---- */
 
 static void must_refuse(const struct grpcc_listen_options *options, const char *address,
@@ -343,6 +367,10 @@ static void options_of_a_listener_must_fit_each_other(void **state)
     must_refuse(&options, "127.0.0.1:0", "the key does not fit the certificate");
     options.key_file = at("server.pem");
     must_refuse(&options, "127.0.0.1:0", "the key is not a PEM key");
+    options.key_file = at("locked.key"); /* and nobody is asked for the passphrase */
+    must_refuse(&options, "127.0.0.1:0", "without a passphrase");
+    options.key_file = folder;
+    must_refuse(&options, "127.0.0.1:0", "cannot be read");
     options.key_file = at("server.key");
     options.client_certificate = GRPCC_CLIENT_CERTIFICATE_REQUIRED;
     must_refuse(&options, "127.0.0.1:0", "client_ca_file");
@@ -414,6 +442,7 @@ int main(void)
         WITH(a_revoked_certificate_is_refused, setup_lists),
         WITH(new_certificates_are_read_while_it_runs, setup),
         WITH(what_does_not_fit_is_not_used, setup),
+        cmocka_unit_test_teardown(a_folder_may_be_swapped, fixture_free),
         cmocka_unit_test(options_of_a_listener_must_fit_each_other),
         cmocka_unit_test(a_unix_socket_has_the_mode_it_was_given),
         cmocka_unit_test(options_of_a_channel_must_fit_each_other),

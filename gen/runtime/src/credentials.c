@@ -112,6 +112,7 @@ static int get_metadata(void *state, grpc_auth_metadata_context context,
     request->done = done;
     request->done_data = done_data;
     plugin->options.get(plugin->options.self, context.service_url, context.method_name, request);
+    grpcc_handoff_release(state); /* to destroy() */
     if (atomic_compare_exchange_strong(&request->progress, &expected, RETURNED))
         return 0;
     grpcc_handoff_acquire(request);
