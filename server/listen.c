@@ -93,14 +93,33 @@ enum comb_status comb_listen_next(struct grpcc_server *server, const char *addre
     return status;
 }
 
+enum comb_status comb_listen_plain_check(const char *flag, const char *address,
+                                         const struct comb_options *options,
+                                         char ret_host[COMB_ADDRESS_TEXT_MAX],
+                                         struct comb_error *err)
+{
+    unsigned port = 0;
+    if (!split(address, ret_host, &port))
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "%s: \"%.100s\" is not HOST:PORT",
+                              flag, address);
+    if (!is_this_machine(ret_host) && !options->insecure)
+        return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                              "%s: %.100s reaches beyond this machine without TLS: listen on "
+                              "127.0.0.1, or give --insecure if you mean it",
+                              flag, address);
+    return COMB_OK;
+}
+
 enum comb_status comb_ready_write(const char *path, const char *listen, const char *admin,
-                                  struct comb_error *err)
+                                  const char *metrics, struct comb_error *err)
 {
     char temporary[4096];
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "--ready-file: the path is too long");
     FILE *file = fopen(temporary, "we");
     bool ok = file && fprintf(file, "listen=%s\nadmin=%s\n", listen, admin) > 0;
+    if (ok && metrics[0])
+        ok = fprintf(file, "metrics=%s\n", metrics) > 0;
     if (file && fclose(file) != 0)
         ok = false;
     if (ok && rename(temporary, path) == 0)

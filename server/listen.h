@@ -27,8 +27,15 @@ enum comb_status comb_listen_next(struct grpcc_server *server, const char *addre
                                   char ret_address[COMB_ADDRESS_TEXT_MAX],
                                   struct comb_error *err) COMB_MUST_CHECK;
 
-/* Writes the ready file at once: it appears whole. */
+/* Whether flag's address is HOST:PORT, and may be listened on without TLS: errors as of
+ * comb_listen. ret_host is what stands before the port. */
+enum comb_status comb_listen_plain_check(const char *flag, const char *address,
+                                         const struct comb_options *options,
+                                         char ret_host[COMB_ADDRESS_TEXT_MAX],
+                                         struct comb_error *err) COMB_MUST_CHECK;
+
+/* Writes the ready file at once: it appears whole. metrics "": without its line. */
 enum comb_status comb_ready_write(const char *path, const char *listen, const char *admin,
-                                  struct comb_error *err) COMB_MUST_CHECK;
+                                  const char *metrics, struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

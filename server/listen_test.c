@@ -80,16 +80,42 @@ static void the_ready_file_is_whole(void **state)
     const char *base = getenv("TEST_TMPDIR");
     (void)state;
     snprintf(path, sizeof path, "%s/ready", base ? base : "/tmp");
-    assert_int_equal(comb_ready_write(path, "a:1", "b:2", &err), COMB_OK);
+    assert_int_equal(comb_ready_write(path, "a:1", "b:2", "", &err), COMB_OK);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     assert_non_null(fgets(line, sizeof line, file));
     assert_string_equal(line, "listen=a:1\n");
     assert_non_null(fgets(line, sizeof line, file));
     assert_string_equal(line, "admin=b:2\n");
+    assert_null(fgets(line, sizeof line, file));
     fclose(file);
-    assert_int_equal(comb_ready_write("/no/such/folder/ready", "a", "b", &err),
+    assert_int_equal(comb_ready_write(path, "a:1", "b:2", "m:3", &err), COMB_OK);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(fgets(line, sizeof line, file));
+    assert_string_equal(line, "metrics=m:3\n");
+    fclose(file);
+    assert_int_equal(comb_ready_write("/no/such/folder/ready", "a", "b", "", &err),
                      COMB_FAILED_PRECONDITION);
+}
+
+static void plain_addresses_stay_on_this_machine(void **state)
+{
+    struct comb_options options = {.tls_certificate = "there is one"};
+    char host[COMB_ADDRESS_TEXT_MAX];
+    (void)state;
+    assert_int_equal(comb_listen_plain_check("--m", "127.0.0.1:9", &options, host, &err), COMB_OK);
+    assert_string_equal(host, "127.0.0.1");
+    assert_int_equal(comb_listen_plain_check("--m", "[::1]:0", &options, host, &err), COMB_OK);
+    assert_int_equal(comb_listen_plain_check("--m", "unix:/x", &options, host, &err),
+                     COMB_INVALID_ARGUMENT);
+    assert_int_equal(comb_listen_plain_check("--m", "127.0.0.1", &options, host, &err),
+                     COMB_INVALID_ARGUMENT);
+    assert_int_equal(comb_listen_plain_check("--m", "0.0.0.0:9", &options, host, &err),
+                     COMB_FAILED_PRECONDITION);
+    options.insecure = true;
+    assert_int_equal(comb_listen_plain_check("--m", "0.0.0.0:9", &options, host, &err), COMB_OK);
 }
 
 int main(void)
@@ -102,6 +128,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(addresses_are_checked, set_up, tear_down),
         cmocka_unit_test(the_ready_file_is_whole),
+        cmocka_unit_test(plain_addresses_stay_on_this_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

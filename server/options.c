@@ -49,9 +49,16 @@ static const struct flag flags[] = {
      "password of the first administrator; without it, and without COMB_ADMIN_PASSWORD in the "
      "environment, one is made and kept in HOME/admin"},
     {"ready-file", FLAG_TEXT, MEMBER(ready_file), "FILE", NULL, 0, 0,
-     "written when calls are served: lines listen=ADDRESS and admin=ADDRESS"},
+     "written when calls are served: lines listen=ADDRESS, admin=ADDRESS and, with "
+     "--metrics-listen, metrics=ADDRESS"},
     {"log", FLAG_TEXT, MEMBER(log), "LEVELS", "all=info", 0, 0,
      "error, warn, info, debug or trace, by component: all=warn,tree=debug [all=info]"},
+    {"access-log", FLAG_TEXT, MEMBER(access_log), "FILE", NULL, 0, 0,
+     "a line of JSON for each call, appended to FILE; - for standard output; SIGHUP opens FILE "
+     "again"},
+    {"metrics-listen", FLAG_TEXT, MEMBER(metrics_listen), "ADDRESS", NULL, 0, 0,
+     "where Prometheus finds /metrics, and people /calls, over HTTP without log-in: HOST:PORT "
+     "(port 0: any)"},
     {"drain-delay-ms", FLAG_NUMBER, MEMBER(drain_delay_ms), "MS", "500", 0, 600000,
      "after SIGTERM, how long calls are still served while health says NOT_SERVING [500]"},
     {"drain-grace-ms", FLAG_NUMBER, MEMBER(drain_grace_ms), "MS", "30000", 0, 600000,

@@ -22,6 +22,8 @@ struct comb_options {
     bool insecure;
     const char *sql, *vault, *data;
     const char *log;
+    const char *metrics_listen; /* NULL: no metrics */
+    const char *access_log;     /* a path, or "-"; NULL: none */
     unsigned drain_delay_ms, drain_grace_ms;
     unsigned workers;
     unsigned facts_mib;

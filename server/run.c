@@ -21,6 +21,7 @@
 #include "server/home.h"
 #include "server/janitor.h"
 #include "server/listen.h"
+#include "server/observe.h"
 #include "server/services.h"
 
 #define START_MS_MAX 60000
@@ -33,8 +34,10 @@ struct run {
     struct comb_ctx ctx;
     struct comb_services services;
     struct comb_janitor *janitor;
+    struct comb_observe *observe;
     struct grpcc_server *api, *admin;
     char listen[COMB_ADDRESS_TEXT_MAX], admin_listen[COMB_ADDRESS_TEXT_MAX];
+    char metrics_listen[COMB_ADDRESS_TEXT_MAX];
     struct comb_admin info;
     /* Written by Admin.Drain before it signals, read by the main thread after the signal. */
     atomic_uint delay_ms, grace_ms;
@@ -176,6 +179,8 @@ static enum comb_status start_api(struct run *run, struct comb_error *err)
 {
     enum comb_status status = new_server(run->options, &run->api, err);
     if (status == COMB_OK)
+        status = comb_observe_attach(run->observe, run->api, "api", err);
+    if (status == COMB_OK)
         status = comb_services_register(&run->services, run->api, err);
     if (status == COMB_OK)
         status = comb_listen(run->api, run->options->listen, run->options, run->listen, err);
@@ -189,6 +194,8 @@ static enum comb_status start_admin(struct run *run, struct comb_error *err)
                                                            &comb_v1_auth_service};
     const struct comb_options *options = run->options;
     enum comb_status status = new_server(options, &run->admin, err);
+    if (status == COMB_OK)
+        status = comb_observe_attach(run->observe, run->admin, "admin", err);
     if (status == COMB_OK)
         status = comb_admin_rpc_register(run->admin, &run->info, err);
     /* The same log-in as on the API's side. */
@@ -240,24 +247,39 @@ static enum comb_status start(struct run *run, struct comb_error *err)
     fill_admin(run);
     status = comb_janitor_start(&run->services, run->options, &run->janitor, err);
     if (status == COMB_OK)
+        status = comb_observe_open(run->options, &run->services, &run->observe, err);
+    if (status == COMB_OK)
         status = start_api(run, err);
     if (status == COMB_OK)
         status = start_admin(run, err);
+    if (status == COMB_OK)
+        status = comb_observe_serve(run->observe, run->api, run->admin, run->metrics_listen, err);
     if (status == COMB_OK && run->options->ready_file)
-        status = comb_ready_write(run->options->ready_file, run->listen, run->admin_listen, err);
+        status = comb_ready_write(run->options->ready_file, run->listen, run->admin_listen,
+                                  run->metrics_listen, err);
     if (status == COMB_OK)
         comb_log(COMB_LOG_INFO, "run", "serving",
                  comb_log_text("listen", comb_str_from(run->listen)),
                  comb_log_text("admin", comb_str_from(run->admin_listen)),
+                 comb_log_text("metrics", comb_str_from(run->metrics_listen)),
                  comb_log_text("version", STR(COMB_VERSION)));
     return status;
+}
+
+/* SIGHUP is there only where there is a file to open again. */
+static void wait_for_the_end(struct run *run, const sigset_t *signals)
+{
+    int number = 0;
+    while (sigwait(signals, &number) == 0 && number == SIGHUP)
+        comb_observe_reopen(run->observe);
 }
 
 /* A second signal during the drain ends the process at once. */
 static void *end_at_second_signal(void *data)
 {
     int number = 0;
-    (void)sigwait(data, &number);
+    while (sigwait(data, &number) == 0 && number == SIGHUP)
+        continue;
     _exit(1);
 }
 
@@ -278,8 +300,10 @@ static void drain(struct run *run, sigset_t *signals)
 
 static void stop(struct run *run)
 {
+    comb_observe_stop(run->observe);
     grpcc_server_free(run->admin);
     grpcc_server_free(run->api);
+    comb_observe_free(run->observe);
     comb_janitor_stop(run->janitor);
     comb_services_close(&run->services);
     grpcc_arena_free(run->arena);
@@ -289,11 +313,12 @@ enum comb_status comb_run(const struct comb_options *options, struct comb_error 
 {
     static struct run run;
     static sigset_t signals;
-    int number = 0;
     /* Before any thread is made, so that all of them block what this one waits for. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (comb_observe_has_file(options))
+        sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a file beyond RLIMIT_FSIZE is a full store, no crash */
@@ -309,7 +334,7 @@ enum comb_status comb_run(const struct comb_options *options, struct comb_error 
     atomic_store(&run.grace_ms, options->drain_grace_ms);
     enum comb_status status = start(&run, err);
     if (status == COMB_OK) {
-        (void)sigwait(&signals, &number);
+        wait_for_the_end(&run, &signals);
         drain(&run, &signals);
     }
     stop(&run);

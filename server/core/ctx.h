@@ -44,7 +44,7 @@ struct comb_ctx {
     struct grpcc_arena *arena;
     int64_t deadline_ns;                    /* CLOCK_MONOTONIC; INT64_MAX: none */
     const struct comb_principal *principal; /* NULL: nobody has logged in */
-    char trace_id[33];                      /* 32 hex digits, or "" */
+    char trace_id[33];                      /* 32 hex digits; "" outside of calls */
     comb_str peer;                          /* "ipv4:127.0.0.1:4711" */
     comb_str method;                        /* "/comb.v1.Tree/Stat" */
     bool strong;                            /* the caller wants a linearizable read */

@@ -7,13 +7,17 @@
 #include "grpcc/server.h"
 #include "server/core/ctx.h"
 
+/* A login's bytes in the access log; what is longer is cut. */
+#define COMB_LOG_LOGIN_MAX 255
+
 struct comb_rpc_call {
     struct comb_ctx ctx;
     struct grpcc_call *call;
     const struct comb_v1_method_rule *rule; /* NULL: not a method of comb.v1 */
     comb_str bearer;
     int64_t begin_ns;
-    char log_id[17]; /* of an internal fault, for the log line; "" */
+    char log_id[17];                    /* of an internal fault, for the log line; "" */
+    char login[COMB_LOG_LOGIN_MAX + 1]; /* for the access log, see comb_dispatch_user() */
 };
 
 #endif

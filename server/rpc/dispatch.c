@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/rpc/dispatch.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "comb/v1/errors.grpcc.h"
+#include "grpcc/trace.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
@@ -14,7 +16,6 @@
 #include "server/rpc/rpc.h"
 
 #define CONSISTENCY_HEADER "comb-consistency"
-#define TRACE_HEADER "traceparent"
 #define HEALTH_PREFIX "/grpc.health.v1.Health/"
 
 struct comb_dispatch {
@@ -28,17 +29,6 @@ static comb_str header(const struct grpcc_call *call, const char *key)
     size_t length = 0;
     const char *value = grpcc_call_metadata(call, key, &length);
     return comb_str_of(value, value ? length : 0);
-}
-
-/* "00-" 32 hex digits "-" 16 hex digits "-" 2 hex digits (W3C trace context, version 00). */
-static void read_trace(struct comb_ctx *ctx, comb_str traceparent)
-{
-    if (traceparent.len != 55 || !comb_str_starts_with(traceparent, STR("00-")))
-        return;
-    for (size_t i = 3; i < 35; i++)
-        if (!strchr("0123456789abcdef", traceparent.ptr[i]))
-            return;
-    memcpy(ctx->trace_id, traceparent.ptr + 3, 32);
 }
 
 static enum comb_status read_consistency(const struct comb_dispatch *dispatch,
@@ -154,7 +144,7 @@ static struct comb_rpc_call *call_state_new(struct grpcc_call *call)
     state->ctx.deadline_ns = grpcc_call_deadline_ns(call);
     state->ctx.peer = comb_str_from(grpcc_call_peer(call));
     state->ctx.method = comb_str_from(grpcc_call_path(call));
-    read_trace(&state->ctx, header(call, TRACE_HEADER));
+    snprintf(state->ctx.trace_id, sizeof state->ctx.trace_id, "%s", grpcc_call_trace_id(call));
     grpcc_call_set_user_data(call, state);
     return state;
 }
@@ -226,6 +216,17 @@ static void dispatch_end(void *self, struct grpcc_call *call, enum grpcc_status 
              comb_log_text("peer", state->ctx.peer),
              comb_log_text("trace", comb_str_from(state->ctx.trace_id)),
              comb_log_text("log_id", comb_str_from(state->log_id)));
+}
+
+const char *comb_dispatch_user(struct grpcc_call *call)
+{
+    struct comb_rpc_call *state = grpcc_call_user_data(call);
+    const struct comb_principal *principal = state ? state->ctx.principal : NULL;
+    if (!principal)
+        return "";
+    snprintf(state->login, sizeof state->login, "%.*s", (int)principal->login.len,
+             principal->login.ptr);
+    return state->login;
 }
 
 static const struct grpcc_interceptor interceptor = {

@@ -38,6 +38,10 @@ enum comb_status comb_dispatch_attach(struct comb_dispatch *dispatch, struct grp
                                       const struct grpcc_service *const *services,
                                       size_t n_services, struct comb_error *err) COMB_MUST_CHECK;
 
+/* The login of who makes the call, as far as it is known; "" for nobody's. For the call's
+ * observers: one thread at a time. Lives as long as the call. */
+const char *comb_dispatch_user(struct grpcc_call *call);
+
 /* After the servers that it was attached to are freed. NULL is fine. */
 void comb_dispatch_free(struct comb_dispatch *dispatch);
 

@@ -7,6 +7,7 @@
 #include "comb/v1/errors.grpcc.h"
 #include "google/protobuf/duration.grpcc.h"
 #include "google/rpc/error_details.grpcc.h"
+#include "grpcc/trace.h"
 #include "grpcc/wkt.h"
 #include "server/core/limits.h"
 #include "server/core/log.h"
@@ -149,6 +150,7 @@ static void fail_internal(struct grpcc_call *call, const struct comb_error *err)
         memcpy(state->log_id, log_id, sizeof log_id);
     comb_log(
         COMB_LOG_ERROR, "rpc", "internal fault", comb_log_text("log_id", comb_str_from(log_id)),
+        comb_log_text("trace", comb_str_from(grpcc_call_trace_id(call))),
         comb_log_text("domain", comb_str_from(err->domain)),
         comb_log_integer("native", err->native), comb_log_text("fault", comb_str_from(err->msg)));
     struct comb_error shown = {.status = err->status, .reason = COMB_V1_ERROR_REASON_INTERNAL};

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/observe.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "grpcc/access_log.h"
+#include "grpcc/metrics.h"
+#include "grpcc/prometheus.h"
+#include "server/core/log.h"
+#include "server/core/memory.h"
+
+/* What the parts of combd count, read all at once. */
+struct counted {
+    struct comb_sql_stats sql;
+    struct comb_facts_stats facts;
+};
+
+/* One number of it as a metric. label NULL: none. */
+struct metric {
+    const char *name, *unit, *help;
+    enum grpcc_metric_kind kind;
+    const char *label, *value;
+    size_t offset; /* of a 64-bit number in struct counted */
+};
+
+#define NUMBER(member) offsetof(struct counted, member)
+
+static const struct metric metrics[] = {
+    {"comb.sql.requests", "{request}", "Requests to the sql row.", GRPCC_COUNTER, "comb.kind",
+     "read", NUMBER(sql.reads)},
+    {"comb.sql.requests", "{request}", "Requests to the sql row.", GRPCC_COUNTER, "comb.kind",
+     "write", NUMBER(sql.writes)},
+    {"comb.sql.commits", "{commit}", "Durable commits of the sql row.", GRPCC_COUNTER, NULL, NULL,
+     NUMBER(sql.commits)},
+    {"comb.sql.polls", "{poll}", "Looks at the sql row for changes by others.", GRPCC_COUNTER, NULL,
+     NULL, NUMBER(sql.polls)},
+    {"comb.sql.retries", "{request}", "Requests run again after a transaction was lost.",
+     GRPCC_COUNTER, NULL, NULL, NUMBER(sql.retries)},
+    {"comb.facts.lookups", "{lookup}", "Questions about folders, rights and roles.", GRPCC_COUNTER,
+     "comb.result", "hit", NUMBER(facts.hits)},
+    {"comb.facts.lookups", "{lookup}", "Questions about folders, rights and roles.", GRPCC_COUNTER,
+     "comb.result", "miss", NUMBER(facts.misses)},
+    {"comb.facts.polls", "{poll}", "Good polls of the feed.", GRPCC_COUNTER, NULL, NULL,
+     NUMBER(facts.polls)},
+    {"comb.facts.waits", "{lookup}", "Questions that waited for a poll.", GRPCC_COUNTER, NULL, NULL,
+     NUMBER(facts.waits)},
+    {"comb.facts.dropped_fills", "{value}", "Values that came too late to be remembered.",
+     GRPCC_COUNTER, NULL, NULL, NUMBER(facts.dropped_fills)},
+    {"comb.facts.shed", "{lookup}", "Questions that were refused unasked.", GRPCC_COUNTER, NULL,
+     NULL, NUMBER(facts.shed)},
+    {"comb.facts.size", "By", "Memory for folders, rights and roles.", GRPCC_GAUGE, NULL, NULL,
+     NUMBER(facts.bytes)},
+    {"comb.feed.position", "{entry}", "The newest entry of the feed that is known here.",
+     GRPCC_GAUGE, NULL, NULL, NUMBER(facts.position.sequence)},
+};
+
+enum { N_METRICS = sizeof metrics / sizeof metrics[0] };
+
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "struct metric.offset is of a 64-bit number");
+
+struct reader {
+    struct comb_services *services;
+    const struct metric *metric;
+};
+
+struct comb_observe {
+    const struct comb_options *options;
+    struct grpcc_metrics *metrics;       /* NULL: nobody asked */
+    struct grpcc_access_log *access_log; /* the same */
+    struct grpcc_prometheus *prometheus; /* from _serve to _stop */
+    struct reader readers[N_METRICS];
+};
+
+static enum comb_status translate(const struct grpcc_error *failure, const char *what,
+                                  struct comb_error *err)
+{
+    return comb_error_set(err, (enum comb_status)failure->status, 0, "%s: %.200s", what,
+                          failure->message);
+}
+
+/* ---- metrics ---- */
+
+static double read_number(void *data)
+{
+    const struct reader *reader = data;
+    struct counted counted;
+    uint64_t number = 0;
+    memset(&counted, 0, sizeof counted);
+    comb_sql_get_stats(reader->services->sql, &counted.sql);
+    comb_facts_get_stats(reader->services->facts, &counted.facts);
+    memcpy(&number, (const char *)&counted + reader->metric->offset, sizeof number);
+    return (double)number;
+}
+
+static double one(void *data)
+{
+    (void)data;
+    return 1;
+}
+
+static double dropped_lines(void *data)
+{
+    struct grpcc_access_log_stats stats;
+    grpcc_access_log_get_stats(data, &stats);
+    return (double)stats.dropped;
+}
+
+static enum grpcc_status add_build(struct comb_observe *observe, struct grpcc_error *err)
+{
+    const struct grpcc_label version = {"comb.version", COMB_VERSION};
+    const struct grpcc_metric_info info = {.size = sizeof info,
+                                           .name = "comb.build",
+                                           .help = "1, for the version that runs.",
+                                           .labels = &version,
+                                           .n_labels = 1};
+    return grpcc_metrics_add_reader(observe->metrics, GRPCC_GAUGE, &info, one, NULL, err);
+}
+
+static enum grpcc_status add_dropped(struct comb_observe *observe, struct grpcc_error *err)
+{
+    const struct grpcc_metric_info info = {.size = sizeof info,
+                                           .name = "comb.access_log.dropped",
+                                           .unit = "{line}",
+                                           .help = "Lines of the access log that were lost."};
+    if (!observe->access_log)
+        return GRPCC_OK;
+    return grpcc_metrics_add_reader(observe->metrics, GRPCC_COUNTER, &info, dropped_lines,
+                                    observe->access_log, err);
+}
+
+static enum comb_status add_metrics(struct comb_observe *observe, struct comb_services *services,
+                                    struct comb_error *err)
+{
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    observe->metrics = grpcc_metrics_new();
+    if (!observe->metrics)
+        return comb_error_no_memory(err);
+    enum grpcc_status status = add_build(observe, &failure);
+    if (status == GRPCC_OK)
+        status = add_dropped(observe, &failure);
+    for (size_t i = 0; i < N_METRICS && status == GRPCC_OK; i++) {
+        const struct metric *metric = &metrics[i];
+        const struct grpcc_label label = {metric->label, metric->value};
+        const struct grpcc_metric_info info = {.size = sizeof info,
+                                               .name = metric->name,
+                                               .unit = metric->unit,
+                                               .help = metric->help,
+                                               .labels = &label,
+                                               .n_labels = metric->label ? 1 : 0};
+        observe->readers[i] = (struct reader){services, metric};
+        status = grpcc_metrics_add_reader(observe->metrics, metric->kind, &info, read_number,
+                                          &observe->readers[i], &failure);
+    }
+    return status == GRPCC_OK ? COMB_OK : translate(&failure, "metrics", err);
+}
+
+/* ---- the access log ---- */
+
+static const char *user_of(void *data, struct grpcc_call *call)
+{
+    (void)data;
+    return comb_dispatch_user(call);
+}
+
+bool comb_observe_has_file(const struct comb_options *options)
+{
+    return options->access_log && strcmp(options->access_log, "-") != 0;
+}
+
+static enum comb_status open_log(struct comb_observe *observe, struct comb_error *err)
+{
+    struct grpcc_access_log_options log = {.size = sizeof log, .user = user_of};
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    if (comb_observe_has_file(observe->options))
+        log.path = observe->options->access_log;
+    else
+        log.fd = STDOUT_FILENO;
+    observe->access_log = grpcc_access_log_new(&log, &failure);
+    return observe->access_log ? COMB_OK : translate(&failure, "--access-log", err);
+}
+
+void comb_observe_reopen(struct comb_observe *observe)
+{
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    if (grpcc_access_log_reopen(observe->access_log, &failure) == GRPCC_OK)
+        comb_log(COMB_LOG_INFO, "run", "opened the access log again",
+                 comb_log_text("path", comb_str_from(observe->options->access_log)));
+    else
+        comb_log(COMB_LOG_ERROR, "run", "cannot open the access log again",
+                 comb_log_text("fault", comb_str_from(failure.message)));
+}
+
+/* ---- life ---- */
+
+enum comb_status comb_observe_open(const struct comb_options *options,
+                                   struct comb_services *services,
+                                   struct comb_observe **ret_observe, struct comb_error *err)
+{
+    struct comb_observe *observe = comb_memory_zalloc(sizeof *observe);
+    enum comb_status status = COMB_OK;
+    if (!observe)
+        return comb_error_no_memory(err);
+    observe->options = options;
+    if (options->access_log)
+        status = open_log(observe, err);
+    if (status == COMB_OK && options->metrics_listen)
+        status = add_metrics(observe, services, err);
+    if (status == COMB_OK)
+        *ret_observe = observe;
+    else
+        comb_observe_free(observe);
+    return status;
+}
+
+enum comb_status comb_observe_attach(struct comb_observe *observe, struct grpcc_server *server,
+                                     const char *name, struct comb_error *err)
+{
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    if (observe->metrics && grpcc_metrics_attach(observe->metrics, server, name, &failure))
+        return translate(&failure, "metrics", err);
+    if (observe->access_log && grpcc_access_log_attach(observe->access_log, server, &failure))
+        return translate(&failure, "--access-log", err);
+    return COMB_OK;
+}
+
+enum comb_status comb_observe_serve(struct comb_observe *observe, struct grpcc_server *api,
+                                    struct grpcc_server *admin,
+                                    char ret_address[COMB_ADDRESS_TEXT_MAX], struct comb_error *err)
+{
+    const char *address = observe->options->metrics_listen;
+    char host[COMB_ADDRESS_TEXT_MAX];
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    ret_address[0] = '\0';
+    if (!address)
+        return COMB_OK;
+    enum comb_status status =
+        comb_listen_plain_check("--metrics-listen", address, observe->options, host, err);
+    if (status != COMB_OK)
+        return status;
+    const struct grpcc_prometheus_options options = {.size = sizeof options, .address = address};
+    observe->prometheus = grpcc_prometheus_new(observe->metrics, &options, &failure);
+    if (!observe->prometheus ||
+        grpcc_prometheus_add_server(observe->prometheus, "api", api, &failure) ||
+        grpcc_prometheus_add_server(observe->prometheus, "admin", admin, &failure))
+        return translate(&failure, "--metrics-listen", err);
+    snprintf(ret_address, COMB_ADDRESS_TEXT_MAX, "%.200s:%d", host,
+             grpcc_prometheus_port(observe->prometheus));
+    return COMB_OK;
+}
+
+void comb_observe_stop(struct comb_observe *observe)
+{
+    if (!observe)
+        return;
+    grpcc_prometheus_free(observe->prometheus);
+    observe->prometheus = NULL;
+}
+
+void comb_observe_free(struct comb_observe *observe)
+{
+    if (!observe)
+        return;
+    comb_observe_stop(observe);
+    grpcc_metrics_free(observe->metrics);
+    grpcc_access_log_free(observe->access_log);
+    comb_memory_free(observe);
+}
