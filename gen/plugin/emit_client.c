@@ -141,24 +141,38 @@ static void emit_stream_write(struct emit *emit, const struct model_method *meth
 /* The end of a client stream brings its one response. */
 static void emit_finish_response(struct emit *emit, const struct model_method *method)
 {
-    text_fill(emit->header,
-              "\n"
-              "/* Waits for the status and the response. The response and err->details live in "
-              "arena. */\n"
-              "static inline enum grpcc_status\n"
-              "$c$_stream_finish(\n"
-              "    struct $c$_stream *stream, struct grpcc_arena *arena,\n"
-              "    struct $response$ **ret_response, struct grpcc_error *err)\n"
-              "{\n"
-              "    void *response = NULL;\n"
-              "    enum grpcc_status status = grpcc_stream_finish(\n"
-              "        (struct grpcc_client_call *)stream, arena, &response, err);\n"
-              "\n"
-              "    if (status == GRPCC_OK)\n"
-              "        *ret_response = (struct $response$ *)response;\n"
-              "    return status;\n"
-              "}\n",
-              "c", method->c_name, "response", method->response->c_name, NULL);
+    text_fill(
+        emit->header,
+        "\n"
+        "/* Waits for the status and the response. The response and err->details live in "
+        "arena. */\n"
+        "static inline enum grpcc_status\n"
+        "$c$_stream_finish(\n"
+        "    struct $c$_stream *stream, struct grpcc_arena *arena,\n"
+        "    struct $response$ **ret_response, struct grpcc_error *err)\n"
+        "{\n"
+        "    void *response = NULL;\n"
+        "    enum grpcc_status status = grpcc_stream_finish(\n"
+        "        (struct grpcc_client_call *)stream, arena, &response, err);\n"
+        "\n"
+        "    if (status == GRPCC_OK)\n"
+        "        *ret_response = (struct $response$ *)response;\n"
+        "    return status;\n"
+        "}\n"
+        "\n"
+        "/* As above without blocking: done runs once, on the poller, where nothing may block. "
+        "*/\n"
+        "static inline void\n"
+        "$c$_stream_finish_start(\n"
+        "    struct $c$_stream *stream, struct grpcc_arena *arena,\n"
+        "    void (*done)(void *data, enum grpcc_status status, struct $response$ *response,\n"
+        "        const struct grpcc_error *err),\n"
+        "    void *data)\n"
+        "{\n"
+        "    grpcc_stream_finish_start((struct grpcc_client_call *)stream, arena,\n"
+        "        (grpcc_unary_done)done, data);\n"
+        "}\n",
+        "c", method->c_name, "response", method->response->c_name, NULL);
 }
 
 static void emit_finish_status(struct emit *emit, const struct model_method *method)
@@ -173,6 +187,16 @@ static void emit_finish_status(struct emit *emit, const struct model_method *met
         "    struct grpcc_error *err)\n"
         "{\n"
         "    return grpcc_stream_finish((struct grpcc_client_call *)stream, arena, NULL, err);\n"
+        "}\n"
+        "\n"
+        "/* As above without blocking: done runs once, on the poller, where nothing may block; its "
+        "response is NULL. */\n"
+        "static inline void\n"
+        "$c$_stream_finish_start(\n"
+        "    struct $c$_stream *stream, struct grpcc_arena *arena, grpcc_unary_done done,\n"
+        "    void *data)\n"
+        "{\n"
+        "    grpcc_stream_finish_start((struct grpcc_client_call *)stream, arena, done, data);\n"
         "}\n",
         "c", method->c_name, NULL);
 }
@@ -188,6 +212,7 @@ static void emit_stream(struct emit *emit, const struct model_method *method, co
     if (method->client_streaming)
         emit_stream_write(emit, method);
     emit_declare(emit, &method->place, method->c_name, "_stream_finish");
+    emit_declare(emit, &method->place, method->c_name, "_stream_finish_start");
     if (method->server_streaming)
         emit_finish_status(emit, method);
     else

@@ -75,6 +75,8 @@ static void runtime(void)
     MEMBER(grpcc_call_options, on_metadata);
     MEMBER(grpcc_call_options, on_metadata_data);
     MEMBER(grpcc_call_options, on_end);
+    MEMBER(grpcc_call_options, hedge);
+    MEMBER(grpcc_call_options, events);
 }
 
 /* What programs allocate themselves and has no `size`: it may not grow. */

@@ -197,7 +197,7 @@ static struct grpcc_channel *channel_new(const char *target,
         grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a channel");
         return NULL;
     }
-    if (grpcc_client_acquire(&channel->queue, err)) {
+    if (grpcc_client_acquire(&channel->queue, &channel->clock, err)) {
         grpcc_memory_free(channel);
         return NULL;
     }

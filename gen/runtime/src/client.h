@@ -6,16 +6,20 @@
 #include <stdatomic.h>
 
 #include "budget.h"
+#include "client_events.h"
 #include "core.h"
 #include "grpcc/channel.h"
 #include "metadata.h"
 #include "observe.h"
+
+struct grpcc_clock;
 
 /* ---- client_poller.c: one queue and one thread, while a channel or a call exists ---- */
 
 /* FAILED_PRECONDITION in a child of a fork, RESOURCE_EXHAUSTED without memory or threads. Pairs
  * with _release. */
 enum grpcc_status grpcc_client_acquire(grpc_completion_queue **ret_queue,
+                                       struct grpcc_clock **ret_clock,
                                        struct grpcc_error *err) GRPCC_MUST_CHECK;
 void grpcc_client_release(void);
 /* Whether this process is the child of one that used the client: core does not work in it. */
@@ -26,6 +30,8 @@ bool grpcc_client_is_forked(void);
 enum { GRPCC_CHANNEL_FREE_CALLS_MAX = 64 };
 
 /* A method's handle in core. */
+struct grpcc_hedge;
+
 struct grpcc_registered {
     const struct grpcc_method *method;
     void *handle;
@@ -37,6 +43,7 @@ struct grpcc_channel {
     void *policy_self;
     grpc_channel *core;
     grpc_completion_queue *queue;
+    struct grpcc_clock *clock;
     struct grpcc_message_limits limits;
     struct grpcc_budget budget; /* of hedges */
     size_t inflated_bytes_max;
@@ -78,6 +85,10 @@ struct grpcc_client_call {
     struct grpcc_tag on_write;
     struct grpcc_tag on_close_send;
     struct grpcc_tag on_response; /* the one response of a client stream */
+    struct grpcc_event unary_event;
+    struct grpcc_event read_event;
+    struct grpcc_event write_event;
+    struct grpcc_event finish_event;
 
     /* Of one call, from here on: zeroed for the next one. */
     struct grpcc_client_call *next_free;
@@ -86,6 +97,7 @@ struct grpcc_client_call {
     const struct grpcc_method *method;
     grpc_call *core;
     struct grpcc_metadata_list metadata;
+    struct grpcc_events_member member;
     void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
                         size_t length);
     void *on_metadata_data;
@@ -111,6 +123,7 @@ struct grpcc_client_call {
     grpc_byte_buffer *received;
 
     /* unary */
+    struct grpcc_hedge *hedge; /* whose attempt this is, or NULL */
     struct grpcc_arena *arena;
     struct grpcc_wait *unary_wait; /* of the blocking form */
     grpcc_unary_done unary_done;
@@ -123,6 +136,9 @@ struct grpcc_client_call {
     void *read_data;
     void (*write_done)(void *data, bool ok);
     void *write_data;
+    bool write_ok;
+    struct grpcc_events *write_events;  /* NULL: of the blocking form, or none */
+    struct grpcc_events *finish_events; /* as write_events */
     bool sends_closed;
     bool reads_ended;
     atomic_bool writes_failed;
@@ -144,6 +160,17 @@ void grpcc_client_call_release(struct grpcc_client_call *call);
 void grpcc_client_call_destroy(struct grpcc_client_call *call);
 /* As core has it, once the status is there. */
 enum grpcc_status grpcc_client_call_code(const struct grpcc_client_call *call);
+/* The call reports to options.events from now on, where there are any. */
+enum grpcc_status grpcc_client_call_join_events(struct grpcc_client_call *call,
+                                                const struct grpcc_call_options *options,
+                                                struct grpcc_error *err) GRPCC_MUST_CHECK;
+enum grpcc_status grpcc_client_events_freed(struct grpcc_error *err);
+/* FAILED_PRECONDITION, for the child of a fork. */
+enum grpcc_status grpcc_client_forked(struct grpcc_error *err);
+/* When a call that begins now with these options ends; INT64_MAX: never. */
+int64_t grpcc_client_deadline(const struct grpcc_call_options *options);
+/* A reference more, unless the last one is gone. */
+bool grpcc_try_hold(atomic_uint *refs) GRPCC_MUST_CHECK;
 /* The flags of GRPC_OP_SEND_INITIAL_METADATA. */
 uint32_t grpcc_client_call_flags(const struct grpcc_call_options *options);
 /* Shows headers to the program's on_metadata: initial ones once. */
@@ -164,6 +191,15 @@ void grpcc_client_call_started(struct grpcc_client_call *call);
 /* A message may have come. */
 void grpcc_client_call_note_received(struct grpcc_client_call *call);
 void grpcc_client_call_ended(struct grpcc_client_call *call, enum grpcc_status status);
+
+/* client_unary.c */
+/* Takes request, and gives core a reference. */
+void grpcc_client_unary_send(struct grpcc_client_call *call,
+                             const struct grpcc_call_options *options, grpc_byte_buffer *request);
+/* What an ended call answers; shows its headers. */
+enum grpcc_status grpcc_client_unary_complete(struct grpcc_client_call *call,
+                                              struct grpcc_arena *arena, void **ret_response,
+                                              struct grpcc_error *err) GRPCC_MUST_CHECK;
 
 /* client_unary.c, client_stream.c: run by core */
 void grpcc_client_unary_init(struct grpcc_client_call *call);

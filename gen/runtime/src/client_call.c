@@ -79,6 +79,14 @@ static void call_reset(struct grpcc_client_call *call)
     memset((char *)call + kept, 0, sizeof(*call) - kept);
 }
 
+bool grpcc_try_hold(atomic_uint *refs)
+{
+    unsigned n = atomic_load(refs);
+    while (n > 0 && !atomic_compare_exchange_weak(refs, &n, n + 1))
+        continue;
+    return n > 0;
+}
+
 void grpcc_client_call_hold(struct grpcc_client_call *call)
 {
     atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
@@ -93,6 +101,7 @@ void grpcc_client_call_release(struct grpcc_client_call *call)
     grpcc_client_call_ended(call, GRPCC_RESOURCE_EXHAUSTED);
     if (call->on_end)
         call->on_end(call->on_metadata_data, grpcc_client_call_code(call));
+    grpcc_events_leave(&call->member);
     call_reset(call);
     pthread_mutex_lock(&channel->lock);
     bool keep = channel->n_free_calls < GRPCC_CHANNEL_FREE_CALLS_MAX;
@@ -173,7 +182,7 @@ static enum grpcc_status set_options(struct grpcc_client_call *call,
     return copy_metadata(call, &options, err);
 }
 
-static int64_t deadline_of(const struct grpcc_call_options *options)
+int64_t grpcc_client_deadline(const struct grpcc_call_options *options)
 {
     if (!options || options->timeout_ms <= 0 || options->timeout_ms > TIMEOUT_MS_MAX)
         return INT64_MAX;
@@ -200,14 +209,20 @@ static enum grpcc_status set_credentials(struct grpcc_client_call *call,
     return GRPCC_OK;
 }
 
+enum grpcc_status grpcc_client_forked(struct grpcc_error *err)
+{
+    return grpcc_error_set(
+        err, GRPCC_FAILED_PRECONDITION,
+        "this channel was made before a fork: make it in the process that uses it");
+}
+
 struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
                                                 const struct grpcc_method *method,
                                                 const struct grpcc_call_options *options,
                                                 struct grpcc_error *err)
 {
     if (grpcc_client_is_forked()) {
-        grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
-                        "this channel was made before a fork: make it in the process that uses it");
+        grpcc_client_forked(err);
         return NULL;
     }
     void *handle = grpcc_channel_handle(channel, method);
@@ -231,13 +246,46 @@ struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
     grpc_call *parent = options && options->parent ? options->parent->core : NULL;
     call->core = grpc_channel_create_registered_call(
         channel->core, parent, GRPC_PROPAGATE_DEFAULTS, channel->queue, handle,
-        grpcc_time_to_core(deadline_of(options)), NULL);
+        grpcc_time_to_core(grpcc_client_deadline(options)), NULL);
     if (set_credentials(call, options, err)) {
         call->on_end = NULL; /* it was not started */
         grpcc_client_call_release(call);
         return NULL;
     }
     return call;
+}
+
+static bool member_try_hold(struct grpcc_events_member *member)
+{
+    struct grpcc_client_call *call = GRPCC_CONTAINER(member, struct grpcc_client_call, member);
+    return grpcc_try_hold(&call->refs);
+}
+
+static void member_cancel(struct grpcc_events_member *member)
+{
+    grpc_call_cancel(GRPCC_CONTAINER(member, struct grpcc_client_call, member)->core, NULL);
+}
+
+static void member_release(struct grpcc_events_member *member)
+{
+    grpcc_client_call_release(GRPCC_CONTAINER(member, struct grpcc_client_call, member));
+}
+
+enum grpcc_status grpcc_client_call_join_events(struct grpcc_client_call *call,
+                                                const struct grpcc_call_options *options,
+                                                struct grpcc_error *err)
+{
+    static const struct grpcc_events_member_ops ops = {member_try_hold, member_cancel,
+                                                       member_release};
+    if (grpcc_events_join(&call->member, grpcc_events_of(options), &ops))
+        return GRPCC_OK;
+    return grpcc_client_events_freed(err);
+}
+
+enum grpcc_status grpcc_client_events_freed(struct grpcc_error *err)
+{
+    return grpcc_error_set(err, GRPCC_FAILED_PRECONDITION,
+                           "the events that the call reports to have been freed");
 }
 
 /* ---- what came back ---- */

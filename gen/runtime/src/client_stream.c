@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "client_hedge.h"
 #include "compression.h"
 #include "memory.h"
 
@@ -76,6 +77,11 @@ struct grpcc_client_call *grpcc_stream_open(struct grpcc_channel *channel,
         grpcc_error_set(err, GRPCC_FAILED_PRECONDITION, "%s is not called that way", method->path);
         return NULL;
     }
+    if (grpcc_hedge_of(options)) {
+        grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s is a stream: only unary calls are hedged",
+                        method->path);
+        return NULL;
+    }
     if (channel->policy)
         return channel->policy->stream_open(channel->policy_self, method, options, request, err);
     if (request) {
@@ -86,6 +92,11 @@ struct grpcc_client_call *grpcc_stream_open(struct grpcc_channel *channel,
         }
     }
     struct grpcc_client_call *call = grpcc_client_call_new(channel, method, options, err);
+    if (call && grpcc_client_call_join_events(call, options, err)) {
+        call->on_end = NULL; /* it was not started */
+        grpcc_client_call_release(call);
+        call = NULL;
+    }
     if (call) {
         atomic_store(&call->finish_steps, method->kind == GRPCC_CLIENT_STREAM ? 3 : 2);
         start_send(call, options, buffer);
@@ -129,6 +140,18 @@ static int take_read(struct grpcc_client_call *call, struct grpcc_arena *arena, 
     return grpcc_client_call_unpack(call, arena, ret_message, err) ? -1 : 1;
 }
 
+static void tell_read(struct grpcc_event *event)
+{
+    struct grpcc_client_call *call = GRPCC_CONTAINER(event, struct grpcc_client_call, read_event);
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    void *message = NULL;
+    int result = take_read(call, call->read_arena, &message, &err);
+    grpcc_stream_read_done done = call->read_done;
+    void *data = call->read_data;
+    grpcc_client_call_release(call);
+    done(data, result, message, &err);
+}
+
 static void on_read(struct grpcc_tag *tag, bool ok)
 {
     struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_read);
@@ -141,13 +164,7 @@ static void on_read(struct grpcc_tag *tag, bool ok)
         grpcc_wait_signal(wait);
         return;
     }
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    void *message = NULL;
-    int result = take_read(call, call->read_arena, &message, &err);
-    grpcc_stream_read_done done = call->read_done;
-    void *data = call->read_data;
-    grpcc_client_call_release(call);
-    done(data, result, message, &err);
+    grpcc_events_tell(call->member.events, &call->read_event);
 }
 
 static bool may_read(const struct grpcc_client_call *call, struct grpcc_error *err)
@@ -190,6 +207,11 @@ void grpcc_stream_read_start(struct grpcc_client_call *call, struct grpcc_arena 
         done(data, 0, NULL, &err);
         return;
     }
+    if (!grpcc_events_begin(call->member.events)) {
+        grpcc_client_events_freed(&err);
+        done(data, -1, NULL, &err);
+        return;
+    }
     call->read_arena = arena;
     call->read_done = done;
     call->read_data = data;
@@ -198,36 +220,53 @@ void grpcc_stream_read_start(struct grpcc_client_call *call, struct grpcc_arena 
 
 /* ---- writing ---- */
 
+static void tell_write(struct grpcc_event *event)
+{
+    struct grpcc_client_call *call = GRPCC_CONTAINER(event, struct grpcc_client_call, write_event);
+    void (*done)(void *data, bool ok) = call->write_done;
+    void *data = call->write_data;
+    bool ok = call->write_ok;
+    grpcc_client_call_release(call);
+    done(data, ok);
+}
+
 static void on_write(struct grpcc_tag *tag, bool ok)
 {
     struct grpcc_client_call *call = GRPCC_CONTAINER(tag, struct grpcc_client_call, on_write);
     if (!ok)
         atomic_store(&call->writes_failed, true);
-    void (*done)(void *data, bool ok) = call->write_done;
-    void *data = call->write_data;
-    grpcc_client_call_release(call);
-    done(data, ok);
+    call->write_ok = ok;
+    grpcc_events_tell(call->write_events, &call->write_event);
 }
 
-void grpcc_stream_write_start(struct grpcc_client_call *call, const ProtobufCMessage *message,
-                              void (*done)(void *data, bool ok), void *data)
+/* events NULL: done runs on the poller. */
+static void write_start(struct grpcc_client_call *call, const ProtobufCMessage *message,
+                        struct grpcc_events *events, void (*done)(void *data, bool ok), void *data)
 {
     bool possible = !grpcc_client_is_forked() && sends_stream(call) && !call->sends_closed &&
                     !atomic_load(&call->writes_failed);
     grpc_byte_buffer *buffer = possible ? grpcc_buffer_pack(message) : NULL;
-    if (!buffer) {
+    if (!buffer || !grpcc_events_begin(events)) {
+        grpc_byte_buffer_destroy(buffer);
         done(data, false);
         return;
     }
     grpc_op op = {.op = GRPC_OP_SEND_MESSAGE,
                   .flags = grpcc_compression_flags(call->message_compression_off),
                   .data.send_message.send_message = buffer};
+    call->write_events = events;
     call->write_done = done;
     call->write_data = data;
     grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(buffer));
     grpcc_client_call_hold(call);
     grpcc_core_start(call->core, &op, 1, &call->on_write);
     grpc_byte_buffer_destroy(buffer);
+}
+
+void grpcc_stream_write_start(struct grpcc_client_call *call, const ProtobufCMessage *message,
+                              void (*done)(void *data, bool ok), void *data)
+{
+    write_start(call, message, call->member.events, done, data);
 }
 
 struct write_wait {
@@ -248,7 +287,7 @@ bool grpcc_stream_write(struct grpcc_client_call *call, const ProtobufCMessage *
     if (grpcc_client_may_block(NULL))
         return false;
     grpcc_wait_init(&written.wait);
-    grpcc_stream_write_start(call, message, write_done_wakes, &written);
+    write_start(call, message, NULL, write_done_wakes, &written);
     grpcc_wait_for(&written.wait);
     grpcc_wait_done(&written.wait);
     return written.ok;
@@ -277,16 +316,11 @@ bool grpcc_stream_close_send(struct grpcc_client_call *call)
 
 /* ---- the end ---- */
 
-/* One of what the end waits for is there; the last one finishes. Gives back the caller's reference.
- */
-static void finish_step(struct grpcc_client_call *call)
+static void tell_finish(struct grpcc_event *event)
 {
+    struct grpcc_client_call *call = GRPCC_CONTAINER(event, struct grpcc_client_call, finish_event);
     struct grpcc_error err = GRPCC_ERROR_INIT;
     void *response = NULL;
-    if (atomic_fetch_sub(&call->finish_steps, 1) != 1) {
-        grpcc_client_call_release(call);
-        return;
-    }
     enum grpcc_status status = grpcc_client_call_status(call, call->finish_arena, &err);
     if (!status && call->method->kind == GRPCC_CLIENT_STREAM && call->finish_arena)
         status = grpcc_client_call_unpack(call, call->finish_arena, &response, &err);
@@ -294,6 +328,16 @@ static void finish_step(struct grpcc_client_call *call)
     void *data = call->finish_data;
     grpcc_client_call_release(call);
     done(data, status, response, &err);
+}
+
+/* One of what the end waits for is there; the last one finishes. Gives back the caller's reference.
+ */
+static void finish_step(struct grpcc_client_call *call)
+{
+    if (atomic_fetch_sub(&call->finish_steps, 1) != 1)
+        grpcc_client_call_release(call);
+    else
+        grpcc_events_tell(call->finish_events, &call->finish_event);
 }
 
 static void on_status(struct grpcc_tag *tag, bool ok)
@@ -312,8 +356,9 @@ static void on_response(struct grpcc_tag *tag, bool ok)
     finish_step(call);
 }
 
-void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_arena *arena,
-                               grpcc_unary_done done, void *data)
+/* events NULL: done runs on the poller, or here. */
+static void finish_start(struct grpcc_client_call *call, struct grpcc_arena *arena,
+                         struct grpcc_events *events, grpcc_unary_done done, void *data)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     if (grpcc_client_is_forked() || call->finished || call->method->kind == GRPCC_UNARY) {
@@ -322,7 +367,13 @@ void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_aren
         done(data, err.status, NULL, &err);
         return;
     }
+    if (!grpcc_events_begin(events)) {
+        grpcc_client_events_freed(&err);
+        done(data, err.status, NULL, &err);
+        return;
+    }
     call->finished = true;
+    call->finish_events = events;
     call->finish_arena = arena;
     call->finish_done = done;
     call->finish_data = data;
@@ -334,6 +385,12 @@ void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_aren
         grpc_call_cancel(call->core, NULL);
     }
     finish_step(call);
+}
+
+void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_arena *arena,
+                               grpcc_unary_done done, void *data)
+{
+    finish_start(call, arena, call->member.events, done, data);
 }
 
 struct finish_wait {
@@ -362,7 +419,7 @@ enum grpcc_status grpcc_stream_finish(struct grpcc_client_call *call, struct grp
     if (status)
         return status;
     grpcc_wait_init(&finished.wait);
-    grpcc_stream_finish_start(call, arena, finish_done_wakes, &finished);
+    finish_start(call, arena, NULL, finish_done_wakes, &finished);
     grpcc_wait_for(&finished.wait);
     grpcc_wait_done(&finished.wait);
     if (!finished.status && ret_response)
@@ -391,4 +448,7 @@ void grpcc_client_stream_init(struct grpcc_client_call *call)
     call->on_write.run = on_write;
     call->on_close_send.run = on_close_send;
     call->on_response.run = on_response;
+    call->read_event.run = tell_read;
+    call->write_event.run = tell_write;
+    call->finish_event.run = tell_finish;
 }

@@ -58,6 +58,11 @@ void grpcc_core_start(grpc_call *call, const grpc_op *ops, size_t n_ops, struct 
     tag->run(tag, false);
 }
 
+void grpcc_core_poller_begin(void)
+{
+    polling = true;
+}
+
 void grpcc_core_poll(grpc_completion_queue *queue)
 {
     polling = true;

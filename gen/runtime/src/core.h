@@ -38,6 +38,8 @@ void grpcc_handoff_acquire(void *tag);
  */
 void grpcc_core_start(grpc_call *call, const grpc_op *ops, size_t n_ops, struct grpcc_tag *tag);
 
+/* Marks this thread as one of the runtime's own, where nothing may block. */
+void grpcc_core_poller_begin(void);
 /* Runs tags until the queue is shut down and empty. */
 void grpcc_core_poll(grpc_completion_queue *queue);
 

@@ -29,6 +29,7 @@ extern "C" {
 struct grpcc_channel;
 struct grpcc_client_call;
 struct grpcc_credentials;
+struct grpcc_events;
 struct grpcc_metrics;
 struct grpcc_span_sink;
 struct grpcc_trace;
@@ -150,6 +151,11 @@ struct grpcc_call_options {
     /* Headers that are asked for when the call is made, besides those of the channel's credentials;
      * see grpcc/credentials.h. Read only where `size` says that it is there. */
     struct grpcc_credentials *credentials;
+    /* Unary calls: the call is idempotent, and may be sent several times at once. Copied; NULL:
+     * it is sent once. */
+    const struct grpcc_hedge_policy *hedge;
+    /* Whoever dispatches these runs `done`, not the poller: see grpcc/events.h. NULL is fine. */
+    struct grpcc_events *events;
 };
 
 /* Unary, blocking. The response lives in arena. *ret_response is untouched on failure. */

@@ -58,9 +58,12 @@ struct grpcc_method_policy {
  *
  * The next attempt starts delay_ms after the one before, or at once when one ends with one of
  * `statuses`; any other failure ends the call. A server's pushback puts the next attempt off, or
- * forbids it; each attempt after the first carries `grpc-previous-rpc-attempts`. All hedged calls
+ * forbids it; one that could only begin after the deadline is not waited for. Each attempt after
+ * the first carries its number, from 1, as `grpcc-hedge`, and as `grpc-previous-rpc-attempts` where
+ * the channel has `retries_off`: core's retries keep that header to themselves. All hedged calls
  * of a channel share its budget (channel options budget_*): where too many fail, no hedges are
- * sent.
+ * sent. What the call's options point to is copied, but for `credentials`: they live until it has
+ * ended.
  */
 struct grpcc_hedge_policy {
     size_t size;
