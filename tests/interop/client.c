@@ -62,7 +62,9 @@ static bool read_settings(struct settings *s, int argc, char **argv)
     };
     if (!flags_read(flags, sizeof(flags) / sizeof(flags[0]), argc, argv))
         return false;
-    return check(!s->use_test_ca || s->ca_file,
+    return check(s->server_port > 0 && s->server_port <= UINT16_MAX, "--server_port: from 1 to %d",
+                 UINT16_MAX) &&
+           check(!s->use_test_ca || s->ca_file,
                  "--use_test_ca needs --ca_file: there is no built-in one");
 }
 

@@ -4,6 +4,7 @@
 #include <grpcc/server.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "tests/interop/flags.h"
@@ -29,6 +30,10 @@ static bool read_settings(struct settings *settings, int argc, char **argv)
     };
     if (!flags_read(flags, sizeof(flags) / sizeof(flags[0]), argc, argv))
         return false;
+    if (settings->port > UINT16_MAX) {
+        fprintf(stderr, "--port=%d: ports end at %d\n", settings->port, UINT16_MAX);
+        return false;
+    }
     if (settings->use_tls && (!settings->tls_cert_file || !settings->tls_key_file)) {
         fprintf(stderr, "--use_tls needs --tls_cert_file and --tls_key_file: there is no built-in "
                         "certificate; docs/interop.md shows how to make one\n");

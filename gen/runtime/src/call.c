@@ -355,8 +355,7 @@ static bool decode_request(struct grpcc_call *call)
                           "the call has no request message");
         return false;
     }
-    enum grpcc_status status = grpcc_buffer_inflate(
-        &call->payload, grpcc_call_inflated_bytes_max(call), &call->was_compressed, &err);
+    enum grpcc_status status = grpcc_call_inflate(call, &call->payload, &err);
     if (!status)
         status = grpcc_buffer_unpack(call->payload, call->arena, call->method->descriptor->request,
                                      &call->server->options.message_limits, &request, &err);

@@ -50,8 +50,7 @@ static enum grpcc_status take_read(struct grpcc_call *call, struct grpcc_arena *
         status = grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED,
                                  "a message is larger than this method allows");
     else
-        status = grpcc_buffer_inflate(&buffer, grpcc_call_inflated_bytes_max(call),
-                                      &call->was_compressed, err);
+        status = grpcc_call_inflate(call, &buffer, err);
     if (!status)
         status = grpcc_buffer_unpack(buffer, arena, method->descriptor->request,
                                      &call->server->options.message_limits, ret_message, err);

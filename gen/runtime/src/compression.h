@@ -32,4 +32,9 @@ enum grpcc_status grpcc_buffer_inflate(grpc_byte_buffer **buffer, size_t bytes_m
                                        bool *ret_was_compressed,
                                        struct grpcc_error *err) GRPCC_MUST_CHECK;
 
+/* As grpcc_buffer_inflate for the request that a server call received last, under its limit. Also
+ * UNIMPLEMENTED, for one that is compressed in a way that core does not know. */
+enum grpcc_status grpcc_call_inflate(struct grpcc_call *call, grpc_byte_buffer **buffer,
+                                     struct grpcc_error *err) GRPCC_MUST_CHECK;
+
 #endif

@@ -4,8 +4,8 @@
  *
  * accepting: grpcc_server_options.accept_compressed and grpcc_channel_options.accept_compressed.
  * What comes in is inflated by the runtime, never to more than inflated_bytes_max: a message that
- * would be larger answers RESOURCE_EXHAUSTED, one that is damaged INTERNAL. Where nothing
- * compressed is accepted it answers UNIMPLEMENTED, and grpc-accept-encoding says what would be.
+ * would be larger answers RESOURCE_EXHAUSTED, one that is damaged INTERNAL, one that is compressed
+ * in a way that is not accepted UNIMPLEMENTED.
  *
  * sending: grpcc_call_options.compression of a client's call, grpcc_call_set_compression() of a
  * server's. A message that would not get smaller is sent as it is.
