@@ -172,7 +172,7 @@ bool comb_observe_has_file(const struct comb_options *options)
 
 static enum comb_status open_log(struct comb_observe *observe, struct comb_error *err)
 {
-    struct grpcc_access_log_options log = {.size = sizeof log, .user = user_of};
+    struct grpcc_access_log_options log = {.size = sizeof log, .user = user_of, .no_health = true};
     struct grpcc_error failure = GRPCC_ERROR_INIT;
     if (comb_observe_has_file(observe->options))
         log.path = observe->options->access_log;

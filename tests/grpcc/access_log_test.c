@@ -2,6 +2,7 @@
 /* The access log: a line for each call, harmless whatever clients send, never in the way. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grpc/health/v1/health.grpcc.h>
 #include <grpcc/access_log.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -216,6 +217,32 @@ static void words_are_quoted_where_they_must_be(void **state)
     assert_non_null(strstr(written.text, " request_id=\"r=1\"\n"));
 }
 
+static int setup_without_health(void **state)
+{
+    return setup_with(state, (struct grpcc_access_log_options){.no_health = true});
+}
+
+static void health_may_be_left_off(void **state)
+{
+    struct fixture *f = *state;
+    struct grpc_health_v1_health_check_request *request =
+        grpc_health_v1_health_check_request_new(f->arena);
+    struct grpc_health_v1_health_check_response *response = NULL;
+    assert_int_equal(
+        grpc_health_v1_health_check(f->channel, f->arena, NULL, request, &response, &f->err),
+        GRPCC_OK);
+    grpc_health_v1_health_check_request_set_service(request, "no.such.Service");
+    assert_int_equal(
+        grpc_health_v1_health_check(f->channel, f->arena, NULL, request, &response, &f->err),
+        GRPCC_NOT_FOUND);
+    settle(f);
+    json_t *line = line_at(0);
+    assert_string_equal(text_of(line, "method"), "/grpc.health.v1.Health/Check");
+    assert_string_equal(text_of(line, "status"), "NOT_FOUND");
+    assert_ptr_equal(strchr(written.text, '\n'), written.text + written.length - 1);
+    json_decref(line);
+}
+
 static void long_values_are_cut(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +404,7 @@ int main(void)
         WITH(nothing_breaks_out_of_a_line, setup_evil),
         WITH(words_are_quoted_where_they_must_be, setup_evil_text),
         WITH(long_values_are_cut, setup),
+        WITH(health_may_be_left_off, setup_without_health),
         WITH(refused_calls_are_lines_too, setup),
         WITH(a_stalled_writer_holds_up_no_call, setup_small),
         WITH(what_cannot_be_written_is_counted, setup),

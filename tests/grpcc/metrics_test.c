@@ -51,6 +51,7 @@ static int setup_with(void **state, const struct grpcc_server_options *options,
     struct grpcc_metrics *metrics = grpcc_metrics_new();
     assert_non_null(metrics);
     assert_int_equal(grpcc_metrics_attach(metrics, f->server, "api", &f->err), GRPCC_OK);
+    assert_int_equal(grpcc_metrics_attach(metrics, f->server, "b", &f->err), GRPCC_ALREADY_EXISTS);
     const struct grpcc_channel_options channel = {.size = sizeof(channel), .metrics = metrics};
     fixture_start_with(f, &channel);
     f->data = metrics;
@@ -160,6 +161,30 @@ static void streams_count_all_their_messages(void **state)
                           "method=\"grpcc.testing.Echo/Chat\",grpc_status=\"OK\",grpc_target="
                           "\"fd:\"}"),
         bytes, 0);
+}
+
+static void cancelled_calls_are_counted_as_that(void **state)
+{
+    struct fixture *f = *state;
+    struct grpcc_testing_answer *answer = NULL;
+    struct grpcc_testing_echo_chat_stream *stream =
+        grpcc_testing_echo_chat_stream_open(f->channel, NULL, &f->err);
+    assert_non_null(stream);
+    assert_true(grpcc_testing_echo_chat_stream_write(stream, ask(f, "x")));
+    assert_int_equal(grpcc_testing_echo_chat_stream_read(stream, f->arena, &answer, &f->err), 1);
+    grpcc_testing_echo_chat_stream_cancel(stream);
+    assert_int_equal(grpcc_testing_echo_chat_stream_finish(stream, f->arena, &f->err),
+                     GRPCC_CANCELLED);
+    grpcc_testing_echo_chat_stream_free(stream);
+    settle(f);
+    assert_float_equal(
+        value_of(f->data, "grpc_server_call_duration_seconds_count{grpc_method=\"grpcc.testing."
+                          "Echo/Chat\",grpc_status=\"CANCELLED\"}"),
+        1, 0);
+    assert_float_equal(
+        value_of(f->data, "grpc_client_call_duration_seconds_count{grpc_method=\"grpcc.testing."
+                          "Echo/Chat\",grpc_status=\"CANCELLED\",grpc_target=\"fd:\"}"),
+        1, 0);
 }
 
 static void unknown_methods_are_other(void **state)
@@ -440,6 +465,7 @@ int main(void)
         WITH(calls_are_counted_by_method_and_status, setup),
         WITH(bytes_are_those_of_the_messages, setup),
         WITH(streams_count_all_their_messages, setup),
+        WITH(cancelled_calls_are_counted_as_that, setup),
         WITH(unknown_methods_are_other, setup),
         WITH(what_is_shed_is_counted, setup_small),
         WITH(what_cannot_be_decoded_is_counted, setup_narrow),

@@ -135,9 +135,17 @@ static void *log_main(void *data)
 
 /* ---- calls ---- */
 
+static bool is_health(const char *path)
+{
+    static const char prefix[] = "/grpc.health.v1.Health/";
+    return strncmp(path, prefix, sizeof(prefix) - 1) == 0;
+}
+
 static void call_ended(void *self, struct grpcc_call *call, const struct grpcc_call_facts *facts)
 {
     struct grpcc_access_log *log = self;
+    if (log->options.no_health && facts->status == GRPCC_OK && is_health(facts->path))
+        return;
     char line[GRPCC_ACCESS_LINE_MAX];
     const char *user =
         log->options.user && call ? log->options.user(log->options.user_data, call) : NULL;

@@ -9,6 +9,7 @@
  */
 #include "grpcc/arena.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,8 +46,8 @@ struct cleanup {
 
 struct grpcc_arena {
     size_t limit;
-    size_t held; /* bytes of all blocks */
-    size_t used; /* bytes handed out */
+    size_t held;        /* bytes of all blocks */
+    atomic_size_t used; /* bytes handed out; other threads may look at it */
     bool failed;
     struct cleanup *cleanups;
     struct block *newest;
@@ -72,7 +73,7 @@ static void protobuf_free(void *arena, void *pointer)
 
 static void arena_empty(struct grpcc_arena *arena)
 {
-    arena->used = 0;
+    atomic_store_explicit(&arena->used, 0, memory_order_relaxed);
     arena->failed = false;
     arena->cleanups = NULL;
     arena->first.next = NULL;
@@ -158,7 +159,8 @@ void *grpcc_arena_alloc(struct grpcc_arena *arena, size_t size)
         return NULL;
     }
     block->used = start + size;
-    arena->used += size;
+    size_t used = atomic_load_explicit(&arena->used, memory_order_relaxed);
+    atomic_store_explicit(&arena->used, used + size, memory_order_relaxed);
     return block_data(block) + start;
 }
 
@@ -237,7 +239,7 @@ bool grpcc_arena_on_free(struct grpcc_arena *arena, void (*function)(void *data)
 
 size_t grpcc_arena_used(const struct grpcc_arena *arena)
 {
-    return arena->used;
+    return atomic_load_explicit(&arena->used, memory_order_relaxed);
 }
 
 bool grpcc_arena_failed(const struct grpcc_arena *arena)

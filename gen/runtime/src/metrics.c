@@ -105,6 +105,16 @@ static void server_released(void *self, struct grpcc_server *server)
     measured_free(measured);
 }
 
+static bool is_measured(struct grpcc_metrics *metrics, const struct grpcc_server *server)
+{
+    pthread_mutex_lock(&metrics->lock);
+    const struct grpcc_measured_server *measured = metrics->measured;
+    while (measured && measured->server != server)
+        measured = measured->next;
+    pthread_mutex_unlock(&metrics->lock);
+    return measured != NULL;
+}
+
 enum grpcc_status grpcc_metrics_attach(struct grpcc_metrics *metrics, struct grpcc_server *server,
                                        const char *name, struct grpcc_error *err)
 {
@@ -114,13 +124,15 @@ enum grpcc_status grpcc_metrics_attach(struct grpcc_metrics *metrics, struct grp
         .ended = call_ended,
         .released = server_released,
     };
+    if (is_measured(metrics, server))
+        return grpcc_error_set(err, GRPCC_ALREADY_EXISTS, "the server is measured already");
     struct grpcc_measured_server *measured = grpcc_memory_zalloc(sizeof(*measured));
     char *copy = measured ? grpcc_memory_strdup(name ? name : "") : NULL;
     if (!copy) {
         grpcc_memory_free(measured);
         return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory to measure the server");
     }
-    *measured = (struct grpcc_measured_server){NULL, metrics, server, copy};
+    *measured = (struct grpcc_measured_server){.metrics = metrics, .server = server, .name = copy};
     enum grpcc_status status = grpcc_server_add_observer(server, &observer, measured, err);
     if (status) {
         measured_free(measured);

@@ -64,6 +64,7 @@ struct grpcc_measured_server {
     struct grpcc_metrics *metrics;
     struct grpcc_server *server;
     char *name;
+    struct grpcc_server_stats stats; /* of the visit under way */
 };
 
 struct grpcc_metric_shard {

@@ -172,33 +172,53 @@ static void visit_clients(const struct visit *visit)
 
 /* ---- the runtime's own ---- */
 
-static double in_flight(const struct grpcc_server_stats *stats)
+static uint32_t in_flight(const struct grpcc_server_stats *stats)
 {
     return stats->calls_in_flight;
 }
 
-static double queue_length(const struct grpcc_server_stats *stats)
+static uint32_t queue_length(const struct grpcc_server_stats *stats)
 {
     return stats->queue_length;
 }
 
-static double workers_busy(const struct grpcc_server_stats *stats)
+static uint32_t workers_busy(const struct grpcc_server_stats *stats)
 {
     return stats->workers_busy;
 }
 
 static void visit_gauge(const struct visit *visit, const char *name, const char *unit,
-                        const char *help, double (*pick)(const struct grpcc_server_stats *stats))
+                        const char *help, uint32_t (*pick)(const struct grpcc_server_stats *stats))
 {
     const struct grpcc_metric_info info = {.name = name, .unit = unit, .help = help};
     tell_metric(visit, GRPCC_GAUGE, &info);
     for (const struct grpcc_measured_server *measured = visit->metrics->measured; measured;
          measured = measured->next) {
-        struct grpcc_server_stats stats;
         const struct grpcc_label label = {"grpcc.server", measured->name};
-        grpcc_server_get_stats(measured->server, &stats);
-        tell_value(visit, &label, 1, pick(&stats));
+        tell_value(visit, &label, 1, pick(&measured->stats));
     }
+}
+
+/* Once for all gauges: connections are counted one by one. */
+static void read_servers(const struct visit *visit)
+{
+    for (struct grpcc_measured_server *measured = visit->metrics->measured; measured;
+         measured = measured->next)
+        grpcc_server_get_stats(measured->server, &measured->stats);
+}
+
+static void visit_connections(const struct visit *visit)
+{
+    static const struct grpcc_metric_info info = {
+        .name = "grpcc.connections",
+        .unit = "{connection}",
+        .help = "Open connections that this process has accepted.",
+    };
+    const struct grpcc_measured_server *measured = visit->metrics->measured;
+    if (!grpcc_accept_connections)
+        return;
+    tell_metric(visit, GRPCC_GAUGE, &info);
+    tell_value(visit, NULL, 0, measured ? measured->stats.connections : grpcc_accept_connections());
 }
 
 static void visit_refused(const struct visit *visit)
@@ -246,11 +266,7 @@ static void visit_own(const struct visit *visit)
         .unit = "{call}",
         .help = "Calls that were not measured for want of memory.",
     };
-    static const struct grpcc_metric_info connections = {
-        .name = "grpcc.connections",
-        .unit = "{connection}",
-        .help = "Open connections that this process has accepted.",
-    };
+    read_servers(visit);
     visit_gauge(visit, "grpcc.server.call.in_flight", "{call}",
                 "Calls under way, without those of the built-in services.", in_flight);
     visit_gauge(visit, "grpcc.server.queue.length", "{call}", "Calls that wait for a worker.",
@@ -259,10 +275,7 @@ static void visit_own(const struct visit *visit)
                 workers_busy);
     visit_refused(visit);
     visit_arenas(visit);
-    if (grpcc_accept_connections) {
-        tell_metric(visit, GRPCC_GAUGE, &connections);
-        tell_value(visit, NULL, 0, grpcc_accept_connections());
-    }
+    visit_connections(visit);
     tell_metric(visit, GRPCC_COUNTER, &lost);
     tell_value(visit, NULL, 0, (double)read_cell(&visit->metrics->lost));
 }

@@ -55,6 +55,7 @@ struct grpcc_access_log_options {
     void *user_data;
     size_t buffer_bytes; /* lines that wait to be written, twice that much memory [1 MiB] */
     unsigned flush_ms;   /* how long a line may wait for others to be written with it [100] */
+    bool no_health;      /* no lines of health checks that are answered OK: balancers make many */
 };
 
 /* INVALID_ARGUMENT where there is not exactly one place to write to; NOT_FOUND or

@@ -54,7 +54,8 @@ char *grpcc_arena_vprintf(struct grpcc_arena *arena, const char *format,
 bool grpcc_arena_on_free(struct grpcc_arena *arena, void (*function)(void *data),
                          void *data) GRPCC_MUST_CHECK;
 
-/* Bytes handed out since the last reset, and whether an allocation failed since then. */
+/* Bytes handed out since the last reset (any thread may ask), and whether an allocation failed
+ * since then. */
 size_t grpcc_arena_used(const struct grpcc_arena *arena);
 bool grpcc_arena_failed(const struct grpcc_arena *arena);
 

@@ -46,8 +46,8 @@ struct grpcc_metrics *grpcc_metrics_new(void) GRPCC_MUST_CHECK;
 void grpcc_metrics_free(struct grpcc_metrics *metrics);
 
 /* Measures all calls of server, those that no handler saw too. name tells servers of one process
- * apart in the gauges of grpcc (label grpcc.server) and is copied. Before the server's _start; free
- * the server before metrics. */
+ * apart in the gauges of grpcc (label grpcc.server) and is copied. Before the server's _start,
+ * once; free the server before metrics. */
 enum grpcc_status grpcc_metrics_attach(struct grpcc_metrics *metrics, struct grpcc_server *server,
                                        const char *name, struct grpcc_error *err) GRPCC_MUST_CHECK;
 
