@@ -170,19 +170,19 @@ void ca_write_locked_key(const char *path)
 
 /* ---- revocation lists ---- */
 
-static X509_CRL *list_new(const struct ca *ca, long number, const long *revoked)
+static X509_CRL *list_new(const struct ca *ca, const struct ca_list *content)
 {
     X509_CRL *list = X509_CRL_new();
-    ASN1_TIME *now = X509_gmtime_adj(NULL, -HOUR_S);
-    ASN1_TIME *next = X509_gmtime_adj(NULL, DAY_S);
+    ASN1_TIME *now = X509_gmtime_adj(NULL, -2 * HOUR_S);
+    ASN1_TIME *next = X509_gmtime_adj(NULL, content->expired ? -HOUR_S : DAY_S);
     ASN1_INTEGER *integer = ASN1_INTEGER_new();
     X509_CRL_set_version(list, 1);
     X509_CRL_set_issuer_name(list, X509_get_subject_name(ca->certificate));
     X509_CRL_set1_lastUpdate(list, now);
     X509_CRL_set1_nextUpdate(list, next);
-    ASN1_INTEGER_set(integer, number);
+    ASN1_INTEGER_set(integer, content->number);
     X509_CRL_add1_ext_i2d(list, NID_crl_number, integer, 0, 0);
-    for (; *revoked; revoked++) {
+    for (const long *revoked = content->revoked; *revoked; revoked++) {
         X509_REVOKED *entry = X509_REVOKED_new();
         ASN1_INTEGER_set(integer, *revoked);
         X509_REVOKED_set_serialNumber(entry, integer);
@@ -196,16 +196,22 @@ static X509_CRL *list_new(const struct ca *ca, long number, const long *revoked)
     return list;
 }
 
-void ca_write_list(const struct ca *ca, const char *folder, long number, const long *revoked)
+const char *ca_list_path(const struct ca *ca, const char *folder)
 {
-    char name[32], path[CA_PATH_SIZE], temporary[CA_PATH_SIZE];
+    char name[32];
     unsigned long hash =
         X509_NAME_hash_ex(X509_get_subject_name(ca->certificate), NULL, NULL, NULL);
     snprintf(name, sizeof(name), "%08lx.r0", hash);
-    snprintf(path, sizeof(path), "%s", ca_path(folder, name));
-    X509_CRL *list = list_new(ca, number, revoked);
+    return ca_path(folder, name);
+}
+
+void ca_write_list(const struct ca *ca, const struct ca_list *list, const char *folder)
+{
+    char temporary[CA_PATH_SIZE];
+    const char *path = ca_list_path(ca, folder);
+    X509_CRL *made = list_new(ca, list);
     FILE *file = open_new(path, temporary);
-    assert_int_equal(PEM_write_X509_CRL(file, list), 1);
+    assert_int_equal(PEM_write_X509_CRL(file, made), 1);
     close_new(file, temporary, path);
-    X509_CRL_free(list);
+    X509_CRL_free(made);
 }

@@ -31,8 +31,14 @@ long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate
               const char *key_path);
 /* A key that is of use only with a passphrase. */
 void ca_write_locked_key(const char *path);
-/* Writes the list of what is revoked (serials, ends with 0) where OpenSSL looks for it. number:
- * counts up. */
-void ca_write_list(const struct ca *ca, const char *folder, long number, const long *revoked);
+struct ca_list {
+    long number;         /* counts up */
+    const long *revoked; /* serial numbers, and a 0 */
+    bool expired;        /* past its nextUpdate */
+};
+/* Writes the revocation list where OpenSSL looks for it. */
+void ca_write_list(const struct ca *ca, const struct ca_list *list, const char *folder);
+/* Where that is. */
+const char *ca_list_path(const struct ca *ca, const char *folder);
 
 #endif

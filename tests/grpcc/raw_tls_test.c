@@ -45,7 +45,7 @@ static int write_files(void **state)
     issue(other, "stranger", "URI:spiffe://example.org/client", false);
     const long revoked[] = {issue(ca, "revoked", "URI:spiffe://example.org/client", false), 0};
     assert_int_equal(mkdir(at("lists"), 0700), 0);
-    ca_write_list(ca, at("lists"), 1, revoked);
+    ca_write_list(ca, &(struct ca_list){.number = 1, .revoked = revoked}, at("lists"));
     ca_free(ca);
     ca_free(other);
     return 0;

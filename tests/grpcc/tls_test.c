@@ -12,20 +12,20 @@
 
 static char folder[CA_PATH_SIZE];
 static struct ca *ca, *other_ca;
-static long client_serial;
+static long client_serial, server_serial;
 
 static const char *at(const char *name)
 {
     return ca_path(folder, name);
 }
 
-static void issue(struct ca *by, const char *name, const char *sans, bool expired)
+static long issue(struct ca *by, const char *name, const char *sans, bool expired)
 {
     char certificate[64], key[64];
     struct ca_leaf leaf = {.name = name, .sans = sans, .expired = expired};
     snprintf(certificate, sizeof(certificate), "%s.pem", name);
     snprintf(key, sizeof(key), "%s.key", name);
-    client_serial = ca_issue(by, &leaf, at(certificate), at(key));
+    return ca_issue(by, &leaf, at(certificate), at(key));
 }
 
 static int write_files(void **state)
@@ -36,13 +36,16 @@ static int write_files(void **state)
     other_ca = ca_new("other CA");
     ca_write(ca, NULL, at("ca.pem"));
     ca_write(other_ca, NULL, at("other.pem"));
-    issue(ca, "server", "DNS:localhost,IP:127.0.0.1", false);
+    server_serial = issue(ca, "server", "DNS:localhost,IP:127.0.0.1", false);
     issue(ca, "expired", "DNS:localhost,IP:127.0.0.1", true);
     issue(ca, "spiffe", "URI:spiffe://example.org/ns/a/sa/server", false);
     issue(other_ca, "stranger", NULL, false);
     issue(ca, "two-uris", "URI:spiffe://example.org/ns/a/sa/client,URI:https://example.org", false);
     issue(ca, "cousin", "URI:spiffe://example.org.evil/ns/a/sa/client", false);
-    issue(ca, "client", "URI:spiffe://example.org/ns/a/sa/client,DNS:client.test", false);
+    client_serial =
+        issue(ca, "client", "URI:spiffe://example.org/ns/a/sa/client,DNS:client.test", false);
+    /* Core reads it once, at the first channel that wants it. */
+    setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", at("ca.pem"), 1);
     ca_write_locked_key(at("locked.key"));
     assert_int_equal(mkdir(at("lists"), 0700), 0);
     return 0;
@@ -278,14 +281,80 @@ static void an_optional_certificate_must_be_right_where_it_is_shown(void **state
 static void a_revoked_certificate_is_refused(void **state)
 {
     const long revoked[] = {client_serial, 0}, nobody[] = {0};
+    struct ca_list list = {.number = 1, .revoked = revoked};
     assert_int_equal(call_as(*state, "client"), GRPCC_OK);
-    ca_write_list(ca, at("lists"), 1, revoked);
+    ca_write_list(ca, &list, at("lists"));
     while (call_as(*state, "client") == GRPCC_OK)
         continue;
     assert_int_equal(call_as(*state, "spiffe"), GRPCC_OK);
-    ca_write_list(ca, at("lists"), 2, nobody);
+    list = (struct ca_list){.number = 2, .revoked = nobody};
+    ca_write_list(ca, &list, at("lists"));
     while (call_as(*state, "client") != GRPCC_OK)
         continue;
+    list = (struct ca_list){.number = 3, .revoked = nobody, .expired = true};
+    ca_write_list(ca, &list, at("lists"));
+    while (call_as(*state, "client") == GRPCC_OK)
+        continue;
+    unlink(ca_list_path(ca, at("lists")));
+}
+
+static atomic_bool warned;
+
+static void note_warning(void *data, enum grpcc_log_level level, const char *message)
+{
+    (void)data;
+    if (level >= GRPCC_LOG_WARNING && strstr(message, "not a revocation list"))
+        atomic_store(&warned, true);
+}
+
+/* OpenSSL would pass over it, and over what the list before it revoked. */
+static void a_list_that_cannot_be_read_is_not_used(void **state)
+{
+    struct fixture *f = *state;
+    const long revoked[] = {client_serial, 0};
+    struct ca_list list = {.number = 4, .revoked = revoked};
+    ca_write_list(ca, &list, at("lists"));
+    while (call_as(f, "client") == GRPCC_OK)
+        continue;
+    FILE *file = fopen(ca_list_path(ca, at("lists")), "we");
+    assert_non_null(file);
+    fputs("-----BEGIN X509 CRL-----\nhalf of\n", file);
+    fclose(file);
+    atomic_store(&warned, false);
+    grpcc_set_log(note_warning, NULL);
+    while (!atomic_load(&warned))
+        assert_int_equal(call_as(f, "client"), GRPCC_UNAVAILABLE);
+    assert_int_equal(call_as(f, "spiffe"), GRPCC_OK);
+    unlink(ca_list_path(ca, at("lists")));
+}
+
+/* The client refuses a server whose certificate is revoked. */
+static void a_revoked_server_is_refused(void **state)
+{
+    const long revoked[] = {server_serial, 0};
+    struct ca_list list = {.number = 5, .revoked = revoked};
+    struct grpcc_channel_options options = trusting(at("ca.pem"));
+    options.crl_directory = at("lists");
+    assert_int_equal(call_with(*state, &options), GRPCC_OK);
+    ca_write_list(ca, &list, at("lists"));
+    assert_int_equal(call_with(*state, &options), GRPCC_UNAVAILABLE);
+    must_say(*state, "certificate verify failed");
+    unlink(ca_list_path(ca, at("lists")));
+}
+
+/* The system's CAs, which the environment says for this process. */
+static void without_a_ca_file_the_systems_are_trusted(void **state)
+{
+    struct grpcc_channel_options options = {.size = sizeof(options), .tls = true};
+    assert_int_equal(call_with(*state, &options), GRPCC_OK);
+    options = (struct grpcc_channel_options){.size = sizeof(options),
+                                             .certificate_file = at("client.pem"),
+                                             .key_file = at("client.key")};
+    assert_int_equal(call_with(*state, &options), GRPCC_OK);
+    issue(other_ca, "server", "DNS:localhost,IP:127.0.0.1", false);
+    while (call_with(*state, &options) == GRPCC_OK)
+        continue;
+    issue(ca, "server", "DNS:localhost,IP:127.0.0.1", false);
 }
 
 /* ---- files that change ---- */
@@ -440,6 +509,9 @@ int main(void)
         WITH(only_the_listed_spiffe_ids_finish_a_handshake, setup_only_a),
         WITH(an_optional_certificate_must_be_right_where_it_is_shown, setup_optional),
         WITH(a_revoked_certificate_is_refused, setup_lists),
+        WITH(a_list_that_cannot_be_read_is_not_used, setup_lists),
+        WITH(a_revoked_server_is_refused, setup),
+        WITH(without_a_ca_file_the_systems_are_trusted, setup),
         WITH(new_certificates_are_read_while_it_runs, setup),
         WITH(what_does_not_fit_is_not_used, setup),
         cmocka_unit_test_teardown(a_folder_may_be_swapped, fixture_free),

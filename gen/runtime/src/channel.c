@@ -314,6 +314,13 @@ struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_op
         close(fd);
         return NULL;
     }
+    if (wants_tls(&options) || options.credentials) {
+        grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
+                        "a channel over a descriptor has neither TLS nor credentials");
+        grpcc_channel_release(channel);
+        close(fd);
+        return NULL;
+    }
     set_arguments(&arguments, &options, NULL);
     grpc_channel_args args = {arguments.n, arguments.items};
     grpc_channel_credentials *credentials = grpc_insecure_credentials_create();

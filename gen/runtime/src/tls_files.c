@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
@@ -15,6 +14,7 @@
 #include "log.h"
 #include "memory.h"
 #include "tls_check.h"
+#include "tls_lists.h"
 
 enum { RELOAD_S_DEFAULT = 10, RELOAD_S_MAX = 24 * 3600 };
 /* How often core looks at what is written here: its shortest interval. */
@@ -23,7 +23,6 @@ enum { CORE_RELOAD_S = 1 };
 enum { LINGER_S = 5 };
 /* A file of certificates larger than this is not one. */
 enum { PEM_BYTES_MAX = 1 << 20 };
-enum { CRL_FILES_MAX = 10000 };
 enum { PATH_SIZE = 32 };
 
 /* A file in memory, at a path of this process. */
@@ -42,6 +41,7 @@ struct grpcc_tls_files {
     struct memory_file roots;
     unsigned char identity_digest[SHA256_DIGEST_LENGTH]; /* of what is published */
     unsigned char roots_digest[SHA256_DIGEST_LENGTH];
+    uint64_t lists_sum; /* of the revocation lists that are in use */
     unsigned generation;
     char problem[GRPCC_STATUS_MESSAGE_MAX + 1]; /* what was last logged; empty: all is well */
 };
@@ -94,34 +94,13 @@ static enum grpcc_status text_read(struct text *text, const char *path, struct g
     return GRPCC_OK;
 }
 
-/* Adds what changes when a revocation list does, as a comment: core makes its context anew, and so
- * reads the lists again, only where the text of the roots is another one. */
-static enum grpcc_status text_note_lists(struct text *text, const char *directory,
-                                         struct grpcc_error *err)
+/* Adds a comment that changes when a revocation list does: core makes its context anew, and so has
+ * OpenSSL read the lists again, only where the text of the roots is another one. */
+static void text_note_sum(struct text *text, uint64_t sum)
 {
-    uint64_t sum = 0;
-    size_t n = 0;
-    DIR *listing = opendir(directory);
-    if (!listing)
-        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "%s: %s", directory, strerror(errno));
-    for (const struct dirent *entry; (entry = readdir(listing)) != NULL && n < CRL_FILES_MAX; n++) {
-        struct stat info;
-        uint64_t hash = 14695981039346656037u; /* FNV-1a */
-        if (fstatat(dirfd(listing), entry->d_name, &info, 0) != 0 || !S_ISREG(info.st_mode))
-            continue;
-        for (const char *c = entry->d_name; *c; c++)
-            hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-        const uint64_t parts[] = {(uint64_t)info.st_size, (uint64_t)info.st_ino,
-                                  (uint64_t)info.st_mtim.tv_sec, (uint64_t)info.st_mtim.tv_nsec};
-        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-            hash = (hash ^ parts[i]) * 1099511628211u;
-        sum += hash; /* the order of the entries does not matter */
-    }
-    closedir(listing);
     int length = snprintf(text->bytes + text->length, text->capacity - text->length,
                           "# revocation lists: %016llx\n", (unsigned long long)sum);
     text->length += (size_t)length;
-    return GRPCC_OK;
 }
 
 /* ---- publishing ---- */
@@ -234,19 +213,37 @@ static enum grpcc_status load_identity_locked(struct grpcc_tls_files *files,
     return status;
 }
 
+/* Notes the lists in text, once they can all be read. */
+static enum grpcc_status load_lists_locked(const struct grpcc_tls_files *files, struct text *text,
+                                           uint64_t *ret_sum, struct grpcc_error *err)
+{
+    const char *directory = files->sources.crl_directory;
+    if (!directory)
+        return GRPCC_OK;
+    enum grpcc_status status = grpcc_tls_lists_sum(directory, ret_sum, err);
+    if (!status && (files->roots.fd < 0 || *ret_sum != files->lists_sum))
+        status = grpcc_tls_lists_check(directory, err);
+    if (!status)
+        text_note_sum(text, *ret_sum);
+    return status;
+}
+
 static enum grpcc_status load_roots_locked(struct grpcc_tls_files *files, struct grpcc_error *err)
 {
     struct text text;
+    uint64_t sum = 0;
     if (!files->sources.ca_file)
         return GRPCC_OK;
     if (!text_init(&text, 1))
         return no_memory(files->sources.ca_file, err);
     enum grpcc_status status = text_read(&text, files->sources.ca_file, err);
-    if (!status && files->sources.crl_directory)
-        status = text_note_lists(&text, files->sources.crl_directory, err);
+    if (!status)
+        status = load_lists_locked(files, &text, &sum, err);
     if (!status)
         status = take_over_locked(files, &text, grpcc_tls_check_roots, &files->roots,
                                   files->roots_digest, files->sources.ca_file, err);
+    if (!status)
+        files->lists_sum = sum;
     text_done(&text);
     return status;
 }

@@ -97,7 +97,8 @@ struct grpcc_channel_options {
 struct grpcc_channel *grpcc_channel_new(const char *target,
                                         const struct grpcc_channel_options *options,
                                         struct grpcc_error *err) GRPCC_MUST_CHECK;
-/* A channel over one connected socket (plaintext); takes the descriptor. For tests. */
+/* A channel over one connected socket (plaintext, without credentials); takes the descriptor. For
+ * tests. */
 struct grpcc_channel *grpcc_channel_new_fd(int fd, const struct grpcc_channel_options *options,
                                            struct grpcc_error *err) GRPCC_MUST_CHECK;
 /* Calls under way are cancelled by their own free, not by this. NULL is fine. */

@@ -45,7 +45,8 @@ struct grpcc_listen_options {
     /*
      * Revocation lists of client_ca_file's CAs, named as `openssl rehash` names them (HASH.r0)
      * [none: nothing is checked]. A CA without a list revokes nothing; a list past its nextUpdate
-     * refuses all that its CA issued. Read again with the certificates.
+     * refuses all that its CA issued. Read again with the certificates: where one cannot be read,
+     * the old ones stay in use, as with certificates.
      */
     const char *crl_directory;
     unsigned reload_s; /* how often files and directory are looked at [10]; used 1 s later */
