@@ -38,6 +38,8 @@ static void add_message_symbols(struct emit *emit, struct symbols *symbols,
     add_symbol(symbols, m->full_name);
     for (size_t i = 0; i < m->n_fields; i++)
         add_symbol(symbols, qualified(emit, m->full_name, m->fields[i].name));
+    for (size_t i = 0; i < m->n_oneofs; i++)
+        add_symbol(symbols, qualified(emit, m->full_name, m->oneofs[i].name));
     add_extensions(emit, symbols, m->full_name, m->proto->extension, m->proto->n_extension);
 }
 

@@ -177,6 +177,7 @@ static void symbols_are_sorted_and_complete(void **state)
         assert_true(has_symbol(&corpus_shapes_file, shapes[i]));
     assert_true(has_symbol(&corpus_scalars_file, "corpus.v1.COLOUR_RED"));
     assert_true(has_symbol(&corpus_options_file, "corpus.v1.rule"));
+    assert_true(has_symbol(&corpus_shapes_file, "corpus.v1.Filter.which"));
     assert_true(has_symbol(&corpus_services_file, "corpus.v1.Echo"));
     assert_true(has_symbol(&corpus_services_file, "corpus.v1.Echo.Chat"));
     assert_true(has_symbol(&corpus_words_file, "namespace"));

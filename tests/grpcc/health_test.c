@@ -87,6 +87,22 @@ static void watch_of_an_unknown_name_stays_open(void **state)
     grpc_health_v1_health_watch_stream_free(stream);
 }
 
+/* A Watch keeps its request: strangers must not make it keep much. */
+static void names_are_limited(void **state)
+{
+    enum { LENGTH = 20000 };
+    struct fixture *f = *state;
+    char *name = grpcc_arena_zalloc(f->arena, LENGTH + 1);
+    memset(name, 'x', LENGTH);
+    assert_int_equal(check(f, name), -GRPCC_RESOURCE_EXHAUSTED);
+    watch_stream *stream =
+        grpc_health_v1_health_watch_stream_open(f->channel, NULL, about(f, name), &f->err);
+    assert_int_equal(next_of(f, stream), -1);
+    assert_int_equal(grpc_health_v1_health_watch_stream_finish(stream, f->arena, &f->err),
+                     GRPCC_RESOURCE_EXHAUSTED);
+    grpc_health_v1_health_watch_stream_free(stream);
+}
+
 static void many_watchers_come_and_go(void **state)
 {
     enum { N = 20, ROUNDS = 10 };
@@ -118,6 +134,7 @@ int main(void)
         cmocka_unit_test(list_tells_all),
         cmocka_unit_test(watch_tells_each_change),
         cmocka_unit_test(watch_of_an_unknown_name_stays_open),
+        cmocka_unit_test(names_are_limited),
         cmocka_unit_test(many_watchers_come_and_go),
     };
     return cmocka_run_group_tests(tests, fixture_echo, fixture_free);

@@ -175,6 +175,45 @@ static void one_stream_answers_many_questions(void **state)
     grpc_reflection_v1_server_reflection_server_reflection_info_stream_free(stream);
 }
 
+static size_t files_of(struct fixture *f, info_stream *stream, const char *symbol)
+{
+    question *asked = question_new(f);
+    answer *response = NULL;
+    grpc_reflection_v1_server_reflection_request_set_file_containing_symbol(asked, symbol);
+    assert_true(
+        grpc_reflection_v1_server_reflection_server_reflection_info_stream_write(stream, asked));
+    assert_int_equal(grpc_reflection_v1_server_reflection_server_reflection_info_stream_read(
+                         stream, f->arena, &response, &f->err),
+                     1);
+    assert_int_equal(response->message_response_case, ANSWER(FILE_DESCRIPTOR_RESPONSE));
+    return response->file_descriptor_response->n_file_descriptor_proto;
+}
+
+static void a_stream_sends_imports_once(void **state)
+{
+    struct fixture *f = *state;
+    info_stream *stream = grpc_reflection_v1_server_reflection_server_reflection_info_stream_open(
+        f->channel, NULL, &f->err);
+    /* The import first; what is asked for always comes, however often. */
+    assert_int_equal(files_of(f, stream, "grpcc.testing.note"), 2);
+    assert_int_equal(files_of(f, stream, "grpcc.testing.Echo"), 1);
+    assert_int_equal(files_of(f, stream, "grpcc.testing.note"), 1);
+    grpc_reflection_v1_server_reflection_server_reflection_info_stream_free(stream);
+}
+
+static void a_message_without_extensions_has_none(void **state)
+{
+    struct fixture *f = *state;
+    question *asked = question_new(f);
+    grpc_reflection_v1_server_reflection_request_set_all_extension_numbers_of_type(
+        asked, "grpcc.testing.Ask");
+    const answer *response = ask_once(f, asked);
+    assert_int_equal(response->message_response_case, ANSWER(ALL_EXTENSION_NUMBERS_RESPONSE));
+    assert_int_equal(response->all_extension_numbers_response->n_extension_number, 0);
+    assert_string_equal(response->all_extension_numbers_response->base_type_name,
+                        "grpcc.testing.Ask");
+}
+
 static void v1alpha_answers_too(void **state)
 {
     struct fixture *f = *state;
@@ -205,6 +244,8 @@ int main(void)
         cmocka_unit_test(extensions_are_found),
         cmocka_unit_test(what_is_not_there_is_an_error_in_the_stream),
         cmocka_unit_test(one_stream_answers_many_questions),
+        cmocka_unit_test(a_stream_sends_imports_once),
+        cmocka_unit_test(a_message_without_extensions_has_none),
         cmocka_unit_test(v1alpha_answers_too),
     };
     return cmocka_run_group_tests(tests, fixture_echo, fixture_free);

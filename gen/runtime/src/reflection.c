@@ -8,7 +8,7 @@ enum { FILE_MESSAGE_TYPE = 4, FILE_EXTENSION = 7 };
 enum { MESSAGE_NESTED_TYPE = 3, MESSAGE_EXTENSION = 6 };
 enum { FIELD_EXTENDEE = 2, FIELD_NUMBER = 3 };
 
-static bool has_file(const struct grpcc_file_set *set, const struct grpcc_file *file)
+bool grpcc_file_set_has(const struct grpcc_file_set *set, const struct grpcc_file *file)
 {
     for (size_t i = 0; i < set->n; i++)
         if (set->files[i] == file)
@@ -18,7 +18,7 @@ static bool has_file(const struct grpcc_file_set *set, const struct grpcc_file *
 
 bool grpcc_file_set_add(struct grpcc_file_set *set, const struct grpcc_file *file)
 {
-    if (has_file(set, file))
+    if (grpcc_file_set_has(set, file))
         return true;
     if (set->n == set->capacity) {
         size_t capacity = set->capacity ? set->capacity * 2 : 16;

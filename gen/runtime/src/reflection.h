@@ -18,6 +18,7 @@ struct grpcc_file_set {
 
 /* Adds file and all that it imports, file first. False: no room. */
 bool grpcc_file_set_add(struct grpcc_file_set *set, const struct grpcc_file *file) GRPCC_MUST_CHECK;
+bool grpcc_file_set_has(const struct grpcc_file_set *set, const struct grpcc_file *file);
 /* NULL: none of them. */
 const struct grpcc_file *grpcc_file_set_by_name(const struct grpcc_file_set *set, const char *name);
 const struct grpcc_file *grpcc_file_set_by_symbol(const struct grpcc_file_set *set,

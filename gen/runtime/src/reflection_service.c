@@ -21,12 +21,14 @@ struct stream {
     struct grpcc_server *server;
     struct grpcc_call *call;
     struct grpcc_arena *arena; /* of one question and its answer */
+    struct grpcc_file_set sent;
 };
 
 /* One question. Outcomes: an answer, an error in the stream, or no memory. */
 struct exchange {
     struct grpcc_arena *arena;
     struct grpcc_file_set files; /* all of the server */
+    struct grpcc_file_set *sent; /* in earlier answers of the stream */
     const question_message *question;
     answer_message *answer;
 };
@@ -46,6 +48,7 @@ static bool answer_error(struct exchange *exchange, enum grpcc_status status, co
     return true;
 }
 
+/* The file, and of what it imports, directly or not, all that the stream has not sent yet. */
 static bool answer_file(struct exchange *exchange, const struct grpcc_file *file, const char *what,
                         const char *name)
 {
@@ -57,10 +60,13 @@ static bool answer_file(struct exchange *exchange, const struct grpcc_file *file
     if (!response || !grpcc_file_set_add(&wanted, file))
         return false;
     for (size_t i = 0; i < wanted.n; i++)
-        if (!grpc_reflection_v1_file_descriptor_response_add_file_descriptor_proto(
+        if ((i == 0 || !grpcc_file_set_has(exchange->sent, wanted.files[i])) &&
+            !grpc_reflection_v1_file_descriptor_response_add_file_descriptor_proto(
                 exchange->arena, response, wanted.files[i]->descriptor,
                 wanted.files[i]->descriptor_size))
             return false;
+    if (!grpcc_file_set_add(exchange->sent, file))
+        return false;
     grpc_reflection_v1_server_reflection_response_set_file_descriptor_response(exchange->answer,
                                                                                response);
     return true;
@@ -114,8 +120,9 @@ static bool answer_numbers(struct exchange *exchange, const char *type)
         grpcc_file_extensions(exchange->files.files[i], type, add_number, &numbers);
     if (numbers.failed)
         return false;
-    if (numbers.response->n_extension_number == 0)
-        return answer_error(exchange, GRPCC_NOT_FOUND, "no extensions of", type);
+    if (numbers.response->n_extension_number == 0 &&
+        !grpcc_file_set_by_symbol(&exchange->files, type))
+        return answer_error(exchange, GRPCC_NOT_FOUND, "no such message", type);
     grpc_reflection_v1_extension_number_response_set_base_type_name(numbers.response, type);
     grpc_reflection_v1_server_reflection_response_set_all_extension_numbers_response(
         exchange->answer, numbers.response);
@@ -173,6 +180,7 @@ static answer_message *make_answer(struct stream *stream, question_message *ques
     struct exchange exchange = {
         .arena = stream->arena,
         .files.arena = stream->arena,
+        .sent = &stream->sent,
         .question = question,
         .answer = grpc_reflection_v1_server_reflection_response_new(stream->arena)};
     if (!exchange.answer)
@@ -244,6 +252,7 @@ static void info(void *self, struct grpcc_call *call)
     stream->server = self;
     stream->call = call;
     stream->arena = own;
+    stream->sent.arena = arena;
     next_question(stream);
 }
 

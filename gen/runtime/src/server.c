@@ -20,6 +20,9 @@
 #pragma weak grpcc_accept_set_per_peer_max
 #pragma weak grpcc_accept_connections
 
+/* They ask for things by name; a Watch keeps its request as long as it lasts. */
+enum { BUILTIN_REQUEST_BYTES_MAX = 16 << 10 };
+
 static unsigned or_default(unsigned value, unsigned fallback)
 {
     return value ? value : fallback;
@@ -173,6 +176,8 @@ static enum grpcc_status add_method(struct grpcc_server *server, const struct gr
     added->self = self;
     added->builtin = builtin;
     added->config.mode = builtin ? GRPCC_MODE_ASYNC : GRPCC_MODE_BLOCKING;
+    if (builtin)
+        added->config.request_bytes_max = BUILTIN_REQUEST_BYTES_MAX;
     server->methods[server->n_methods++] = added;
     return GRPCC_OK;
 }
