@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <grpc/grpc.h>
+#include <grpcc/channelz.h>
 #include <sqlite3.h>
 
 #include "comb/v1/admin.grpcc.h"
@@ -187,6 +188,15 @@ static enum comb_status start_api(struct run *run, struct comb_error *err)
     return status == COMB_OK ? start_server(run->api, err) : status;
 }
 
+/* What gRPC core counts; only administrators may read it (server/rpc/dispatch.c). */
+static enum comb_status serve_channelz(struct grpcc_server *server, struct comb_error *err)
+{
+    struct grpcc_error failure = GRPCC_ERROR_INIT;
+    if (grpcc_channelz_register(server, &failure) == GRPCC_OK)
+        return COMB_OK;
+    return comb_error_set(err, (enum comb_status)failure.status, 0, "%.200s", failure.message);
+}
+
 /* A server of its own: one gRPC server answers every method on every port. */
 static enum comb_status start_admin(struct run *run, struct comb_error *err)
 {
@@ -201,6 +211,8 @@ static enum comb_status start_admin(struct run *run, struct comb_error *err)
     /* The same log-in as on the API's side. */
     if (status == COMB_OK)
         status = comb_auth_rpc_register(run->admin, run->services.auth, err);
+    if (status == COMB_OK)
+        status = serve_channelz(run->admin, err);
     if (status == COMB_OK)
         status = comb_dispatch_attach(run->services.dispatch, run->admin, services, 2, err);
     if (status == COMB_OK && options->admin_listen_given)

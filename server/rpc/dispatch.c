@@ -16,6 +16,7 @@
 #include "server/rpc/rpc.h"
 
 #define CONSISTENCY_HEADER "comb-consistency"
+#define CHANNELZ_PREFIX "/grpc.channelz."
 #define HEALTH_PREFIX "/grpc.health.v1.Health/"
 
 struct comb_dispatch {
@@ -54,6 +55,9 @@ static enum comb_v1_need need_of(const struct comb_rpc_call *state)
     if (state->rule)
         return state->rule->need;
     const char *path = grpcc_call_path(state->call);
+    /* It tells who is connected from where. */
+    if (strncmp(path, CHANNELZ_PREFIX, sizeof CHANNELZ_PREFIX - 1) == 0)
+        return COMB_V1_NEED_ADMINISTRATOR;
     bool open = !grpcc_call_method(state->call) ||
                 strncmp(path, HEALTH_PREFIX, sizeof HEALTH_PREFIX - 1) == 0;
     return open ? COMB_V1_NEED_NOTHING : COMB_V1_NEED_LOGIN;

@@ -93,5 +93,16 @@ expect "$DENIED" as "$alice" -d "$request" "$server" comb.v1.Tree/CreateFolder
 expect "$DENIED" as "$alice" -d "{}" "$admin" comb.v1.Admin/Info
 expect 0 as "$token" -d "{}" "$admin" comb.v1.Admin/Info
 says sqlite
+
+# Channelz: of the whole process, on the administration's side, for administrators.
+expect 0 as "$token" -d '{}' "$admin" grpc.channelz.v1.Channelz/GetServers
+says '"callsStarted"'
+id=$(printf '%s' "$output" | sed -n '0,/"serverId"/s/^ *"serverId": "\([0-9]*\)".*/\1/p')
+expect 0 as "$token" -d "{\"server_id\":$id}" "$admin" grpc.channelz.v1.Channelz/GetServer
+says "\"serverId\": \"$id\""
+expect "$NOT_FOUND" as "$token" -d '{"server_id":999999}' "$admin" grpc.channelz.v1.Channelz/GetServer
+expect "$DENIED" as "$alice" -d '{}' "$admin" grpc.channelz.v1.Channelz/GetServers
+expect 0 as "$token" "$server" list
+case $output in *channelz*) fail "channelz is served to everybody" ;; esac
 stop_combd
 echo passed
