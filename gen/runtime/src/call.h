@@ -85,6 +85,7 @@ struct grpcc_call {
 
     grpcc_send_done send_done;
     void *send_data;
+    bool send_reported; /* the done of the message on its way has been called */
 
     enum grpcc_status status;
     const char *message;
@@ -102,7 +103,10 @@ struct grpcc_call {
     enum grpcc_compression compression;
 
     /* Under lock: */
-    bool sending; /* a message is on its way: the end waits for it */
+    bool sending;           /* a message's done has not been called: the next one must wait */
+    bool send_busy;         /* a message is on its way, or held: the end waits for it */
+    grpc_byte_buffer *held; /* goes when the one on its way has been taken */
+    uint32_t held_flags;
     bool end_waits;
     bool hooks_ran;
     struct grpcc_cancel_hook *hooks;

@@ -122,7 +122,7 @@ static void commit_end(struct grpcc_call *call)
     add_own_trailers(call);
     grpcc_call_unpark(call);
     pthread_mutex_lock(&call->lock);
-    bool waits = call->sending;
+    bool waits = call->send_busy;
     call->end_waits = waits;
     pthread_mutex_unlock(&call->lock);
     if (!waits)

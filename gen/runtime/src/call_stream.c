@@ -113,52 +113,44 @@ void grpcc_call_read_start(struct grpcc_call *call, struct grpcc_arena *arena,
     start_read(call);
 }
 
-/* ---- sending ---- */
+/* ---- sending ----
+ *
+ * One message at a time is on its way to core. When core has taken it, and the program has given
+ * the next one, that one is reported as sent before it goes: if the program then gives a third,
+ * core need not write the second one out by itself (GRPC_WRITE_BUFFER_HINT), and many small
+ * messages go in one system call. What no other follows at once is written at once.
+ */
 
-static bool claim_send(struct grpcc_call *call)
+enum claim { CLAIM_REFUSED, CLAIM_START, CLAIM_HELD };
+
+/* Claims the place of the one message that the program may be sending. HELD: a message is on its
+ * way, and this one goes after it; the buffer has been taken. */
+static enum claim claim_send(struct grpcc_call *call, grpc_byte_buffer *buffer, uint32_t flags,
+                             grpcc_send_done done, void *data)
 {
+    enum claim claim = CLAIM_REFUSED;
     pthread_mutex_lock(&call->lock);
-    bool free_to_send = !atomic_load(&call->ended) && !call->sending;
-    if (free_to_send)
+    if (!atomic_load(&call->ended) && !call->sending) {
+        claim = call->send_busy ? CLAIM_HELD : CLAIM_START;
         call->sending = true;
+        call->send_busy = true;
+        call->send_done = done;
+        call->send_data = data;
+        grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(buffer));
+    }
+    if (claim == CLAIM_HELD) {
+        call->held = buffer;
+        call->held_flags = flags;
+    }
     pthread_mutex_unlock(&call->lock);
-    return free_to_send;
+    return claim;
 }
 
-void grpcc_call_on_send(struct grpcc_tag *tag, bool ok)
-{
-    struct grpcc_call *call = GRPCC_CONTAINER(tag, struct grpcc_call, on_send);
-    grpcc_send_done done = call->send_done;
-    void *data = call->send_data;
-    pthread_mutex_lock(&call->lock);
-    call->sending = false;
-    bool end_waits = call->end_waits;
-    pthread_mutex_unlock(&call->lock);
-    done(data, ok ? GRPCC_OK : GRPCC_CANCELLED);
-    if (end_waits)
-        grpcc_call_send_end(call);
-    grpcc_call_release(call);
-}
-
-void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *message,
-                           void (*done)(void *data, enum grpcc_status status), void *data)
+/* Hands the message to core; takes the buffer. */
+static void start_send(struct grpcc_call *call, grpc_byte_buffer *buffer, uint32_t flags)
 {
     grpc_op ops[2];
     size_t n = 0;
-    if (!has_responses_to_send(call)) {
-        done(data, GRPCC_FAILED_PRECONDITION);
-        return;
-    }
-    grpc_byte_buffer *buffer = message ? grpcc_buffer_pack(message) : NULL;
-    if (!buffer) {
-        done(data, GRPCC_RESOURCE_EXHAUSTED);
-        return;
-    }
-    if (!claim_send(call)) {
-        grpc_byte_buffer_destroy(buffer);
-        done(data, GRPCC_CANCELLED);
-        return;
-    }
     memset(ops, 0, sizeof(ops));
     if (!call->initial_sent) {
         ops[n].op = GRPC_OP_SEND_INITIAL_METADATA;
@@ -169,15 +161,94 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
         n++;
     }
     ops[n].op = GRPC_OP_SEND_MESSAGE;
-    ops[n].flags = grpcc_compression_flags(call->message_compression_off);
+    ops[n].flags = flags;
     ops[n].data.send_message.send_message = buffer;
     n++;
-    grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(buffer));
-    call->send_done = done;
-    call->send_data = data;
     grpcc_call_hold(call);
     grpcc_core_start(call->core, ops, n, &call->on_send);
     grpc_byte_buffer_destroy(buffer);
+}
+
+/* Tells the program, which may give the next message before this returns. */
+static void report_send(struct grpcc_call *call, bool ok)
+{
+    pthread_mutex_lock(&call->lock);
+    grpcc_send_done done = call->send_done;
+    void *data = call->send_data;
+    call->sending = false;
+    pthread_mutex_unlock(&call->lock);
+    call->send_reported = true;
+    done(data, ok ? GRPCC_OK : GRPCC_CANCELLED);
+}
+
+/* The message that goes next; NULL: there is none, and the next one starts anew. */
+static grpc_byte_buffer *take_held(struct grpcc_call *call, uint32_t *ret_flags, bool *ret_end)
+{
+    pthread_mutex_lock(&call->lock);
+    grpc_byte_buffer *held = call->held;
+    call->held = NULL;
+    *ret_flags = call->held_flags;
+    if (!held)
+        call->send_busy = false;
+    *ret_end = call->end_waits;
+    pthread_mutex_unlock(&call->lock);
+    return held;
+}
+
+static bool more_follows(struct grpcc_call *call)
+{
+    pthread_mutex_lock(&call->lock);
+    bool more = call->held || call->end_waits;
+    pthread_mutex_unlock(&call->lock);
+    return more;
+}
+
+void grpcc_call_on_send(struct grpcc_tag *tag, bool ok)
+{
+    struct grpcc_call *call = GRPCC_CONTAINER(tag, struct grpcc_call, on_send);
+    grpc_byte_buffer *next;
+    uint32_t flags = 0;
+    bool end = false;
+    if (!call->send_reported)
+        report_send(call, ok);
+    while ((next = take_held(call, &flags, &end)) != NULL) {
+        report_send(call, ok);
+        if (ok) {
+            start_send(call, next, flags | (more_follows(call) ? GRPC_WRITE_BUFFER_HINT : 0));
+            break;
+        }
+        grpc_byte_buffer_destroy(next);
+    }
+    if (!next && end)
+        grpcc_call_send_end(call);
+    grpcc_call_release(call);
+}
+
+void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *message,
+                           void (*done)(void *data, enum grpcc_status status), void *data)
+{
+    if (!has_responses_to_send(call)) {
+        done(data, GRPCC_FAILED_PRECONDITION);
+        return;
+    }
+    grpc_byte_buffer *buffer = message ? grpcc_buffer_pack(message) : NULL;
+    if (!buffer) {
+        done(data, GRPCC_RESOURCE_EXHAUSTED);
+        return;
+    }
+    uint32_t flags = grpcc_compression_flags(call->message_compression_off);
+    switch (claim_send(call, buffer, flags, done, data)) {
+    case CLAIM_REFUSED:
+        grpc_byte_buffer_destroy(buffer);
+        done(data, GRPCC_CANCELLED);
+        return;
+    case CLAIM_START:
+        call->send_reported = false;
+        start_send(call, buffer, flags);
+        break;
+    case CLAIM_HELD:
+        break;
+    }
 }
 
 struct send_wait {

@@ -15,6 +15,10 @@
 #include "memory.h"
 #include "tls_files.h"
 
+/* What of a stream may wait for the message after it: many small messages, and little memory where
+ * many streams have slow readers. */
+enum { STREAM_BUFFER_BYTES = 16 << 10 };
+
 /* Only programs that link //gen/runtime:accept have them. */
 #pragma weak grpcc_accept_set_max
 #pragma weak grpcc_accept_set_per_peer_max
@@ -307,6 +311,7 @@ enum grpcc_status grpcc_server_core_create(struct grpcc_server *server, struct g
         integer_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                     options->keepalive_min_ms),
         integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        integer_arg(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, STREAM_BUFFER_BYTES),
         /* Core inflates without a limit on what comes out: it is done here, or not at all. */
         integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
                     (size_t)grpcc_compression_bitset(options->accept_compressed)),

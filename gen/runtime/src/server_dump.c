@@ -37,7 +37,7 @@ static const char *state_of(struct grpcc_call *call)
     if (grpcc_call_is_parked(call))
         return "parked";
     pthread_mutex_lock(&call->lock);
-    bool sending = call->sending;
+    bool sending = call->send_busy;
     pthread_mutex_unlock(&call->lock);
     return sending ? "sending" : "running";
 }

@@ -260,15 +260,17 @@ void grpcc_call_hand_over(struct grpcc_call *call,
                           void *self);
 
 /* Blocking stream steps, workers only. _read: OK with *ret_message NULL at the end of the stream;
- * the message lives in arena. _send returns when core has taken the message (flow control).
- * CANCELLED when the call is over; RESOURCE_EXHAUSTED for a message that is NULL, because there was
- * no room for it. */
+ * the message lives in arena. _send returns when core has taken the message, or
+ * all before it (flow control): one message and 16 KiB of a stream are kept at most. CANCELLED when
+ * the call is over; RESOURCE_EXHAUSTED for a message that is NULL, because there was no room for
+ * it. */
 enum grpcc_status grpcc_call_read(struct grpcc_call *call, struct grpcc_arena *arena,
                                   void **ret_message, struct grpcc_error *err) GRPCC_MUST_CHECK;
 enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessage *message,
                                   struct grpcc_error *err) GRPCC_MUST_CHECK;
 /* Callback forms for async handlers; one read and one send may be under way. done runs on a poller.
- */
+ * A message that done sends before it returns may go with those after it; the last one goes at
+ * once. */
 void grpcc_call_read_start(struct grpcc_call *call, struct grpcc_arena *arena,
                            void (*done)(void *data, enum grpcc_status status, void *message,
                                         const struct grpcc_error *err),
