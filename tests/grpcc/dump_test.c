@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dump: what each call waits for, while the server serves. */
 #include <grpcc/dump.h>
+#include <grpcc/trace.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ static void wait_unary(void *self, struct grpcc_call *call, const struct grpcc_t
 {
     struct fixture *f = self;
     (void)request;
+    assert_int_equal(strlen(grpcc_call_trace_id(call)), 32);
     gate_open(&f->entered);
     gate_wait(&f->leave, 1);
     grpcc_testing_echo_unary_finish(call, grpcc_testing_answer_new(grpcc_call_arena(call)));
@@ -151,6 +153,7 @@ static void calls_tell_what_they_wait_for(void **state)
     assert_int_equal(number_at(all, "workers", "busy"), 2);
     assert_int_equal(number_at(all, "workers", "max"), 2);
     assert_int_equal(number_at(all, "totals", "started"), 4);
+    assert_true(json_is_null(json_object_get(call_in(all, "queued"), "trace")));
     const json_t *running = call_in(all, "running");
     assert_string_equal(text_of(running, "method"), "/grpcc.testing.Echo/Unary");
     assert_string_equal(text_of(running, "mode"), "blocking");

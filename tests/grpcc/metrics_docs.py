@@ -9,19 +9,23 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families
 
-_ROW = re.compile(r"^\| `([a-z][a-z_0-9.]*)` \| `([a-z_0-9]+)` \| (counter|gauge|histogram) \| ([^|]*) \| ([^|]*) \|")
+_ROW = re.compile(
+    r"^\| `([a-z][a-z_0-9.]*)` \| `([a-z_0-9]+)` \| (counter|gauge|histogram) \| ([^|]*) \| ([^|]*) \| (.*) \|$")
+# Labels whose values are few, so that the row names all of them.
+_SPELT_OUT = {"grpcc_reason", "comb_kind", "comb_result"}
 
 
 def documented(path, prefixes):
-    """Prometheus' name -> (kind, labels) of each row."""
-    rows = {}
+    """Prometheus' name -> (kind, labels) of each row, and name -> what it means."""
+    rows, meanings = {}, {}
     with open(path, encoding="utf-8") as file:
         for line in file:
             row = _ROW.match(line)
             if row and row.group(1).startswith(prefixes):
                 labels = frozenset(re.findall(r"`([^`]+)`", row.group(5)))
                 rows[row.group(2)] = (row.group(3), frozenset(label.replace(".", "_") for label in labels))
-    return rows
+                meanings[row.group(2)] = row.group(6)
+    return rows, meanings
 
 
 def fetch(port, path):
@@ -45,12 +49,22 @@ def exposed(text):
     return told
 
 
+def unexplained(text, meanings):
+    """Values of labels that the row of their metric does not name."""
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            for label in _SPELT_OUT & set(sample.labels):
+                if "`%s`" % sample.labels[label] not in meanings.get(sample.name, ""):
+                    yield "%s: %s=%s is not explained" % (sample.name, label, sample.labels[label])
+
+
 def main():
     doc, port, prefixes = sys.argv[1], int(sys.argv[2]), tuple(sys.argv[3:])
     media_type, text = fetch(port, "/metrics")
     if not media_type.startswith("text/plain; version=0.0.4"):
         sys.exit("/metrics is %s" % media_type)
-    rows, told = documented(doc, prefixes), exposed(text)
+    rows, meanings = documented(doc, prefixes)
+    told = exposed(text)
     told = {name: what for name, what in told.items() if name.startswith(tuple(p.replace(".", "_") for p in prefixes))}
     if not rows:
         sys.exit("%s has no rows of %s" % (doc, prefixes))
@@ -62,6 +76,7 @@ def main():
             wrong.append("%s is a %s, and a %s in %s" % (name, kind, rows[name][0], doc))
         if labels is not None and labels != rows[name][1]:
             wrong.append("%s has the labels %s, and %s in %s" % (name, sorted(labels), sorted(rows[name][1]), doc))
+    wrong += unexplained(text, meanings)
     print("%d metrics, %d wrong" % (len(rows), len(wrong)))
     sys.exit("\n".join(wrong) if wrong else 0)
 

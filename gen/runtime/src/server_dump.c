@@ -78,7 +78,12 @@ static void add_call(struct grpcc_text *text, struct grpcc_call *call)
                           (deadline_ns - now_ns) / GRPCC_NS_PER_MS);
     add_tally(text, "in", &call->received_tally);
     add_tally(text, "out", &call->sent_tally);
-    grpcc_text_printf(text, ",\"trace\":\"%s\"}", grpcc_call_trace_id(call));
+    /* Not made here: the call's own thread may be at its headers. */
+    bool known = atomic_load_explicit(&call->context.ready, memory_order_acquire);
+    if (known)
+        grpcc_text_printf(text, ",\"trace\":\"%s\"}", call->context.id);
+    else
+        grpcc_text_add(text, ",\"trace\":null}");
 }
 
 /* ---- the server ---- */

@@ -32,7 +32,8 @@ enum { GRPCC_DUMP_CALLS_MAX = 1000 };
  *   "in_flight"    calls under way, without those of the built-in services
  *   "calls"        of them: {"method", "peer", "mode": "blocking", "inline" or "async", "state",
  *                  "age_ms", "deadline_ms" (what is left; null: none), "in_messages", "in_bytes",
- *                  "out_messages", "out_bytes", "trace"}; built-in services are among them
+ *                  "out_messages", "out_bytes", "trace" (null: nobody has asked the call for its
+ *                  context yet)}; built-in services are among them
  *
  * The state of a call is "queued" (waits for a worker), "parked" (an interceptor has deferred it),
  * "sending" (a message is on its way, or waits for the peer to read), "ending" (its status is on
