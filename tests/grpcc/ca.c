@@ -157,6 +157,16 @@ long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate
     return last_serial;
 }
 
+long ca_issue_in(struct ca *ca, const struct ca_leaf *leaf, const char *folder, const char *file)
+{
+    char certificate[CA_PATH_SIZE], key[CA_PATH_SIZE];
+    const char *base = ca_path(folder, file);
+    assert_true((size_t)snprintf(certificate, sizeof(certificate), "%s.pem", base) <
+                sizeof(certificate));
+    snprintf(key, sizeof(key), "%s.key", base);
+    return ca_issue(ca, leaf, certificate, key);
+}
+
 void ca_write_locked_key(const char *path)
 {
     char temporary[CA_PATH_SIZE];

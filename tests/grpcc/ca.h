@@ -29,6 +29,8 @@ struct ca_leaf {
  * it was. Returns its serial number. */
 long ca_issue(struct ca *ca, const struct ca_leaf *leaf, const char *certificate_path,
               const char *key_path);
+/* As ca_issue, into FOLDER/FILE.pem and FOLDER/FILE.key. */
+long ca_issue_in(struct ca *ca, const struct ca_leaf *leaf, const char *folder, const char *file);
 /* A key that is of use only with a passphrase. */
 void ca_write_locked_key(const char *path);
 struct ca_list {

@@ -33,11 +33,8 @@ static const char *at(const char *name)
 
 static void issue(struct ca *ca, const char *file, const char *name, const char *sans)
 {
-    char certificate[64], key[64];
     struct ca_leaf leaf = {.name = name, .sans = sans};
-    snprintf(certificate, sizeof(certificate), "%s.pem", file);
-    snprintf(key, sizeof(key), "%s.key", file);
-    ca_issue(ca, &leaf, at(certificate), at(key));
+    ca_issue_in(ca, &leaf, folder, file);
 }
 
 static void write_certificates(void)

@@ -25,11 +25,8 @@ static const char *at(const char *name)
 
 static long issue(struct ca *ca, const char *name, const char *sans, bool expired)
 {
-    char certificate[64], key[64];
     struct ca_leaf leaf = {.name = name, .sans = sans, .expired = expired};
-    snprintf(certificate, sizeof(certificate), "%s.pem", name);
-    snprintf(key, sizeof(key), "%s.key", name);
-    return ca_issue(ca, &leaf, at(certificate), at(key));
+    return ca_issue_in(ca, &leaf, folder, name);
 }
 
 static int write_files(void **state)

@@ -161,11 +161,8 @@ static void callers_behind_a_proxy(void **state)
 
 static void issue(struct ca *ca, const char *name, const char *sans)
 {
-    char certificate[64], key[64];
     struct ca_leaf leaf = {.name = name, .sans = sans};
-    snprintf(certificate, sizeof(certificate), "%s.pem", name);
-    snprintf(key, sizeof(key), "%s.key", name);
-    ca_issue(ca, &leaf, at(certificate), at(key));
+    ca_issue_in(ca, &leaf, folder, name);
 }
 
 static int write_files(void **state)

@@ -21,11 +21,8 @@ static const char *at(const char *name)
 
 static long issue(struct ca *by, const char *name, const char *sans, bool expired)
 {
-    char certificate[64], key[64];
     struct ca_leaf leaf = {.name = name, .sans = sans, .expired = expired};
-    snprintf(certificate, sizeof(certificate), "%s.pem", name);
-    snprintf(key, sizeof(key), "%s.key", name);
-    return ca_issue(by, &leaf, at(certificate), at(key));
+    return ca_issue_in(by, &leaf, folder, name);
 }
 
 static int write_files(void **state)
@@ -46,7 +43,6 @@ static int write_files(void **state)
         issue(ca, "client", "URI:spiffe://example.org/ns/a/sa/client,DNS:client.test", false);
     /* Core reads it once, at the first channel that wants it. */
     setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", at("ca.pem"), 1);
-    ca_write_locked_key(at("locked.key"));
     assert_int_equal(mkdir(at("lists"), 0700), 0);
     return 0;
 }
@@ -411,88 +407,6 @@ static void a_folder_may_be_swapped(void **state)
     *state = f;
 }
 
-/* ---- what cannot be meant ---- */
-
-static void must_refuse(const struct grpcc_listen_options *options, const char *address,
-                        const char *words)
-{
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_server *server = grpcc_server_new(NULL, &err);
-    assert_int_equal(grpcc_server_listen_with(server, address, options, NULL, &err),
-                     GRPCC_INVALID_ARGUMENT);
-    if (!strstr(err.message, words))
-        print_error("not \"%s\" in: %s\n", words, err.message);
-    assert_non_null(strstr(err.message, words));
-    grpcc_server_free(server);
-}
-
-static void options_of_a_listener_must_fit_each_other(void **state)
-{
-    const char *const none[] = {NULL}, *const bad[] = {"spiffe://Example.org/", NULL};
-    struct grpcc_listen_options options = serving(at("server.pem"), NULL);
-    (void)state;
-    must_refuse(&options, "127.0.0.1:0", "key_file");
-    options.key_file = at("client.key");
-    must_refuse(&options, "127.0.0.1:0", "the key does not fit the certificate");
-    options.key_file = at("server.pem");
-    must_refuse(&options, "127.0.0.1:0", "the key is not a PEM key");
-    options.key_file = at("locked.key"); /* and nobody is asked for the passphrase */
-    must_refuse(&options, "127.0.0.1:0", "without a passphrase");
-    options.key_file = folder;
-    must_refuse(&options, "127.0.0.1:0", "cannot be read");
-    options.key_file = at("server.key");
-    options.client_certificate = GRPCC_CLIENT_CERTIFICATE_REQUIRED;
-    must_refuse(&options, "127.0.0.1:0", "client_ca_file");
-    options.client_ca_file = at("client.key");
-    must_refuse(&options, "127.0.0.1:0", "no certificate is in it");
-    options.client_ca_file = at("ca.pem");
-    options.client_spiffe_ids = none;
-    must_refuse(&options, "127.0.0.1:0", "an empty list");
-    options.client_spiffe_ids = bad;
-    must_refuse(&options, "127.0.0.1:0", "spiffe://Example.org/");
-    options.client_spiffe_ids = NULL;
-    options.crl_directory = "/no/such/folder";
-    must_refuse(&options, "127.0.0.1:0", "/no/such/folder");
-    options.crl_directory = NULL;
-    options.client_certificate = GRPCC_CLIENT_CERTIFICATE_NONE;
-    must_refuse(&options, "127.0.0.1:0", "client_ca_file is of no use");
-    options = (struct grpcc_listen_options){.size = sizeof(options), .unix_mode = 0600};
-    must_refuse(&options, "127.0.0.1:0", "unix_mode");
-    options.unix_mode = 01777;
-    must_refuse(&options, "unix:x", "unix_mode");
-}
-
-static void a_unix_socket_has_the_mode_it_was_given(void **state)
-{
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_server *server = grpcc_server_new(NULL, &err);
-    struct grpcc_listen_options options = {.size = sizeof(options), .unix_mode = 0660};
-    struct stat info;
-    (void)state;
-    assert_int_equal(chdir(folder), 0); /* the path of a socket must be short */
-    assert_int_equal(grpcc_server_listen_with(server, "unix:s", &options, NULL, &err), GRPCC_OK);
-    assert_int_equal(stat("s", &info), 0);
-    assert_int_equal(info.st_mode & 07777, 0660);
-    grpcc_server_free(server);
-}
-
-static void options_of_a_channel_must_fit_each_other(void **state)
-{
-    const char *const ids[] = {"spiffe://example.org/", NULL};
-    struct grpcc_channel_options options = {.size = sizeof(options), .server_spiffe_ids = ids};
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    (void)state;
-    assert_null(grpcc_channel_new("127.0.0.1:1", &options, &err));
-    assert_non_null(strstr(err.message, "ca_file"));
-    options.ca_file = at("server.key");
-    assert_null(grpcc_channel_new("127.0.0.1:1", &options, &err));
-    assert_non_null(strstr(err.message, "no certificate is in it"));
-    options.ca_file = at("ca.pem");
-    options.certificate_file = at("server.pem");
-    assert_null(grpcc_channel_new("127.0.0.1:1", &options, &err));
-    assert_non_null(strstr(err.message, "key file"));
-}
-
 #define WITH(test, before) cmocka_unit_test_setup_teardown(test, before, fixture_free)
 
 int main(void)
@@ -515,9 +429,6 @@ int main(void)
         WITH(new_certificates_are_read_while_it_runs, setup),
         WITH(what_does_not_fit_is_not_used, setup),
         cmocka_unit_test_teardown(a_folder_may_be_swapped, fixture_free),
-        cmocka_unit_test(options_of_a_listener_must_fit_each_other),
-        cmocka_unit_test(a_unix_socket_has_the_mode_it_was_given),
-        cmocka_unit_test(options_of_a_channel_must_fit_each_other),
     };
     return cmocka_run_group_tests(tests, write_files, remove_files);
 }

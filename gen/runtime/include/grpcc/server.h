@@ -151,8 +151,8 @@ enum grpcc_status grpcc_server_add_interceptor(struct grpcc_server *server,
                                                void *self,
                                                struct grpcc_error *err) GRPCC_MUST_CHECK;
 
-/* TLS of a listener: PEM files, read again when they change. client_ca_file NULL: clients
- * show no certificate. */
+/* TLS of a listener: PEM files, read again when they change. client_ca_file NULL: clients show no
+ * certificate; else each of them must. For more than that see grpcc/listen.h. */
 struct grpcc_server_tls {
     const char *certificate_file;
     const char *key_file;
