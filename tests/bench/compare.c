@@ -28,9 +28,9 @@ struct plan {
 };
 
 static const struct plan whole = {
-    .rounds = {[UNARY] = 11, [PACED] = 5, [UP] = 3, [DOWN] = 3, [LARGE] = 5},
+    .rounds = {[UNARY] = 11, [PACED] = 5, [UP] = 2, [DOWN] = 2, [LARGE] = 5},
     .calls = {[UNARY] = 15000, [PACED] = 0, [UP] = 1000000, [DOWN] = 1000000, [LARGE] = 250},
-    .counted = 2000,
+    .counted = 1000,
 };
 static const struct plan quick = {
     .rounds = {[UNARY] = 2, [PACED] = 1, [UP] = 1, [DOWN] = 1, [LARGE] = 1},
