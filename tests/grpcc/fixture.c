@@ -151,13 +151,49 @@ const struct grpcc_testing_echo_server echo_table = {
 
 /* ---- the fixture ---- */
 
+/* The log may be set before all else or never: it stays, and what it counts for changes. Core may
+ * say something when its fixture is gone. */
+static struct {
+    pthread_mutex_t lock;
+    struct fixture *f; /* NULL: between two of them */
+} listener = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 static void count_log(void *data, enum grpcc_log_level level, const char *message)
 {
-    struct fixture *f = data;
+    (void)data;
     if (level < GRPCC_LOG_WARNING)
         return;
-    atomic_fetch_add(&f->logged, 1);
+    pthread_mutex_lock(&listener.lock);
+    struct fixture *f = listener.f;
+    if (f) {
+        atomic_fetch_add(&f->logged, 1);
+        if (f->awaited && strstr(message, f->awaited))
+            atomic_store(&f->heard, true);
+    }
+    pthread_mutex_unlock(&listener.lock);
     fprintf(stderr, "log: %s\n", message);
+}
+
+static void set_log(void)
+{
+    grpcc_set_log(count_log, NULL);
+}
+
+static void listen_for(struct fixture *f)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_log);
+    pthread_mutex_lock(&listener.lock);
+    listener.f = f;
+    pthread_mutex_unlock(&listener.lock);
+}
+
+void fixture_await_log(struct fixture *f, const char *words)
+{
+    pthread_mutex_lock(&listener.lock);
+    f->awaited = words;
+    atomic_store(&f->heard, false);
+    pthread_mutex_unlock(&listener.lock);
 }
 
 struct fixture *fixture_new(const struct grpcc_server_options *options,
@@ -165,7 +201,7 @@ struct fixture *fixture_new(const struct grpcc_server_options *options,
 {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    grpcc_set_log(count_log, f);
+    listen_for(f);
     gate_init(&f->entered);
     gate_init(&f->leave);
     f->arena = grpcc_arena_new(0);
@@ -220,9 +256,9 @@ int fixture_free(void **state)
     grpcc_channel_free(f->channel);
     grpcc_server_free(f->server);
     grpcc_arena_free(f->arena);
+    listen_for(NULL);
     gate_done(&f->entered);
     gate_done(&f->leave);
-    grpcc_set_log(NULL, NULL);
     free(f);
     return 0;
 }

@@ -36,8 +36,10 @@ struct fixture {
     struct grpcc_error err;
     struct gate entered; /* opened by handlers of the tests' own */
     struct gate leave;
-    atomic_uint logged; /* warnings and errors of the runtime */
-    void *data;         /* the test's own */
+    atomic_uint logged;  /* warnings and errors of the runtime */
+    const char *awaited; /* see fixture_await_log */
+    atomic_bool heard;
+    void *data; /* the test's own */
 };
 
 /* The Echo that answers as its requests say. */
@@ -58,6 +60,9 @@ void fixture_start(struct fixture *f);
 void fixture_start_with(struct fixture *f, const struct grpcc_channel_options *options);
 /* One more channel, over a socket pair of its own. */
 struct grpcc_channel *fixture_connect(struct fixture *f);
+
+/* From now on f->heard says whether a warning or an error with these words in it was logged. */
+void fixture_await_log(struct fixture *f, const char *words);
 
 /* A request of that text, in the fixture's arena. */
 struct grpcc_testing_ask *ask(struct fixture *f, const char *text);
