@@ -2,6 +2,7 @@
 #include "grpcc/message.h"
 
 #include "memory.h"
+#include "message_merge.h"
 #include "message_scan.h"
 
 enum { DEPTH_MAX_DEFAULT = 100, ELEMENTS_MAX_DEFAULT = 1000000 };
@@ -60,11 +61,15 @@ enum grpcc_status grpcc_message_unpack(struct grpcc_arena *arena,
                                                      : size * ARENA_FACTOR + ARENA_BASE};
     ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
 
+    bool repeats = false;
     enum grpcc_status status =
-        grpcc_message_scan(descriptor, depth_max, elements_max, data, size, err);
+        grpcc_message_scan(descriptor, depth_max, elements_max, data, size, &repeats, err);
     if (status)
         return status;
-    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, size, data);
+    if (repeats)
+        data = grpcc_message_merge(descriptor, &allocator, data, size, &size);
+    ProtobufCMessage *message =
+        budget.exhausted ? NULL : protobuf_c_message_unpack(descriptor, &allocator, size, data);
     if (message) {
         *ret_message = message;
         return GRPCC_OK;

@@ -13,6 +13,7 @@ enum { PATH_SIZE = 256 };
 struct scan {
     uint32_t depth_max;
     uint32_t elements_left;
+    bool repeats;
     struct grpcc_error *err;
 };
 
@@ -25,15 +26,8 @@ struct frame {
     const uint8_t *next;
     const uint8_t *field_begin; /* the tag of the field that is being read */
     const ProtobufCFieldDescriptor *field;
+    uint64_t seen; /* singular sub-messages, a bit for each field modulo 64 */
     uint32_t depth;
-};
-
-/* One field as it lies in the bytes; for LENGTH_PREFIXED [data, data + size) is the content. */
-struct token {
-    uint32_t number;
-    unsigned wire_type;
-    const uint8_t *data;
-    size_t size;
 };
 
 static bool read_varint(const uint8_t **next, const uint8_t *end, uint64_t *ret_value)
@@ -51,8 +45,7 @@ static bool read_varint(const uint8_t **next, const uint8_t *end, uint64_t *ret_
     return false;
 }
 
-/* NULL where the token is sound, otherwise what is wrong with it. */
-static const char *read_token(const uint8_t **next, const uint8_t *end, struct token *token)
+const char *grpcc_token_read(const uint8_t **next, const uint8_t *end, struct grpcc_token *token)
 {
     uint64_t tag, length = 0;
     if (!read_varint(next, end, &tag))
@@ -95,8 +88,8 @@ static unsigned long frame_index(const struct frame *frame)
 {
     unsigned long index = 0;
     const uint8_t *at = frame->begin;
-    struct token token;
-    while (at < frame->field_begin && !read_token(&at, frame->end, &token))
+    struct grpcc_token token;
+    while (at < frame->field_begin && !grpcc_token_read(&at, frame->end, &token))
         if (token.number == frame->field->id)
             index++;
     return index;
@@ -170,7 +163,7 @@ static unsigned field_wire_type(const ProtobufCFieldDescriptor *field)
 }
 
 static enum grpcc_status scan_packed(struct scan *scan, const struct frame *frame,
-                                     const struct token *token)
+                                     const struct grpcc_token *token)
 {
     size_t elements = 0;
     unsigned wire_type = field_wire_type(frame->field);
@@ -192,10 +185,11 @@ static enum grpcc_status scan_packed(struct scan *scan, const struct frame *fram
 
 static enum grpcc_status scan_message(struct scan *scan, struct frame *frame);
 
-static enum grpcc_status scan_field(struct scan *scan, const struct frame *frame,
-                                    const struct token *token)
+static enum grpcc_status scan_field(struct scan *scan, struct frame *frame,
+                                    const struct grpcc_token *token)
 {
     const ProtobufCFieldDescriptor *field = frame->field;
+    uint64_t bit = UINT64_C(1) << ((size_t)(field - frame->descriptor->fields) % 64);
     bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
     unsigned expected = field_wire_type(field);
     if (repeated && expected != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED &&
@@ -212,6 +206,10 @@ static enum grpcc_status scan_field(struct scan *scan, const struct frame *frame
     }
     if (field->type != PROTOBUF_C_TYPE_MESSAGE)
         return GRPCC_OK;
+    if (!repeated) {
+        scan->repeats = scan->repeats || frame->seen & bit;
+        frame->seen |= bit;
+    }
     if (frame->depth >= scan->depth_max)
         return scan_fail(scan, frame, GRPCC_INVALID_ARGUMENT, "nested too deeply");
     struct frame child = {.parent = frame,
@@ -226,10 +224,10 @@ static enum grpcc_status scan_field(struct scan *scan, const struct frame *frame
 static enum grpcc_status scan_message(struct scan *scan, struct frame *frame)
 {
     while (frame->next < frame->end) {
-        struct token token;
+        struct grpcc_token token;
         frame->field_begin = frame->next;
         frame->field = NULL;
-        const char *fault = read_token(&frame->next, frame->end, &token);
+        const char *fault = grpcc_token_read(&frame->next, frame->end, &token);
         if (fault)
             return scan_fail(scan, frame->parent, GRPCC_INVALID_ARGUMENT, fault);
         frame->field = protobuf_c_message_descriptor_get_field(frame->descriptor, token.number);
@@ -244,9 +242,10 @@ static enum grpcc_status scan_message(struct scan *scan, struct frame *frame)
 
 enum grpcc_status grpcc_message_scan(const ProtobufCMessageDescriptor *descriptor,
                                      uint32_t depth_max, uint32_t elements_max, const void *data,
-                                     size_t size, struct grpcc_error *err)
+                                     size_t size, bool *ret_repeats, struct grpcc_error *err)
 {
     struct scan scan = {.depth_max = depth_max, .elements_left = elements_max, .err = err};
+    *ret_repeats = false;
     if (size == 0)
         return GRPCC_OK;
     struct frame root = {.descriptor = descriptor,
@@ -254,5 +253,7 @@ enum grpcc_status grpcc_message_scan(const ProtobufCMessageDescriptor *descripto
                          .end = (const uint8_t *)data + size,
                          .next = data,
                          .depth = 1};
-    return scan_message(&scan, &root);
+    enum grpcc_status status = scan_message(&scan, &root);
+    *ret_repeats = scan.repeats;
+    return status;
 }
