@@ -19,6 +19,7 @@ gone=$(LC_ALL=C comm -23 then.txt now.txt)
 [ "$(wc -l <then.txt)" -gt 200 ]
 {
     nm -D --defined-only "$prefix/lib/libgrpcc.so"
+    nm -D --defined-only "$prefix/lib/libgrpcc_prometheus.so"
     nm --defined-only "$prefix/lib/libgrpcc_accept.a"
 } | awk '{ sub(/@.*/, "", $3); print $3 }' | LC_ALL=C sort -u >shown.txt
 sed -n 's/^[^(]*[ *]\(grpcc_[a-z0-9_]*\)(.*/\1/p' now.txt | LC_ALL=C sort -u >wanted.txt

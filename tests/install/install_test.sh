@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# install_test.sh SDK.TAR INSTALL.SH PROGRAM.cc EXHAUST.py EXAMPLE...: what is installed serves programs by gcc, g++ and
+# install_test.sh SDK.TAR INSTALL.SH PROGRAM.cc EXHAUST.py EXPORTER.c EXAMPLE...: what is installed serves programs by gcc, g++ and
 # clang, shared and static, by make's pkg-config and by CMake, under all warnings.
 set -euo pipefail
-sdk=$PWD/$1 install=$PWD/$2 program=$PWD/$3 exhaust=$PWD/$4
-shift 4
+sdk=$PWD/$1 install=$PWD/$2 program=$PWD/$3 exhaust=$PWD/$4 exporter_c=$PWD/$5
+shift 5
 examples=("${@/#/$PWD/}")
 prefix=$TEST_TMPDIR/prefix
 BUILD_WORKING_DIRECTORY=$TEST_TMPDIR "$install" "$sdk" --prefix prefix
@@ -42,6 +42,14 @@ for cxx in "g++ -std=c++11" "g++ -std=c++20" "clang++-14 -std=c++17"; do
     [ "$(./program.cxx)" = Ada ]
 done
 [[ $(ldd server.gcc) == *libgrpcc.so.0* && $(ldd server.gcc.static) != *libgrpcc* ]]
+
+read -ra exporter <<<"$(pkg-config --libs grpcc-prometheus)"
+gcc -std=c11 "${strict[@]}" "${cflags[@]}" -o exporter "$exporter_c" "${exporter[@]}" -Wl,-rpath,"$prefix/lib"
+./exporter
+read -ra exporter <<<"$(pkg-config --static --libs grpcc-prometheus | sed "s|-lgrpcc\(_prometheus\)\? |$prefix/lib/libgrpcc\1.a |g")"
+gcc -std=c11 "${strict[@]}" "${cflags[@]}" -o exporter "$exporter_c" "${exporter[@]}"
+./exporter
+[[ $(ldd exporter) != *libgrpcc* && $(ldd server.gcc) != *microhttpd* ]]
 
 # The same from CMake, static; a .proto below another folder, and one that imports what is installed.
 mkdir -p cmake/protos/example/v1
