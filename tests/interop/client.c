@@ -125,12 +125,13 @@ static bool run_case(const struct interop_case *item, const struct settings *set
                                        .service_config = settings->service_config_json,
                                        .accept_compressed = true};
     run->soak = settings->soak;
-    char target[300];
-    snprintf(target, sizeof(target), format, settings->server_host, settings->server_port);
-    run->target = target;
+    run->target = check_memory(
+        grpcc_arena_printf(run->arena, format, settings->server_host, settings->server_port));
+    if (!run->target)
+        return false;
     if (settings->additional_metadata && !read_metadata(run, settings->additional_metadata))
         return false;
-    run->channel = grpcc_channel_new(target, &run->channel_options, &err);
+    run->channel = grpcc_channel_new(run->target, &run->channel_options, &err);
     return check(run->channel != NULL, "%s", err.message) && item->run(run);
 }
 
