@@ -2,6 +2,8 @@
 /* Every allocation of a call fails once, on both sides: each of the four kinds, with all that may
  * come with a call. */
 #include <google/rpc/error_details.grpcc.h>
+#include <grpcc/events.h>
+#include <poll.h>
 
 #include "tests/grpcc/fault.h"
 
@@ -151,6 +153,52 @@ static void unary_started(struct fixture *f)
     grpcc_client_call_free(call);
 }
 
+/* ---- through the program's own loop ---- */
+
+static void note_answer(void *data, enum grpcc_status status, struct grpcc_testing_answer *response,
+                        const struct grpcc_error *err)
+{
+    bool *ended = data;
+    (void)response;
+    (void)err;
+    fault_must_be_sound(status);
+    *ended = true;
+}
+
+static void by_events(struct fixture *f)
+{
+    struct grpcc_call_options with = options();
+    struct grpcc_testing_ask *request = try_ask(f, 0);
+    struct grpcc_events *events = grpcc_events_new(&f->err);
+    bool ended = false;
+    if (request && events) {
+        with.events = events;
+        grpcc_testing_echo_unary_start(f->channel, f->arena, &with, request, note_answer, &ended,
+                                       NULL);
+        while (!ended) {
+            struct pollfd fd = {.fd = grpcc_events_fd(events), .events = POLLIN};
+            assert_true(poll(&fd, 1, -1) == 1);
+            grpcc_events_dispatch(events, 0);
+        }
+    }
+    grpcc_events_free(events);
+}
+
+/* ---- hedged: a second attempt may begin before the first has ended ---- */
+
+static void hedged(struct fixture *f)
+{
+    const struct grpcc_hedge_policy hedge = {.size = sizeof(hedge), .delay_ms = 1};
+    struct grpcc_call_options with = options();
+    struct grpcc_testing_ask *request = try_ask(f, 0);
+    struct grpcc_testing_answer *answer = NULL;
+    if (!request)
+        return;
+    with.hedge = &hedge;
+    fault_must_be_sound(
+        grpcc_testing_echo_unary(f->channel, f->arena, &with, request, &answer, &f->err));
+}
+
 /* ---- cancelled by its caller, while the handler reads ---- */
 
 static void cancelled(struct fixture *f)
@@ -272,6 +320,8 @@ static void every_kind_of_call_survives(void **state)
         {"server stream", echo, expand},
         {"bidi stream", echo, chat},
         {"callback", echo, unary_started},
+        {"own loop", echo, by_events},
+        {"hedged", echo, hedged},
         {"cancel", echo, cancelled},
         {"interceptors and details", rich, rich_call},
     };
