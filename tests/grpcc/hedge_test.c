@@ -18,6 +18,8 @@ struct watch {
     int server[ATTEMPTS_NOTED];
 };
 
+enum { ANSWER, HANG, FAIL, PUSH_BACK, FORBID, REFUSE };
+
 struct hedged {
     struct fixture *f; /* for its arena and its gates */
     struct grpcc_server *servers[SERVERS];
@@ -25,8 +27,7 @@ struct hedged {
     struct grpcc_channel *channel;
     struct watch watch;
     struct gate cancelled;
-    /* How the attempt of that index is answered. */
-    enum { ANSWER, HANG, FAIL, PUSH_BACK, FORBID, REFUSE } plan[ATTEMPTS_NOTED];
+    atomic_int plan[ATTEMPTS_NOTED]; /* how the attempt of that index is answered */
 };
 
 struct side {

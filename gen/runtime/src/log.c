@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include <grpc/support/log.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -14,6 +15,9 @@ static void log_to_stderr(void *data, enum grpcc_log_level level, const char *me
         fprintf(stderr, "grpcc: %s\n", message);
 }
 
+/* Held for reading while the function runs: once it is replaced it runs no more, whatever core's
+ * threads still have to say. */
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct {
     void (*function)(void *data, enum grpcc_log_level level, const char *message);
     void *data;
@@ -32,8 +36,10 @@ static void log_of_core(gpr_log_func_args *args)
 void grpcc_set_log(void (*function)(void *data, enum grpcc_log_level level, const char *message),
                    void *data)
 {
+    pthread_rwlock_wrlock(&lock);
     sink.function = function ? function : log_to_stderr;
     sink.data = data;
+    pthread_rwlock_unlock(&lock);
     gpr_set_log_function(function ? log_of_core : NULL);
 }
 
@@ -44,5 +50,7 @@ void grpcc_log(enum grpcc_log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    pthread_rwlock_rdlock(&lock);
     sink.function(sink.data, level, line);
+    pthread_rwlock_unlock(&lock);
 }

@@ -19,8 +19,8 @@ enum grpcc_log_level {
 
 /*
  * Replaces the default, which writes warnings and errors to stderr. function NULL: the default
- * again. Any thread calls it, also several at once; it must not call the runtime. Call before any
- * other function of the library, or never.
+ * again. Any thread calls it, also several at once; it must not call the runtime. Set it first, so
+ * that nothing is missed. The one before is not called any more when this returns.
  */
 void grpcc_set_log(void (*function)(void *data, enum grpcc_log_level level, const char *message),
                    void *data);
