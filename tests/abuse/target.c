@@ -184,6 +184,14 @@ void usage_must_grow_less(const struct target *target, long kib)
     fail();
 }
 
+void rss_must_be_below(const char *when, long used_kib, long max_kib)
+{
+    if (!MEMORY_IS_OURS || used_kib <= max_kib)
+        return;
+    print_error("%s the server uses %ld KiB, more than %ld KiB\n", when, used_kib, max_kib);
+    fail();
+}
+
 void figures(const struct target *target, const char *name, const char *format, ...)
 {
     struct usage now = target_usage(target);

@@ -72,6 +72,8 @@ void usage_begin(struct target *target);
 /* The peak since usage_begin is at most that far above what was used then. Sanitizers have a memory
  * of their own: under them nothing is judged. */
 void usage_must_grow_less(const struct target *target, long kib);
+/* As usage_must_grow_less, of what was measured by the caller. */
+void rss_must_be_below(const char *when, long used_kib, long max_kib);
 /* A line of the table of figures: the case, what was seen, and what the server used. */
 void figures(const struct target *target, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accept_memory.h"
 #include "accept_table.h"
 
 /* At a limit the open connections are counted anew at most this often. */
@@ -142,6 +143,7 @@ void grpcc_accept_set_max(unsigned connections_max)
     door.open_max = connections_max;
     pthread_mutex_unlock(&door.lock);
     raise_descriptors(connections_max);
+    grpcc_memory_give_back();
 }
 
 void grpcc_accept_set_per_peer_max(unsigned connections_max)

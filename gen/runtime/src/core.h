@@ -43,6 +43,10 @@ void grpcc_core_poller_begin(void);
 /* Runs tags until the queue is shut down and empty. */
 void grpcc_core_poll(grpc_completion_queue *queue);
 
+/* For programs of their own, that is servers: it changes the whole process. See core_mutex.c. Any
+ * thread, any number of times. */
+void grpcc_core_mutexes_search_no_deadlocks(void);
+
 /* A thread with all signals blocked: signals belong to the program. */
 bool grpcc_thread_start(pthread_t *ret_thread, const char *name, void *(*function)(void *data),
                         void *data) GRPCC_MUST_CHECK;

@@ -118,6 +118,7 @@ struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *op
         grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a server");
         return NULL;
     }
+    grpcc_core_mutexes_search_no_deadlocks();
     grpc_init();
     grpcc_abseil_trust_locks();
     init_locks(server);
