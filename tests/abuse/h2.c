@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { HEAD = 9, OUT_MAX = 256 * 1024 };
+enum { HEAD = 9, OUT_MAX = 256 * 1024, DEFAULT_WINDOW = 65535 };
 
 static void put_32(uint8_t *to, uint32_t value)
 {
@@ -52,6 +52,8 @@ bool h2_open(struct h2 *h2, int port, uint32_t window)
     uint8_t settings[12] = {0, H2_SETTING_TABLE, 0, 0, 0, 0, 0, H2_SETTING_WINDOW};
     h2->fd = h2_connect(port);
     h2->next_stream = 1;
+    h2->window = h2->initial_window = DEFAULT_WINDOW;
+    h2->sending = 0;
     h2->out_length = 0;
     h2->out = malloc(OUT_MAX);
     if (h2->fd < 0 || !h2->out)
@@ -198,6 +200,27 @@ static bool receive(int fd, void *to, size_t length)
     return true;
 }
 
+static void note_windows(struct h2 *h2)
+{
+    const struct h2_frame *frame = &h2->in;
+    if (frame->type == H2_WINDOW_UPDATE && frame->length == 4) {
+        int64_t increment = get_32(frame->payload);
+        if (frame->stream == 0)
+            h2->window += increment;
+        else if (frame->stream == h2->sending)
+            h2->stream_window += increment;
+    }
+    if (frame->type != H2_SETTINGS || frame->flags & H2_ACK)
+        return;
+    for (size_t at = 0; at + 6 <= frame->length; at += 6) {
+        if (frame->payload[at + 1] != H2_SETTING_WINDOW)
+            continue;
+        int64_t initial = get_32(frame->payload + at + 2);
+        h2->stream_window += initial - h2->initial_window;
+        h2->initial_window = initial;
+    }
+}
+
 bool h2_read(struct h2 *h2)
 {
     uint8_t head[HEAD];
@@ -207,7 +230,10 @@ bool h2_read(struct h2 *h2)
     h2->in.type = head[3];
     h2->in.flags = head[4];
     h2->in.stream = get_32(head + 5) & INT32_MAX;
-    return h2->in.length <= H2_FRAME_MAX && receive(h2->fd, h2->in.payload, h2->in.length);
+    if (h2->in.length > H2_FRAME_MAX || !receive(h2->fd, h2->in.payload, h2->in.length))
+        return false;
+    note_windows(h2);
+    return true;
 }
 
 /* The value of grpc-status, which the server writes literally; -1: not there. */
@@ -248,6 +274,48 @@ int h2_status(struct h2 *h2, uint32_t stream)
             return find_status(frame);
     }
     return -2;
+}
+
+/* Waits until some bytes may be sent, at most wanted; 0: the peer is gone, or has ended the stream.
+ */
+static size_t wait_for_window(struct h2 *h2, size_t wanted)
+{
+    for (;;) {
+        int64_t window = h2->window < h2->stream_window ? h2->window : h2->stream_window;
+        if (window > 0)
+            return (size_t)window < wanted ? (size_t)window : wanted;
+        if (!h2_read(h2) || !acknowledge(h2))
+            return 0;
+        if (h2->in.stream == h2->sending && h2->in.flags & H2_END_STREAM &&
+            h2->in.type == H2_HEADERS)
+            return 0;
+        if (h2->in.stream == h2->sending && h2->in.type == H2_RST_STREAM)
+            return 0;
+    }
+}
+
+bool h2_message_in_windows(struct h2 *h2, uint32_t stream, bool compressed, const void *bytes,
+                           size_t length, bool last)
+{
+    uint8_t head[5] = {compressed};
+    put_32(head + 1, (uint32_t)length);
+    h2->sending = stream;
+    h2->stream_window = h2->initial_window - (int64_t)sizeof(head);
+    h2->window -= (int64_t)sizeof(head);
+    if (!h2_write(h2, H2_DATA, 0, stream, head, sizeof(head)))
+        return false;
+    for (size_t at = 0; at < length;) {
+        size_t left = length - at;
+        size_t part = wait_for_window(h2, left < H2_FRAME_MAX ? left : H2_FRAME_MAX);
+        bool end = last && part == left;
+        if (!part ||
+            !h2_write(h2, H2_DATA, end ? H2_END_STREAM : 0, stream, (const char *)bytes + at, part))
+            return false;
+        at += part;
+        h2->window -= (int64_t)part;
+        h2->stream_window -= (int64_t)part;
+    }
+    return h2_flush(h2);
 }
 
 bool h2_sync(struct h2 *h2)

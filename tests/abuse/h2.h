@@ -40,6 +40,10 @@ struct h2 {
     uint32_t next_stream; /* 1, 3, 5, ... */
     uint8_t *out;         /* frames that wait for h2_flush */
     size_t out_length;
+    int64_t window;         /* that the peer has granted to the connection */
+    int64_t stream_window;  /* and to the stream whose message is being sent */
+    int64_t initial_window; /* of each stream, by its settings */
+    uint32_t sending;       /* that stream */
     struct h2_frame in;
 };
 
@@ -64,6 +68,10 @@ uint32_t h2_call(struct h2 *h2, const char *path, const char *const *extra);
  * gRPC's framing. */
 bool h2_message(struct h2 *h2, uint32_t stream, bool compressed, const void *bytes, size_t length,
                 bool last);
+/* The same within the windows that the peer grants, whose other frames are thrown away meanwhile.
+ * False: the peer is gone, or has ended the stream. */
+bool h2_message_in_windows(struct h2 *h2, uint32_t stream, bool compressed, const void *bytes,
+                           size_t length, bool last);
 bool h2_reset(struct h2 *h2, uint32_t stream);
 bool h2_window(struct h2 *h2, uint32_t stream, uint32_t bytes);
 

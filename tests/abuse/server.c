@@ -142,6 +142,10 @@ static bool set_option(struct grpcc_server_options *options, const char *argumen
         struct rlimit limit = {value, value};
         return setrlimit(RLIMIT_NOFILE, &limit) == 0;
     }
+    if (strncmp(argument, "accept_compressed", length) == 0) {
+        options->accept_compressed = value != 0;
+        return true;
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strlen(names[i].name) != length || strncmp(names[i].name, argument, length) != 0)
             continue;

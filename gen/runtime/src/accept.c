@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "accept_memory.h"
+#include "accept_read.h"
 #include "accept_table.h"
 
 /* At a limit the open connections are counted anew at most this often. */
@@ -112,8 +113,10 @@ int grpcc_accept4(int listener, struct sockaddr *address, socklen_t *length, int
             *length = room;
         int fd = system_accept(listener, address, length, flags);
         if (fd >= 0) {
-            if (let_in_from(fd))
+            if (let_in_from(fd)) {
+                grpcc_read_in_turns(fd);
                 return fd;
+            }
             close(fd);
         } else if (errno == EMFILE || errno == ENFILE) {
             if (!turn_away(listener)) {

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests posted to core: many per method and queue, because a call without a slot waits, and
  * core's wait is unbounded. */
+#include "accept_read.h"
 #include "call.h"
 #include "log.h"
 #include "memory.h"
 #include "server.h"
+
+/* Only programs that link //gen/runtime:accept have it. */
+#pragma weak grpcc_accept_note_call
 
 enum { SLOTS_BUILTIN = 4, SLOTS_UNKNOWN = 16 };
 
@@ -99,6 +103,8 @@ static void slot_run(struct grpcc_tag *tag, bool ok)
     struct grpcc_slot *slot = GRPCC_CONTAINER(tag, struct grpcc_slot, tag);
     if (!ok)
         return; /* the server is shutting down */
+    if (grpcc_accept_note_call)
+        grpcc_accept_note_call();
     struct grpcc_call *call = grpcc_call_take(slot->server);
     if (!call) {
         slot_drop(slot);
