@@ -320,10 +320,12 @@ bool h2_message_in_windows(struct h2 *h2, uint32_t stream, bool compressed, cons
 
 bool h2_sync(struct h2 *h2)
 {
-    if (!h2_write(h2, H2_PING, 0, 0, "synched?", 8))
+    static const char question[] = "are you?";
+    if (!h2_write(h2, H2_PING, 0, 0, question, 8))
         return false;
     while (h2_read(h2)) {
-        if (h2->in.type == H2_PING && h2->in.flags & H2_ACK)
+        if (h2->in.type == H2_PING && h2->in.flags & H2_ACK &&
+            memcmp(h2->in.payload, question, 8) == 0)
             return true;
         if (!acknowledge(h2))
             break;

@@ -142,30 +142,6 @@ static void a_message_of_very_many_elements_is_refused(void **state)
                 "message of 2,000,000 messages");
 }
 
-/* 4 GiB are announced: the server need not wait for them. Core takes it for a fault of the
- * connection, where it is more than a length may be. */
-static void a_message_that_is_too_large_is_refused(void **state)
-{
-    struct target target;
-    struct h2 h2;
-    uint8_t some[H2_FRAME_MAX] = {0};
-    (void)state;
-    target_start(&target, NULL);
-    for (int i = 0; i < 10; i++) {
-        assert_true(h2_open(&h2, target.port, WINDOW));
-        uint32_t stream = h2_call(&h2, UNARY, NULL);
-        assert_true(h2_write(&h2, H2_DATA, 0, stream, "\0\x7f\xff\xff\xff", 5));
-        assert_true(h2_write(&h2, H2_DATA, 0, stream, some, sizeof(some)));
-        int status = h2_status(&h2, stream);
-        print_message("%d\n", status);
-        h2_close(&h2);
-    }
-    figures(&target, "message of 2 GiB announced", "10 times: %s",
-            grpcc_status_name(GRPCC_RESOURCE_EXHAUSTED));
-    usage_must_grow_less(&target, GROWTH_MAX_KIB);
-    target_stop(&target);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -174,7 +150,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_deep_message_is_refused),
         cmocka_unit_test(a_message_as_deep_as_its_size_allows_is_refused),
         cmocka_unit_test(a_message_of_very_many_elements_is_refused),
-        cmocka_unit_test(a_message_that_is_too_large_is_refused),
     };
     return abuse_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -129,6 +129,7 @@ static const struct {
     OPTION(resets_per_second_max),
     OPTION(handshake_timeout_ms),
     OPTION(keepalive_min_ms),
+    OPTION(send_wait_max_ms),
 };
 
 static bool set_option(struct grpcc_server_options *options, const char *argument)

@@ -2,6 +2,7 @@
 #include "tests/abuse/target.h"
 
 #include <errno.h>
+#include <grpc/health/v1/health.grpcc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -46,12 +47,27 @@ enum grpcc_status target_call(struct grpcc_channel *channel, struct grpcc_error 
     return status;
 }
 
+static enum grpcc_status ask_for_health(struct grpcc_channel *channel, struct grpcc_error *err)
+{
+    struct grpcc_call_options options = {
+        .size = sizeof(options), .timeout_ms = H2_PATIENCE_S * 1000, .wait_for_ready = true};
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct grpc_health_v1_health_check_response *response = NULL;
+    enum grpcc_status status = grpc_health_v1_health_check(
+        channel, arena, &options, grpc_health_v1_health_check_request_new(arena), &response, err);
+    grpcc_arena_free(arena);
+    return status;
+}
+
 static void *bystander_main(void *data)
 {
     struct bystander *bystander = data;
     while (!atomic_load(&bystander->leave)) {
         struct grpcc_error err = GRPCC_ERROR_INIT;
-        if (target_call(bystander->channel, &err) && atomic_fetch_add(&bystander->failed, 1) == 0)
+        enum grpcc_status status = bystander->asks_for_health
+                                       ? ask_for_health(bystander->channel, &err)
+                                       : target_call(bystander->channel, &err);
+        if (status && atomic_fetch_add(&bystander->failed, 1) == 0)
             snprintf(bystander->message, sizeof(bystander->message), "%s: %.100s",
                      grpcc_status_name(err.status), err.message);
         atomic_fetch_add(&bystander->calls, 1);
@@ -78,7 +94,7 @@ static void raise_descriptors(void)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-void target_start(struct target *target, const char *const *options)
+static void start(struct target *target, const char *const *options, bool asks_for_health)
 {
     const char *argv[OPTIONS_MAX + 2] = {"tests/abuse/abuse_server"};
     posix_spawn_file_actions_t actions;
@@ -100,11 +116,22 @@ void target_start(struct target *target, const char *const *options)
     close(out[0]);
     target->port = (int)strtol(port, NULL, 10);
     raise_descriptors();
+    target->bystander.asks_for_health = asks_for_health;
     target->bystander.channel = target_channel(target);
     assert_int_equal(
         pthread_create(&target->bystander.thread, NULL, bystander_main, &target->bystander), 0);
     target_serves(target, 20);
     usage_begin(target);
+}
+
+void target_start(struct target *target, const char *const *options)
+{
+    start(target, options, false);
+}
+
+void target_start_watched_by_health(struct target *target, const char *const *options)
+{
+    start(target, options, true);
 }
 
 void target_stop(struct target *target)

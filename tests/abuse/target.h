@@ -37,6 +37,7 @@ struct usage {
 struct bystander {
     pthread_t thread;
     struct grpcc_channel *channel;
+    bool asks_for_health;
     atomic_bool leave;
     atomic_uint calls;
     atomic_uint failed;
@@ -55,6 +56,8 @@ extern bool abuse_long;
 
 /* Starts the server, NULL ends its options, and a bystander. */
 void target_start(struct target *target, const char *const *options);
+/* The same with a bystander that asks for health, where other calls are to be shed. */
+void target_start_watched_by_health(struct target *target, const char *const *options);
 /* Has the bystander served, checks that none of its calls failed, ends the server, which must leave
  * in order. */
 void target_stop(struct target *target);

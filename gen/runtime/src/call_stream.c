@@ -263,6 +263,17 @@ static void send_done_wakes(void *data, enum grpcc_status status)
     grpcc_wait_signal(&sent->wait);
 }
 
+/* A client that does not read keeps a worker, and may have no deadline: it has so long. */
+static void wait_for_send(struct grpcc_call *call, struct send_wait *sent)
+{
+    int64_t wait_ns = (int64_t)call->server->options.send_wait_max_ms * GRPCC_NS_PER_MS;
+    if (!grpcc_wait_until(&sent->wait, grpcc_now_ns() + wait_ns)) {
+        grpc_call_cancel_with_status(call->core, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                     "the client does not read what it is sent", NULL);
+        grpcc_wait_for(&sent->wait);
+    }
+}
+
 enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessage *message,
                                   struct grpcc_error *err)
 {
@@ -272,7 +283,7 @@ enum grpcc_status grpcc_call_send(struct grpcc_call *call, const ProtobufCMessag
                                "a send that blocks on a poller: use grpcc_call_send_start()");
     grpcc_wait_init(&sent.wait);
     grpcc_call_send_start(call, message, send_done_wakes, &sent);
-    grpcc_wait_for(&sent.wait);
+    wait_for_send(call, &sent);
     grpcc_wait_done(&sent.wait);
     switch (sent.status) {
     case GRPCC_OK:

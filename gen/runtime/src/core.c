@@ -179,6 +179,19 @@ void grpcc_wait_signal(struct grpcc_wait *wait)
     pthread_mutex_unlock(&wait->lock);
 }
 
+bool grpcc_wait_until(struct grpcc_wait *wait, int64_t time_ns)
+{
+    struct timespec until = {.tv_sec = time_ns / GRPCC_NS_PER_S,
+                             .tv_nsec = time_ns % GRPCC_NS_PER_S};
+    int failure = 0;
+    pthread_mutex_lock(&wait->lock);
+    while (!wait->done && !failure)
+        failure = pthread_cond_clockwait(&wait->changed, &wait->lock, CLOCK_MONOTONIC, &until);
+    bool done = wait->done;
+    pthread_mutex_unlock(&wait->lock);
+    return done;
+}
+
 void grpcc_wait_for(struct grpcc_wait *wait)
 {
     pthread_mutex_lock(&wait->lock);

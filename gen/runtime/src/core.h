@@ -43,10 +43,6 @@ void grpcc_core_poller_begin(void);
 /* Runs tags until the queue is shut down and empty. */
 void grpcc_core_poll(grpc_completion_queue *queue);
 
-/* For programs of their own, that is servers: it changes the whole process. See core_mutex.c. Any
- * thread, any number of times. */
-void grpcc_core_mutexes_search_no_deadlocks(void);
-
 /* A thread with all signals blocked: signals belong to the program. */
 bool grpcc_thread_start(pthread_t *ret_thread, const char *name, void *(*function)(void *data),
                         void *data) GRPCC_MUST_CHECK;
@@ -74,5 +70,7 @@ void grpcc_wait_init(struct grpcc_wait *wait);
 void grpcc_wait_done(struct grpcc_wait *wait);
 void grpcc_wait_signal(struct grpcc_wait *wait);
 void grpcc_wait_for(struct grpcc_wait *wait);
+/* As grpcc_wait_for, until then at most; false: it is then. CLOCK_MONOTONIC. */
+bool grpcc_wait_until(struct grpcc_wait *wait, int64_t time_ns) GRPCC_MUST_CHECK;
 
 #endif

@@ -62,6 +62,7 @@ static void set_options(struct grpcc_server *server, const struct grpcc_server_o
     options->connections_per_peer_max =
         or_default(options->connections_per_peer_max, options->connections_max);
     options->calls_max = or_default(options->calls_max, 20000);
+    options->send_wait_max_ms = or_default(options->send_wait_max_ms, 60000);
     options->resets_per_second_max = or_default(options->resets_per_second_max, 500);
     if (!options->request_bytes_max)
         options->request_bytes_max = 4 << 20;
@@ -118,7 +119,6 @@ struct grpcc_server *grpcc_server_core_new(const struct grpcc_server_options *op
         grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for a server");
         return NULL;
     }
-    grpcc_core_mutexes_search_no_deadlocks();
     grpc_init();
     grpcc_abseil_trust_locks();
     init_locks(server);
