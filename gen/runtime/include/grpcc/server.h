@@ -85,8 +85,8 @@ struct grpcc_server_options {
      * See grpcc/identity.h. Copied.
      */
     const char *const *forwarded_from;
-    /* How long grpcc_call_send() waits for a client that does not read, before the call is cancelled
-     * with RESOURCE_EXHAUSTED [60000] */
+    /* How long grpcc_call_send() waits for a client that does not read, before the call is
+     * cancelled with RESOURCE_EXHAUSTED [60000] */
     unsigned send_wait_max_ms;
 };
 
