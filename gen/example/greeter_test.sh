@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# greeter_test.sh SERVER CLIENT: the example as Bazel builds it; SIGTERM ends the server with 0.
+# greeter_test.sh SERVER CLIENT LOOP: the example as Bazel builds it; SIGTERM ends the server with 0.
 set -euo pipefail
-server=$1 client=$2
+server=$1 client=$2 loop=$3
 
 "$server" 127.0.0.1:7000 &
 pid=$!
@@ -14,5 +14,7 @@ if "$client" 127.0.0.1:7000 '' 2>error.txt; then
     exit 1
 fi
 grep -q 'INVALID_ARGUMENT: the name must not be empty' error.txt
+out=$("$loop" 127.0.0.1:7000 Ada Grace Jean | sort)
+[ "$out" = $'Hello, Ada!\nHello, Grace!\nHello, Jean!' ] || { echo "the loop greeted: $out"; exit 1; }
 kill -TERM "$pid"
 wait "$pid"

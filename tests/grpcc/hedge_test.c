@@ -9,16 +9,16 @@
 
 enum { SERVERS = 2, ATTEMPTS_NOTED = 64 };
 
+enum plan { ANSWER, HANG, FAIL, PUSH_BACK, PUSH_FAR, FORBID, REFUSE };
+
 /* What the servers see, in the order in which it comes. */
 struct watch {
     pthread_mutex_t lock; /* all below */
     unsigned n;
-    int previous[ATTEMPTS_NOTED]; /* grpcc-hedge; 0: none */
-    int official[ATTEMPTS_NOTED]; /* grpc-previous-rpc-attempts; 0: none */
-    int server[ATTEMPTS_NOTED];
+    atomic_int previous[ATTEMPTS_NOTED]; /* grpcc-hedge; 0: none */
+    atomic_int official[ATTEMPTS_NOTED]; /* grpc-previous-rpc-attempts; 0: none */
+    atomic_int server[ATTEMPTS_NOTED];
 };
-
-enum { ANSWER, HANG, FAIL, PUSH_BACK, FORBID, REFUSE };
 
 struct hedged {
     struct fixture *f; /* for its arena and its gates */
@@ -27,7 +27,7 @@ struct hedged {
     struct grpcc_channel *channel;
     struct watch watch;
     struct gate cancelled;
-    atomic_int plan[ATTEMPTS_NOTED]; /* how the attempt of that index is answered */
+    atomic_int plan[ATTEMPTS_NOTED]; /* how each attempt is answered, in turn; enum plan */
 };
 
 struct side {
@@ -84,13 +84,17 @@ static void unary(void *self, struct grpcc_call *call, const struct grpcc_testin
     struct side *side = self;
     struct grpcc_testing_answer *answer = grpcc_testing_answer_new(grpcc_call_arena(call));
     unsigned index = note(side, call);
-    switch (side->h->plan[index]) {
+    switch ((enum plan)side->h->plan[index]) {
     case HANG:
         hang(side->h, call);
         return;
     case PUSH_BACK:
         grpcc_call_set_pushback_ms(call, 30);
         grpcc_call_fail(call, GRPCC_UNAVAILABLE, "in a moment");
+        return;
+    case PUSH_FAR:
+        grpcc_call_set_pushback_ms(call, 3600000);
+        grpcc_call_fail(call, GRPCC_UNAVAILABLE, "in an hour");
         return;
     case FORBID:
         grpcc_call_set_pushback_ms(call, -1);
@@ -128,6 +132,24 @@ static void serve(struct hedged *h, int i, int *ret_port)
     assert_int_equal(grpcc_server_start(h->servers[i], &h->f->err), GRPCC_OK);
 }
 
+/* Returns when the channel has a connection to each server. */
+static void warm_up(struct hedged *h)
+{
+    bool answered[SERVERS] = {false};
+    struct grpcc_testing_answer *answer = NULL;
+    for (int n = 0; n < SERVERS;) {
+        assert_int_equal(grpcc_testing_echo_unary(h->channel, h->f->arena, NULL, ask(h->f, "x"),
+                                                  &answer, &h->f->err),
+                         GRPCC_OK);
+        int server = h->watch.server[answer->count];
+        n += !answered[server];
+        answered[server] = true;
+    }
+    pthread_mutex_lock(&h->watch.lock);
+    h->watch.n = 0;
+    pthread_mutex_unlock(&h->watch.lock);
+}
+
 static int setup(void **state)
 {
     static struct hedged h;
@@ -148,6 +170,7 @@ static int setup(void **state)
     h.channel = grpcc_channel_new(target, &options, &h.f->err);
     assert_non_null(h.channel);
     assert_int_equal(grpcc_channel_wait_ready(h.channel, 30000, &h.f->err), GRPCC_OK);
+    warm_up(&h);
     *state = &h;
     return 0;
 }
@@ -279,8 +302,8 @@ static void an_attempt_after_the_deadline_is_not_waited_for(void **state)
 {
     struct hedged *h = *state;
     struct grpcc_testing_answer *answer = NULL;
-    h->plan[0] = PUSH_BACK;
-    assert_int_equal(call(h, &late, 20, &answer), GRPCC_UNAVAILABLE);
+    h->plan[0] = PUSH_FAR;
+    assert_int_equal(call(h, &late, 60000, &answer), GRPCC_UNAVAILABLE);
     assert_int_equal(seen(h), 1);
     h->plan[1] = h->plan[2] = h->plan[3] = HANG;
     assert_int_equal(call(h, &soon, 50, &answer), GRPCC_DEADLINE_EXCEEDED);

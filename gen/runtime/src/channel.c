@@ -204,6 +204,8 @@ static struct grpcc_channel *channel_new(const char *target,
     atomic_store(&channel->refs, 1);
     pthread_mutex_init(&channel->lock, NULL);
     channel->limits = options->message_limits;
+    channel->metadata_bytes_max =
+        options->metadata_bytes_max ? options->metadata_bytes_max : METADATA_BYTES_MAX_DEFAULT;
     grpcc_budget_init(&channel->budget, GRPCC_BUDGET_TOKENS_DEFAULT, GRPCC_BUDGET_RATIO_DEFAULT);
     channel->inflated_bytes_max = options->inflated_bytes_max;
     if (observe(channel, target, options))

@@ -46,6 +46,7 @@ struct grpcc_channel {
     struct grpcc_clock *clock;
     struct grpcc_message_limits limits;
     struct grpcc_budget budget; /* of hedges */
+    size_t metadata_bytes_max;
     size_t inflated_bytes_max;
     struct grpcc_tls_files *tls_files;  /* NULL: no TLS */
     char *target;                       /* as gRFC A66 has it, with its scheme */

@@ -10,6 +10,9 @@
 #include "memory.h"
 
 enum { OWN_ARENA_LIMIT = 256 << 10 };
+/* What HTTP/2 counts for each header, and room for those that core adds: path, authority and such.
+ */
+enum { METADATA_BYTES_EACH = 32, METADATA_BYTES_OF_CORE = 1024 };
 /* Timeouts above a hundred years are none. */
 #define TIMEOUT_MS_MAX (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
@@ -148,6 +151,22 @@ uint32_t grpcc_client_call_flags(const struct grpcc_call_options *options)
            GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
 }
 
+/* A server closes the whole connection over headers that are far too large, and with it ends the
+ * calls of others. */
+static enum grpcc_status check_metadata(const struct grpcc_client_call *call,
+                                        struct grpcc_error *err)
+{
+    size_t sum = METADATA_BYTES_OF_CORE;
+    for (size_t i = 0; i < call->metadata.n; i++)
+        sum += GRPC_SLICE_LENGTH(call->metadata.items[i].key) +
+               GRPC_SLICE_LENGTH(call->metadata.items[i].value) + METADATA_BYTES_EACH;
+    if (sum <= call->channel->metadata_bytes_max)
+        return GRPCC_OK;
+    return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED,
+                           "the headers have %zu bytes: metadata_bytes_max is %zu", sum,
+                           call->channel->metadata_bytes_max);
+}
+
 static enum grpcc_status copy_metadata(struct grpcc_client_call *call,
                                        const struct grpcc_call_options *options,
                                        struct grpcc_error *err)
@@ -160,7 +179,8 @@ static enum grpcc_status copy_metadata(struct grpcc_client_call *call,
         if (grpcc_arena_failed(call->own_arena))
             return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no room for the headers");
         return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
-                               "\"%.64s\" is not a header that can be sent", item->key);
+                               "\"%.64s\" is not a header that can be sent, with its value",
+                               item->key ? item->key : "");
     }
     return GRPCC_OK;
 }
@@ -241,6 +261,10 @@ struct grpcc_client_call *grpcc_client_call_new(struct grpcc_channel *channel,
     if (!grpcc_client_trace_begin(call, options)) {
         grpcc_client_call_release(call);
         grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no room for the headers");
+        return NULL;
+    }
+    if (call->metadata.n && check_metadata(call, err)) {
+        grpcc_client_call_release(call);
         return NULL;
     }
     grpc_call *parent = options && options->parent ? options->parent->core : NULL;

@@ -4,9 +4,23 @@
 #include <grpc/slice.h>
 #include <string.h>
 
+/* HTTP/2 forbids most of them, and gRPC sets the rest. */
+static bool is_of_http(const char *key)
+{
+    static const char *const keys[] = {"connection", "content-length",    "content-type",
+                                       "host",       "keep-alive",        "proxy-connection",
+                                       "te",         "transfer-encoding", "upgrade"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool is_reserved(const char *key)
 {
     size_t length = strlen(key);
+    if (is_of_http(key))
+        return true;
     if (strncmp(key, "grpc-", 5) != 0)
         return false;
     if (strcmp(key, GRPCC_KEY_DETAILS) == 0)
@@ -37,6 +51,8 @@ bool grpcc_metadata_add_own(struct grpcc_metadata_list *list, struct grpcc_arena
 bool grpcc_metadata_add(struct grpcc_metadata_list *list, struct grpcc_arena *arena,
                         const char *key, const void *value, size_t length)
 {
+    if (!key || (!value && length > 0))
+        return false;
     grpc_slice name = grpc_slice_from_static_buffer(key, strlen(key));
     grpc_slice content = grpc_slice_from_static_buffer(value ? value : "", length);
     if (is_reserved(key) || !grpc_header_key_is_legal(name))

@@ -71,8 +71,11 @@ struct grpcc_channel_options {
     unsigned idle_ms; /* without a call for this long, connections are closed [1800000] */
     /* Channels with the same target and options share their connections; not this one. */
     bool own_connections;
-    size_t request_bytes_max;  /* a larger one answers RESOURCE_EXHAUSTED [none] */
-    size_t metadata_bytes_max; /* all headers, or all trailers, of an answer [16 KiB] */
+    size_t request_bytes_max; /* a larger one answers RESOURCE_EXHAUSTED [none] */
+    /* All headers of a call, all headers or all trailers of an answer, as HTTP/2 counts them
+     * [16 KiB]; a call with more answers RESOURCE_EXHAUSTED. Servers have their own limit, and may
+     * hang up on who exceeds it. */
+    size_t metadata_bytes_max;
     bool accept_compressed;    /* inflate gzip and deflate, see grpcc/compression.h */
     size_t inflated_bytes_max; /* largest message after inflating [response_bytes_max] */
     /*
