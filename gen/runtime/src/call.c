@@ -92,6 +92,7 @@ static void call_give_back(struct grpcc_call *call)
 {
     struct grpcc_server *server = call->server;
     struct grpcc_arena *arena = call->arena;
+    grpcc_arena_free(call->request_arena);
     grpcc_arena_reset(arena);
     call_reset(call);
     pthread_mutex_lock(&server->lock);
@@ -343,6 +344,23 @@ static bool end_if_dead(struct grpcc_call *call)
     return atomic_load(&call->ended);
 }
 
+/* A request from this size on has an arena of its own. */
+enum { LARGE_REQUEST_BYTES = 64 << 10 };
+
+static enum grpcc_status unpack_request(struct grpcc_call *call, void **ret_request,
+                                        struct grpcc_error *err)
+{
+    const struct grpcc_server_options *options = &call->server->options;
+    struct grpcc_arena *arena = call->arena;
+    if (grpc_byte_buffer_length(call->payload) >= LARGE_REQUEST_BYTES) {
+        arena = call->request_arena = grpcc_arena_new(options->call_arena_max);
+        if (!arena)
+            return grpcc_error_set(err, GRPCC_RESOURCE_EXHAUSTED, "no memory for the request");
+    }
+    return grpcc_buffer_unpack(call->payload, arena, call->method->descriptor->request,
+                               &options->message_limits, ret_request, err);
+}
+
 /* Decodes the request, once. False: it could not be decoded, and the call has been ended. */
 static bool decode_request(struct grpcc_call *call)
 {
@@ -357,8 +375,7 @@ static bool decode_request(struct grpcc_call *call)
     }
     enum grpcc_status status = grpcc_call_inflate(call, &call->payload, &err);
     if (!status)
-        status = grpcc_buffer_unpack(call->payload, call->arena, call->method->descriptor->request,
-                                     &call->server->options.message_limits, &request, &err);
+        status = unpack_request(call, &request, &err);
     grpc_byte_buffer_destroy(call->payload);
     call->payload = NULL;
     if (status) {
@@ -427,6 +444,17 @@ static void check_ended(struct grpcc_call *call)
     grpcc_call_abort(call, GRPCC_INTERNAL, "the call was not answered");
 }
 
+/* The handler has returned: a large request goes now, where the call has ended, and not when its
+ * answer has been written, so that its memory serves the next one while the cache has it. */
+static void drop_request(struct grpcc_call *call)
+{
+    if (!call->request_arena || !atomic_load_explicit(&call->request_done, memory_order_acquire) ||
+        atomic_load_explicit(&call->refs_of_users, memory_order_acquire) != 0)
+        return;
+    grpcc_arena_free(call->request_arena);
+    call->request_arena = NULL;
+}
+
 /* Needs, and gives back, the runner's reference. */
 static void call_run(struct grpcc_call *call)
 {
@@ -435,6 +463,8 @@ static void call_run(struct grpcc_call *call)
         run_handler(call);
         if (call->method && call->method->config.mode == GRPCC_MODE_BLOCKING)
             check_ended(call);
+        if (!call->handed_over)
+            drop_request(call);
     }
     if (!parked)
         grpcc_call_release(call);
@@ -451,8 +481,10 @@ static void run_job(struct grpcc_call *call)
     if (end_if_dead(call))
         return;
     job(self, call, call->request);
-    if (is_handler)
+    if (is_handler) {
         check_ended(call);
+        drop_request(call);
+    }
 }
 
 void grpcc_call_work(struct grpcc_call *call)
@@ -494,6 +526,7 @@ void grpcc_call_hand_over(struct grpcc_call *call,
     call->job = function;
     call->job_self = self;
     call->job_is_handler = call->in_handler;
+    call->handed_over |= call->in_handler;
     grpcc_call_hold(call);
     if (!grpcc_pool_submit(&call->server->pool, call, false))
         grpcc_call_shed(call, GRPCC_REFUSED_QUEUE_FULL);

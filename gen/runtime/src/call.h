@@ -55,6 +55,9 @@ struct grpcc_call {
     int64_t deadline_ns;
     grpc_byte_buffer *payload;
     ProtobufCMessage *request;
+    struct grpcc_arena *request_arena; /* of a large one: gone before the call; else NULL */
+    bool handed_over;
+    atomic_bool request_done; /* the call has ended, and its answer is packed */
     void *user_data;
     struct grpcc_attachment *attachments;
     struct grpcc_call_context context;

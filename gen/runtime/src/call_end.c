@@ -119,6 +119,7 @@ static void commit_end(struct grpcc_call *call)
             grpcc_tally_add(&call->sent_tally, grpc_byte_buffer_length(call->reply));
     }
     call->response = NULL;
+    atomic_store_explicit(&call->request_done, true, memory_order_release);
     add_own_trailers(call);
     grpcc_call_unpark(call);
     pthread_mutex_lock(&call->lock);

@@ -219,7 +219,7 @@ const struct grpcc_method *grpcc_call_method(const struct grpcc_call *call);
 const char *grpcc_call_path(const struct grpcc_call *call);
 /* grpcc_method_config.tag, or NULL. */
 void *grpcc_call_tag(const struct grpcc_call *call);
-/* NULL for client and bidi streams. */
+/* NULL for client and bidi streams. Not in an interceptor's `end`: it may be gone. */
 const ProtobufCMessage *grpcc_call_request(const struct grpcc_call *call);
 /* "ipv4:127.0.0.1:4711". */
 const char *grpcc_call_peer(struct grpcc_call *call);
