@@ -182,16 +182,19 @@ static void frames_do_no_harm(void **state)
     }
 }
 
+#define BYTES(literal) literal, sizeof(literal) - 1
+
 /* What is not HTTP/2 at all. */
 static const struct {
     const char *name;
     const char *bytes;
     size_t length;
 } strangers[] = {
-    {"HTTP/1.1", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 37},
-    {"a TLS hello to plaintext", "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03", 10},
-    {"zeros", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32},
-    {"the preface twice", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 48},
+    {"HTTP/1.1", BYTES("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")},
+    {"a TLS hello to plaintext", BYTES("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03")},
+    {"zeros", BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
+    {"the preface twice",
+     BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")},
 };
 
 static void strangers_are_shown_the_door(void **state)
