@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gen/runtime/src/abseil.h"
+#include "gen/runtime/src/core/abseil.h"
 #include "grpcc/message.h"
 #include "tests/bench/echo.grpcc.h"
 #include "tests/bench/ready.h"

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "gen/runtime/src/inflate.h"
-#include "gen/runtime/src/memory.h"
+#include "gen/runtime/src/core/inflate.h"
+#include "gen/runtime/src/message/memory.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { BYTES_MAX = 64 << 10 };

@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
-#include "gen/runtime/src/service_config.h"
-#include "gen/runtime/src/spiffe.h"
-#include "gen/runtime/src/target.h"
-#include "gen/runtime/src/tls_check.h"
+#include "gen/runtime/src/client/service_config.h"
+#include "gen/runtime/src/client/target.h"
+#include "gen/runtime/src/security/spiffe.h"
+#include "gen/runtime/src/security/tls_check.h"
 #include "tests/fuzz/fuzz.h"
 
 static void service_config(const char *text)

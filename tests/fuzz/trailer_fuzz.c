@@ -7,8 +7,8 @@
 #include <grpc/support/alloc.h>
 #include <string.h>
 
-#include "gen/runtime/src/details.h"
-#include "gen/runtime/src/metadata.h"
+#include "gen/runtime/src/core/details.h"
+#include "gen/runtime/src/core/metadata.h"
 #include "google/rpc/error_details.grpcc.h"
 #include "google/rpc/status.grpcc.h"
 #include "grpcc/wkt.h"

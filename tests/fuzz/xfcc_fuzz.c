@@ -2,8 +2,8 @@
 /* x-forwarded-client-cert: what is accepted stays within its limits and is text. */
 #include <string.h>
 
-#include "gen/runtime/src/spiffe.h"
-#include "gen/runtime/src/xfcc.h"
+#include "gen/runtime/src/security/spiffe.h"
+#include "gen/runtime/src/security/xfcc.h"
 #include "tests/fuzz/fuzz.h"
 
 static void must_be_texts(const char *const *texts, size_t n)

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "gen/runtime/src/inflate.h"
-#include "gen/runtime/src/memory.h"
+#include "gen/runtime/src/core/inflate.h"
+#include "gen/runtime/src/message/memory.h"
 #include "tests/grpcc/deflated.h"
 
 static const enum grpcc_compression both[] = {GRPCC_COMPRESSION_DEFLATE, GRPCC_COMPRESSION_GZIP};

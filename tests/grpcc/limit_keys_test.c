@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "gen/runtime/src/limit_keys.h"
+#include "gen/runtime/src/server/limit_keys.h"
 
 #define S INT64_C(1000000000)
 

@@ -12,9 +12,9 @@
 #include <cmocka.h>
 #include <grpcc/arena.h>
 
-#include "gen/runtime/src/forwarder.h"
-#include "gen/runtime/src/spiffe.h"
-#include "gen/runtime/src/xfcc.h"
+#include "gen/runtime/src/security/forwarder.h"
+#include "gen/runtime/src/security/spiffe.h"
+#include "gen/runtime/src/security/xfcc.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
