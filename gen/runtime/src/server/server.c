@@ -68,6 +68,8 @@ static void set_options(struct grpcc_server *server, const struct grpcc_server_o
         options->request_bytes_max = 4 << 20;
     if (!options->inflated_bytes_max)
         options->inflated_bytes_max = options->request_bytes_max;
+    if (!options->memory_bytes_max)
+        options->memory_bytes_max = (size_t)1 << 30;
     if (!options->metadata_bytes_max)
         options->metadata_bytes_max = 16 << 10;
     if (!options->call_arena_max)
@@ -300,7 +302,13 @@ enum grpcc_status grpcc_server_core_create(struct grpcc_server *server, struct g
     if (server->core)
         return GRPCC_OK;
     server->request_bytes_max = largest_request(server);
+    /* Core looks at a message's size only when it has all of it. */
+    grpc_resource_quota *quota = grpc_resource_quota_create("grpcc server");
+    grpc_resource_quota_resize(quota, options->memory_bytes_max);
     grpc_arg args[] = {
+        {.type = GRPC_ARG_POINTER,
+         .key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
+         .value.pointer = {quota, grpc_resource_quota_arg_vtable()}},
         /* Two processes on one port by accident is worse than an error. */
         integer_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
         integer_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, options->streams_max),
@@ -320,6 +328,7 @@ enum grpcc_status grpcc_server_core_create(struct grpcc_server *server, struct g
     };
     grpc_channel_args arguments = {sizeof(args) / sizeof(args[0]), args};
     server->core = grpc_server_create(&arguments, NULL);
+    grpc_resource_quota_unref(quota);
     if (!server->core)
         return no_memory(err);
     for (size_t i = 0; i < server->n_queues; i++) {
