@@ -28,7 +28,7 @@ struct plan {
 };
 
 static const struct plan whole = {
-    .rounds = {[UNARY] = 11, [PACED] = 5, [UP] = 2, [DOWN] = 2, [LARGE] = 5},
+    .rounds = {[UNARY] = 11, [PACED] = 5, [UP] = 4, [DOWN] = 2, [LARGE] = 11},
     .calls = {[UNARY] = 15000, [PACED] = 0, [UP] = 1000000, [DOWN] = 1000000, [LARGE] = 250},
     .counted = 1000,
 };
