@@ -117,11 +117,14 @@ static void the_client_cancels_a_unary_call(void **state)
     gate_done(&outcome.ended);
 }
 
+/* Long enough for the call to have entered its handler, on a machine that has much else to do. */
+enum { DEADLINE_MS = 500 };
+
 static void a_deadline_ends_both_sides(void **state)
 {
     struct fixture *f = *state;
     struct seen *seen = f->data;
-    struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = 50};
+    struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = DEADLINE_MS};
     must_end(f, GRPCC_DEADLINE_EXCEEDED, ask(f, "x"), &options);
     gate_wait(&f->entered, 2);
     assert_true(seen->cancelled);
@@ -134,7 +137,7 @@ static int setup_time_limit(void **state)
     memset(&seen, 0, sizeof(seen));
     f->data = &seen;
     fixture_configure(f, "/grpcc.testing.Echo/Unary",
-                      (struct grpcc_method_config){.timeout_max_ms = 50});
+                      (struct grpcc_method_config){.timeout_max_ms = DEADLINE_MS});
     fixture_start(f);
     *state = f;
     return 0;
@@ -230,7 +233,7 @@ static void a_parents_deadline_reaches_its_children(void **state)
 {
     struct fixture *f = *state;
     struct seen *seen = f->data;
-    struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = 100};
+    struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = DEADLINE_MS};
     must_end(f, GRPCC_DEADLINE_EXCEEDED, ask(f, "outer"), &options);
     gate_wait(&f->entered, 3);
     assert_true(seen->read == GRPCC_DEADLINE_EXCEEDED || seen->read == GRPCC_CANCELLED);

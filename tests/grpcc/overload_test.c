@@ -128,14 +128,17 @@ static void a_call_that_dies_while_it_waits_is_not_run(void **state)
     struct fixture *f = *state;
     struct outcomes busy = {0}, waiting = {0};
     struct grpcc_arena *arenas[BUSY], *more[WAITING];
-    struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = 100};
+    struct grpcc_call_options options = {.size = sizeof(options), .timeout_ms = 500};
     gate_init(&busy.ended);
     gate_init(&waiting.ended);
     call_at_once(f, &busy, BUSY, arenas, NULL);
     gate_wait(&f->entered, BUSY);
     call_at_once(f, &waiting, WAITING, more, &options);
     gate_wait(&waiting.ended, WAITING);
-    assert_int_equal(waiting.by_status[GRPCC_DEADLINE_EXCEEDED], WAITING);
+    /* Core's server resets the stream at the deadline; a client that hears of it before its own
+     * clock says so calls that CANCELLED. */
+    assert_int_equal(
+        waiting.by_status[GRPCC_DEADLINE_EXCEEDED] + waiting.by_status[GRPCC_CANCELLED], WAITING);
     gate_open(&f->leave);
     gate_wait(&busy.ended, BUSY);
     /* One more call: were the dead ones still queued, they would have entered before it. */
