@@ -139,6 +139,12 @@ static void a_call_that_dies_while_it_waits_is_not_run(void **state)
      * clock says so calls that CANCELLED. */
     assert_int_equal(
         waiting.by_status[GRPCC_DEADLINE_EXCEEDED] + waiting.by_status[GRPCC_CANCELLED], WAITING);
+    /* What is dead for the client is so for the server when it has heard of it. */
+    struct grpcc_server_stats stats;
+    do {
+        sched_yield();
+        grpcc_server_get_stats(f->server, &stats);
+    } while (stats.queue_length > 0);
     gate_open(&f->leave);
     gate_wait(&busy.ended, BUSY);
     /* One more call: were the dead ones still queued, they would have entered before it. */

@@ -21,6 +21,8 @@ PARTS = ("generic", "http2/3", "http2/4", "http2/5", "http2/6", "http2/7", "http
 # Seconds that h2spec waits for a frame. Long, because a busy machine that is late looks like a failure.
 WAIT_S = 2
 RUN_TIMEOUT_S = 250
+# Many tests send to a stream whose call may be over by then: what differs once is run again, and counts if it stays so.
+RUNS_MAX = 3
 
 
 def run_part(h2spec, port, tls, part, name):
@@ -84,29 +86,41 @@ def compare(results, rows):
         if result == "fails" and said is None:
             yield "passes now, and the table says that it fails: %s | %s" % key
         elif result == "passes" and said is not None:
-            yield "fails, and is not in the table: %s | %s | %s" % (key + (said,))
+            yield "fails, and is not in the table: %s | %s" % key
     for key in known:
         yield "is in the table, and no test of h2spec: %s | %s" % key
+
+
+def run_once(pool, h2spec, port, tls, core_ports, rows):
+    """What is wrong in one run, as lines."""
+    either = {(row[0], row[1]) for row in rows[1:] if row[2] == "either"}
+    ours = pool.submit(run_all, h2spec, port, tls, "ours")
+    core = [pool.submit(run_all, h2spec, core_port, False, "core") for core_port in core_ports]
+    ours, core = ours.result(), [run.result() for run in core]
+    show(ours)
+    wrong = set(compare(ours, rows))
+    for results in core:
+        wrong |= {"fails here and not on bare core: %s | %s" % key for key, said in ours.items()
+                  if said is not None and results.get(key) is None and key not in either}
+    return wrong
 
 
 def main():
     path, mode, server, h2spec, *bare = sys.argv[1:]
     rows = peers.table(path, "h2spec")
     tls = certificates() if mode == "tls" else []
-    either = {(row[0], row[1]) for row in rows[1:] if row[2] == "either"}
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
         port = stack.enter_context(peers.serving([server, "--host", "127.0.0.1", "--port", "{port}"] + tls))
-        ours = pool.submit(run_all, h2spec, port, bool(tls), "ours")
-        core = [pool.submit(run_all, h2spec, stack.enter_context(bare_core(program)), False, "core") for program in bare]
-        ours, core = ours.result(), [run.result() for run in core]
-    show(ours)
-    wrong = list(compare(ours, rows))
-    for results in core:
-        wrong += ["fails here and not on bare core: %s | %s" % key for key, said in sorted(ours.items())
-                  if said is not None and results.get(key) is None and key not in either]
+        core_ports = [stack.enter_context(bare_core(program)) for program in bare]
+        wrong = run_once(pool, h2spec, port, bool(tls), core_ports, rows)
+        for _ in range(RUNS_MAX - 1):
+            if not wrong:
+                break
+            print("differs, run again:", *sorted(wrong), sep="\n  ", flush=True)
+            wrong &= run_once(pool, h2spec, port, bool(tls), core_ports, rows)
     if wrong:
-        raise SystemExit("\n".join(wrong))
+        raise SystemExit("\n".join(sorted(wrong)))
 
 
 if __name__ == "__main__":
