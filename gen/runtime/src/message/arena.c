@@ -85,11 +85,9 @@ static void arena_empty(struct grpcc_arena *arena)
 struct grpcc_arena *grpcc_arena_new(size_t limit_bytes)
 {
     size_t limit = limit_bytes ? limit_bytes : GRPCC_ARENA_LIMIT_DEFAULT;
-    size_t first = BLOCK_FIRST - sizeof(struct grpcc_arena);
+    size_t first = ARENA_DEBUG ? 0 : BLOCK_FIRST - sizeof(struct grpcc_arena);
     if (first > limit)
         first = limit;
-    if (ARENA_DEBUG)
-        first = 0;
     struct grpcc_arena *arena = grpcc_memory_zalloc(sizeof(*arena) + first);
     if (!arena)
         return NULL;
@@ -146,11 +144,19 @@ static struct block *arena_grow(struct grpcc_arena *arena, size_t size)
     return block;
 }
 
+/* Whether size bytes fit behind what is used, and where. */
+static bool block_fits(const struct block *block, size_t size, size_t *ret_start)
+{
+    size_t start = (block->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    *ret_start = start;
+    return !ARENA_DEBUG && start <= block->capacity && size <= block->capacity - start;
+}
+
 void *grpcc_arena_alloc(struct grpcc_arena *arena, size_t size)
 {
     struct block *block = arena->newest;
-    size_t start = (block->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (ARENA_DEBUG || start > block->capacity || size > block->capacity - start) {
+    size_t start;
+    if (!block_fits(block, size, &start)) {
         block = arena_grow(arena, size);
         start = 0;
     }
