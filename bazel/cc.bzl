@@ -26,10 +26,18 @@ def c_binary(name, copts = [], local_defines = [], **kwargs):
     check_folder()
     native.cc_binary(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, **kwargs)
 
-def c_test(name, copts = [], local_defines = [], size = "small", tags = [], **kwargs):
+def c_test(name, copts = [], local_defines = [], size = "small", tags = [], deps = [], **kwargs):
     """A test of its own network namespace (loopback only), so that ports never collide."""
     check_folder()
-    native.cc_test(name = name, copts = WARN + copts, local_defines = DEFINES + local_defines, size = size, tags = tags + ["block-network"], **kwargs)
+    native.cc_test(
+        name = name,
+        copts = WARN + copts,
+        local_defines = DEFINES + local_defines,
+        size = size,
+        tags = tags + ["block-network"],
+        deps = deps + ["//bazel:sanitizers"],
+        **kwargs
+    )
 
 def cxx_test(name, copts = [], size = "small", tags = [], **kwargs):
     """As c_test, of C++ sources: what programs in C++ see of our headers."""
