@@ -18,7 +18,7 @@ static void stop(void)
 
 char *driver_place(void)
 {
-    if (!driver_server.pid) {
+    if (!driver_server.process.pid) {
         postgres_server_start(&driver_server);
         atexit(stop);
     }

@@ -129,7 +129,7 @@ static void a_killed_server_loses_nothing_and_is_found_again(void **state)
     struct load *load = load_start(f);
     wait_for_more(load, 50);
     for (int i = 0; i < 3; i++) {
-        postgres_server_kill(&driver_server);
+        store_process_kill(&driver_server.process);
         postgres_server_start(&driver_server);
         wait_for_more(load, 50);
     }
@@ -142,7 +142,7 @@ static void a_frozen_server_hangs_nobody(void **state)
     struct load *load = load_start(f);
     const struct comb_sql_result *result;
     wait_for_more(load, 50);
-    postgres_server_freeze(&driver_server);
+    store_process_freeze(&driver_server.process);
     for (int i = 0; i < 5; i++) {
         test_ctx_next(&f->t);
         f->t.ctx.deadline_ns = comb_clock_monotonic_ns() + COMB_NS_PER_S;
@@ -150,7 +150,7 @@ static void a_frozen_server_hangs_nobody(void **state)
             run_text(f, i % 2 ? COMB_SQL_READ : COMB_SQL_POLL, "SELECT 1", &result);
         assert_true(status == COMB_UNAVAILABLE || status == COMB_DEADLINE_EXCEEDED);
     }
-    postgres_server_thaw(&driver_server);
+    store_process_thaw(&driver_server.process);
     wait_for_more(load, 50);
     load_check(f, load);
 }
@@ -198,7 +198,7 @@ static void another_installation_is_not_taken_for_ours(void **state)
     must_ok(run_text(f, COMB_SQL_WRITE, "UPDATE comb_store SET installation = gen_random_uuid()",
                      &result),
             &f->t.err);
-    postgres_server_kill(&driver_server);
+    store_process_kill(&driver_server.process);
     postgres_server_start(&driver_server);
     enum comb_status status;
     do {
