@@ -60,38 +60,30 @@ static enum comb_status open_rows(struct comb_services *s, const struct comb_opt
 
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
 {
-    const struct {
-        const struct comb_sql_migration *steps;
-        size_t n;
-    } areas[] = {
-        {comb_mutation_migrations, comb_mutation_migrations_count},
-        {comb_tree_migrations, comb_tree_migrations_count},
-        {comb_data_migrations, comb_data_migrations_count},
-        {comb_permissions_migrations, comb_permissions_migrations_count},
-        {comb_identity_migrations, comb_identity_migrations_count},
-        {comb_workspaces_migrations, comb_workspaces_migrations_count},
-        {comb_auth_migrations, comb_auth_migrations_count},
+    const struct comb_sql_schema *const *areas[] = {
+        comb_mutation_schemas, comb_tree_schemas,       comb_data_schemas, comb_permissions_schemas,
+        comb_identity_schemas, comb_workspaces_schemas, comb_auth_schemas,
     };
     enum comb_status status = COMB_OK;
     for (size_t i = 0; i < sizeof areas / sizeof areas[0] && status == COMB_OK; i++)
-        status = comb_sql_migrate(s->sql, areas[i].steps, areas[i].n, err);
+        status = comb_sql_migrate_schema(s->sql, areas[i], err);
     comb_sql_get_info(s->sql, &s->info);
     return status;
 }
 
 static enum comb_status open_stores(struct comb_services *s, struct comb_error *err)
 {
-    enum comb_status status = comb_tree_store_sqlite(s->sql, &s->tree_store, err);
+    enum comb_status status = comb_tree_store_open(s->sql, &s->tree_store, err);
     if (status == COMB_OK)
-        status = comb_data_store_sqlite(s->sql, &s->data_store, err);
+        status = comb_data_store_open(s->sql, &s->data_store, err);
     if (status == COMB_OK)
-        status = comb_permissions_store_sqlite(s->sql, &s->permissions_store, err);
+        status = comb_permissions_store_open(s->sql, &s->permissions_store, err);
     if (status == COMB_OK)
-        status = comb_identity_store_sqlite(s->sql, &s->identity_store, err);
+        status = comb_identity_store_open(s->sql, &s->identity_store, err);
     if (status == COMB_OK)
-        status = comb_workspaces_store_sqlite(s->sql, &s->workspaces_store, err);
+        status = comb_workspaces_store_open(s->sql, &s->workspaces_store, err);
     if (status == COMB_OK)
-        status = comb_auth_store_sqlite(s->sql, &s->auth_store, err);
+        status = comb_auth_store_open(s->sql, &s->auth_store, err);
     if (status == COMB_OK)
         status = comb_throttle_memory_new(&s->throttle, err);
     return status;

@@ -39,7 +39,7 @@ struct comb_token {
 struct comb_auth_store;
 
 struct comb_auth_store_driver {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sql" */
     /* NOT_FOUND, without a reason. */
     enum comb_status (*get_session)(struct comb_auth_store *self, struct comb_ctx *ctx,
                                     const struct comb_uuid *id, struct comb_session *ret_session,
@@ -88,13 +88,12 @@ struct comb_auth_store {
 };
 
 /* Over an open row, which must live longer. */
-enum comb_status comb_auth_store_sqlite(struct comb_sql *sql, struct comb_auth_store **ret_store,
-                                        struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_auth_store_open(struct comb_sql *sql, struct comb_auth_store **ret_store,
+                                      struct comb_error *err) COMB_MUST_CHECK;
 /* NULL is fine. */
 void comb_auth_store_close(struct comb_auth_store *store);
 
-/* Tables session and token. */
-extern const struct comb_sql_migration comb_auth_migrations[];
-extern const size_t comb_auth_migrations_count;
+/* Tables session and token, for comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_auth_schemas[];
 
 #endif

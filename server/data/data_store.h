@@ -66,7 +66,7 @@ struct comb_data_upload {
 struct comb_data_store;
 
 struct comb_data_store_driver {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sql" */
 
     /* ---- sessions of writers ---- */
 
@@ -163,11 +163,10 @@ struct comb_data_store {
 };
 
 /* Opens the store on the sql row, whose schema has been migrated; sql is borrowed. */
-enum comb_status comb_data_store_sqlite(struct comb_sql *sql, struct comb_data_store **ret_store,
-                                        struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_data_store_open(struct comb_sql *sql, struct comb_data_store **ret_store,
+                                      struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tables blob_session, blob, blob_part, upload. */
-extern const struct comb_sql_migration comb_data_migrations[];
-extern const size_t comb_data_migrations_count;
+/* Tables blob_session, blob, blob_part, upload, for comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_data_schemas[];
 
 #endif

@@ -47,7 +47,7 @@ struct comb_user_change {
 };
 
 struct comb_identity_store_driver {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sql" */
 
     /* By id, or where id is NULL by login. NOT_FOUND, reason USER_NOT_FOUND. */
     enum comb_status (*get_user)(struct comb_identity_store *self, struct comb_ctx *ctx,
@@ -117,14 +117,13 @@ struct comb_identity_store {
 };
 
 /* Over an open row, which must live longer. */
-enum comb_status comb_identity_store_sqlite(struct comb_sql *sql,
-                                            struct comb_identity_store **ret_store,
-                                            struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_identity_store_open(struct comb_sql *sql,
+                                          struct comb_identity_store **ret_store,
+                                          struct comb_error *err) COMB_MUST_CHECK;
 /* NULL is fine. */
 void comb_identity_store_close(struct comb_identity_store *store);
 
-/* Tables user, role, user_role, and the built-in roles. */
-extern const struct comb_sql_migration comb_identity_migrations[];
-extern const size_t comb_identity_migrations_count;
+/* Tables user, role, user_role, and the built-in roles, for comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_identity_schemas[];
 
 #endif

@@ -7,7 +7,7 @@
 #include "server/mutation/feed.h"
 #include "server/mutation/mutation.h"
 
-const struct comb_sql_migration comb_mutation_migrations[] = {
+static const struct comb_sql_migration steps_sqlite[] = {
     {"mutation", 1,
      "CREATE TABLE feed ("
      " seq INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, kind INTEGER NOT NULL,"
@@ -23,8 +23,12 @@ const struct comb_sql_migration comb_mutation_migrations[] = {
      " PRIMARY KEY (principal, method, id)) WITHOUT ROWID;"
      "CREATE INDEX request_time ON request (time_us)"},
 };
-const size_t comb_mutation_migrations_count =
-    sizeof comb_mutation_migrations / sizeof comb_mutation_migrations[0];
+static const struct comb_sql_schema schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps_sqlite,
+    .n_steps = sizeof steps_sqlite / sizeof steps_sqlite[0],
+};
+const struct comb_sql_schema *const comb_mutation_schemas[] = {&schema_sqlite, NULL};
 
 const char comb_feed_poll_sql[] =
     "SELECT seq, time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"

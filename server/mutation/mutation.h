@@ -163,8 +163,7 @@ void comb_mutations_free(struct comb_mutations *mutations);
 enum comb_status comb_mutations_trim(struct comb_mutations *mutations, struct comb_ctx *ctx,
                                      int64_t feed_keep_us, struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tables feed and request (and what else the layer keeps), for comb_sql_migrate. */
-extern const struct comb_sql_migration comb_mutation_migrations[];
-extern const size_t comb_mutation_migrations_count;
+/* Tables feed and request (and what else the layer keeps), for comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_mutation_schemas[];
 
 #endif

@@ -16,7 +16,7 @@
 struct comb_permissions_store;
 
 struct comb_permissions_store_driver {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sql" */
     /* Sets the entry of a role on a node and raises the node's acl_revision; guarded by that it is
      * acl_revision before. */
     enum comb_status (*plan_grant)(struct comb_permissions_store *self, struct comb_ctx *ctx,
@@ -65,12 +65,12 @@ enum comb_status comb_permissions_store_plan_forget(struct comb_permissions_stor
 /* NULL is fine. */
 void comb_permissions_store_close(struct comb_permissions_store *store);
 
-/* The table entry, for comb_sql_migrate. */
-extern const struct comb_sql_migration comb_permissions_migrations[];
-extern const size_t comb_permissions_migrations_count;
+/* The table entry, for comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_permissions_schemas[];
 
-enum comb_status comb_permissions_store_sqlite(struct comb_sql *sql,
-                                               struct comb_permissions_store **ret_store,
-                                               struct comb_error *err) COMB_MUST_CHECK;
+/* Over an open row, whose schema has been migrated, and which must live longer. */
+enum comb_status comb_permissions_store_open(struct comb_sql *sql,
+                                             struct comb_permissions_store **ret_store,
+                                             struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

@@ -79,7 +79,7 @@ typedef void (*comb_tree_details_done)(void *data, enum comb_status status,
                                        const struct comb_error *err);
 
 struct comb_tree_store_driver {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sql" */
 
     /* ---- reads, one round trip each ---- */
 
@@ -153,11 +153,11 @@ enum comb_status comb_tree_plan_statement(struct comb_ctx *ctx, struct comb_plan
                                           struct comb_error *err) COMB_MUST_CHECK;
 
 /* Opens the store on the sql row, whose schema has been migrated; sql is borrowed. */
-enum comb_status comb_tree_store_sqlite(struct comb_sql *sql, struct comb_tree_store **ret_store,
-                                        struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_tree_store_open(struct comb_sql *sql, struct comb_tree_store **ret_store,
+                                      struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tables node, folder_total, tree_cursor; the super-root and the purge node. */
-extern const struct comb_sql_migration comb_tree_migrations[];
-extern const size_t comb_tree_migrations_count;
+/* Tables node, folder_total, tree_cursor; the super-root and the purge node, for
+ * comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_tree_schemas[];
 
 #endif

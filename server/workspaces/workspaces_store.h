@@ -28,7 +28,7 @@ struct comb_workspace {
 struct comb_workspaces_store;
 
 struct comb_workspaces_store_driver {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sql" */
     /* By id, or where id is NULL by slug. NOT_FOUND, reason WORKSPACE_NOT_FOUND. */
     enum comb_status (*get)(struct comb_workspaces_store *self, struct comb_ctx *ctx,
                             const struct comb_uuid *id, comb_str slug,
@@ -50,14 +50,13 @@ struct comb_workspaces_store {
 };
 
 /* Over an open row, which must live longer. */
-enum comb_status comb_workspaces_store_sqlite(struct comb_sql *sql,
-                                              struct comb_workspaces_store **ret_store,
-                                              struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_workspaces_store_open(struct comb_sql *sql,
+                                            struct comb_workspaces_store **ret_store,
+                                            struct comb_error *err) COMB_MUST_CHECK;
 /* NULL is fine. */
 void comb_workspaces_store_close(struct comb_workspaces_store *store);
 
-/* Tables workspace and workspace_root. */
-extern const struct comb_sql_migration comb_workspaces_migrations[];
-extern const size_t comb_workspaces_migrations_count;
+/* Tables workspace and workspace_root, for comb_sql_migrate_schema. */
+extern const struct comb_sql_schema *const comb_workspaces_schemas[];
 
 #endif

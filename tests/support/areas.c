@@ -24,19 +24,12 @@ static enum comb_status refresh(void *data, struct comb_ctx *ctx, struct comb_er
 
 static void migrate(struct test_areas *areas, struct comb_error *err)
 {
-    const struct {
-        const struct comb_sql_migration *migrations;
-        size_t n;
-    } parts[] = {
-        {comb_mutation_migrations, comb_mutation_migrations_count},
-        {comb_tree_migrations, comb_tree_migrations_count},
-        {comb_permissions_migrations, comb_permissions_migrations_count},
-        {comb_identity_migrations, comb_identity_migrations_count},
-        {comb_workspaces_migrations, comb_workspaces_migrations_count},
-        {comb_auth_migrations, comb_auth_migrations_count},
+    const struct comb_sql_schema *const *schemas[] = {
+        comb_mutation_schemas, comb_tree_schemas,       comb_permissions_schemas,
+        comb_identity_schemas, comb_workspaces_schemas, comb_auth_schemas,
     };
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        must_ok(comb_sql_migrate(areas->sql, parts[i].migrations, parts[i].n, err), err);
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
+        must_ok(comb_sql_migrate_schema(areas->sql, schemas[i], err), err);
 }
 
 static void open_stores(struct test_areas *areas, struct comb_error *err)
@@ -48,11 +41,11 @@ static void open_stores(struct test_areas *areas, struct comb_error *err)
     free(sql);
     free(vault);
     migrate(areas, err);
-    must_ok(comb_permissions_store_sqlite(areas->sql, &areas->permissions, err), err);
-    must_ok(comb_tree_store_sqlite(areas->sql, &areas->tree_store, err), err);
-    must_ok(comb_identity_store_sqlite(areas->sql, &areas->identity_store, err), err);
-    must_ok(comb_workspaces_store_sqlite(areas->sql, &areas->workspaces_store, err), err);
-    must_ok(comb_auth_store_sqlite(areas->sql, &areas->auth_store, err), err);
+    must_ok(comb_permissions_store_open(areas->sql, &areas->permissions, err), err);
+    must_ok(comb_tree_store_open(areas->sql, &areas->tree_store, err), err);
+    must_ok(comb_identity_store_open(areas->sql, &areas->identity_store, err), err);
+    must_ok(comb_workspaces_store_open(areas->sql, &areas->workspaces_store, err), err);
+    must_ok(comb_auth_store_open(areas->sql, &areas->auth_store, err), err);
     must_ok(comb_throttle_memory_new(&areas->throttle, err), err);
 }
 

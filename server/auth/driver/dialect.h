@@ -8,7 +8,6 @@
 /* Columns of both: id, user, label, generation, create_us, expire_us, revoked; of a session then
  * the serial, of a token hash and scopes. */
 struct auth_dialect {
-    const char *name;            /* "sqlite" */
     const char *session;         /* ?1 id */
     const char *token;           /* ?1 id */
     const char *insert_session;  /* ?1 id ?2 user ?3 label ?4 generation ?5 create_us ?6 expire_us
@@ -26,9 +25,7 @@ struct auth_dialect {
     const char *delete_tokens;   /* ?1 user */
 };
 
-/* The store over a row, by its dialect. */
-enum comb_status auth_sql_new(const struct auth_dialect *dialect, struct comb_sql *sql,
-                              struct comb_auth_store **ret_store,
-                              struct comb_error *err) COMB_MUST_CHECK;
+/* Their statements and tables, in one file each. */
+extern const struct comb_sql_schema comb_auth_schema_sqlite;
 
 #endif

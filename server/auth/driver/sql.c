@@ -9,7 +9,6 @@
 
 struct auth_sql {
     struct comb_auth_store base;
-    struct comb_auth_store_driver driver;
     const struct auth_dialect *dialect;
     struct comb_sql *sql;
 };
@@ -191,7 +190,8 @@ static void sql_close(struct comb_auth_store *self)
     comb_memory_free(self);
 }
 
-static const struct comb_auth_store_driver SLOTS = {
+static const struct comb_auth_store_driver driver = {
+    .name = "sql",
     .get_session = sql_get_session,
     .get_token = sql_get_token,
     .plan_insert_session = sql_plan_insert_session,
@@ -204,16 +204,19 @@ static const struct comb_auth_store_driver SLOTS = {
     .close = sql_close,
 };
 
-enum comb_status auth_sql_new(const struct auth_dialect *dialect, struct comb_sql *sql,
-                              struct comb_auth_store **ret_store, struct comb_error *err)
+const struct comb_sql_schema *const comb_auth_schemas[] = {&comb_auth_schema_sqlite, NULL};
+
+enum comb_status comb_auth_store_open(struct comb_sql *sql, struct comb_auth_store **ret_store,
+                                      struct comb_error *err)
 {
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_auth_schemas, err);
+    if (!schema)
+        return COMB_INTERNAL;
     struct auth_sql *store = comb_memory_zalloc(sizeof *store);
     if (!store)
         return comb_error_no_memory(err);
-    store->driver = SLOTS;
-    store->driver.name = dialect->name;
-    store->base.driver = &store->driver;
-    store->dialect = dialect;
+    store->base.driver = &driver;
+    store->dialect = schema->dialect;
     store->sql = sql;
     *ret_store = &store->base;
     return COMB_OK;

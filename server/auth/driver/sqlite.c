@@ -10,7 +10,7 @@
     " expire_us INTEGER NOT NULL,"                                                                 \
     " revoked INTEGER NOT NULL DEFAULT 0,"
 
-const struct comb_sql_migration comb_auth_migrations[] = {
+static const struct comb_sql_migration steps[] = {
     {"auth", 1,
      "CREATE TABLE session(" GRANT_COLUMNS " refresh_serial INTEGER NOT NULL) WITHOUT ROWID;"
      "CREATE INDEX session_by_user ON session(\"user\");"
@@ -19,8 +19,6 @@ const struct comb_sql_migration comb_auth_migrations[] = {
      "CREATE INDEX token_by_user ON token(\"user\");"
      "CREATE INDEX token_by_end ON token(expire_us);"},
 };
-const size_t comb_auth_migrations_count =
-    sizeof comb_auth_migrations / sizeof comb_auth_migrations[0];
 
 #define GRANT "id, \"user\", label, generation, create_us, expire_us"
 /* Each new one forgets a few old ones: the table stays as large as what is in use. */
@@ -28,8 +26,7 @@ const size_t comb_auth_migrations_count =
     "DELETE FROM " table " WHERE id IN (SELECT id FROM " table                                     \
     " WHERE expire_us < ?1 ORDER BY expire_us LIMIT 16)"
 
-static const struct auth_dialect DIALECT = {
-    .name = "sqlite",
+static const struct auth_dialect dialect = {
     .session = "SELECT " GRANT ", revoked, refresh_serial FROM session WHERE id = ?1",
     .token = "SELECT " GRANT ", revoked, hash, scopes FROM token WHERE id = ?1",
     .insert_session = "INSERT INTO session(" GRANT ", refresh_serial)"
@@ -48,8 +45,9 @@ static const struct auth_dialect DIALECT = {
     .delete_tokens = "DELETE FROM token WHERE \"user\" = ?1",
 };
 
-enum comb_status comb_auth_store_sqlite(struct comb_sql *sql, struct comb_auth_store **ret_store,
-                                        struct comb_error *err)
-{
-    return auth_sql_new(&DIALECT, sql, ret_store, err);
-}
+const struct comb_sql_schema comb_auth_schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps,
+    .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
+};

@@ -134,6 +134,28 @@ enum comb_status comb_sql_migrate(struct comb_sql *sql, const struct comb_sql_mi
     return sql->driver->migrate(sql, migrations, n, err);
 }
 
+const struct comb_sql_schema *comb_sql_schema_of(struct comb_sql *sql,
+                                                 const struct comb_sql_schema *const *schemas,
+                                                 struct comb_error *err)
+{
+    struct comb_sql_info info;
+    comb_sql_get_info(sql, &info);
+    for (; *schemas; schemas++) {
+        if (strcmp((*schemas)->driver, info.driver) == 0)
+            return *schemas;
+    }
+    comb_error_set(err, COMB_INTERNAL, 0, "an area has no statements for %s", info.driver);
+    return NULL;
+}
+
+enum comb_status comb_sql_migrate_schema(struct comb_sql *sql,
+                                         const struct comb_sql_schema *const *schemas,
+                                         struct comb_error *err)
+{
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, schemas, err);
+    return schema ? comb_sql_migrate(sql, schema->steps, schema->n_steps, err) : COMB_INTERNAL;
+}
+
 void comb_sql_get_info(struct comb_sql *sql, struct comb_sql_info *ret_info)
 {
     sql->driver->info(sql, ret_info);

@@ -144,6 +144,14 @@ struct comb_sql_migration {
     const char *text; /* statements, separated by ";" */
 };
 
+/* What an area has for one driver of the row. */
+struct comb_sql_schema {
+    const char *driver; /* comb_sql_info.driver */
+    const struct comb_sql_migration *steps;
+    size_t n_steps;
+    const void *dialect; /* the area's statements, of a type that it alone knows; NULL: none */
+};
+
 struct comb_sql_driver {
     const char *name; /* the URL's scheme: "sqlite" */
     uint32_t caps;
@@ -184,6 +192,15 @@ enum comb_status comb_sql_run(struct comb_sql *sql, struct comb_ctx *ctx,
 
 enum comb_status comb_sql_migrate(struct comb_sql *sql, const struct comb_sql_migration *migrations,
                                   size_t n, struct comb_error *err) COMB_MUST_CHECK;
+/* The one of schemas, which end with NULL, that is of the store's driver. NULL and err (INTERNAL):
+ * there is none, a bug. */
+const struct comb_sql_schema *comb_sql_schema_of(struct comb_sql *sql,
+                                                 const struct comb_sql_schema *const *schemas,
+                                                 struct comb_error *err) COMB_MUST_CHECK;
+/* comb_sql_migrate with the steps of that one. */
+enum comb_status comb_sql_migrate_schema(struct comb_sql *sql,
+                                         const struct comb_sql_schema *const *schemas,
+                                         struct comb_error *err) COMB_MUST_CHECK;
 void comb_sql_get_info(struct comb_sql *sql, struct comb_sql_info *ret_info);
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats);
 /* Waits for what is under way; what is queued ends with UNAVAILABLE. NULL is fine. */

@@ -10,8 +10,6 @@
 
 /* ?now is always the first parameter of those that know time. */
 struct comb_data_dialect {
-    const char *name;
-
     const char *session_insert;  /* ?1 now ?2 id ?3 expire */
     const char *session_end_all; /* ?1 now ?2 but this id */
     const char *session_renew;   /* ?1 expire ?2 id; changes a row if it lives */
@@ -50,6 +48,7 @@ struct comb_data_dialect {
     const char *upload_delete; /* ?1 id: an ended one without parts */
 };
 
-extern const struct comb_data_dialect comb_data_dialect_sqlite;
+/* Their statements and tables, in one file each. */
+extern const struct comb_sql_schema comb_data_schema_sqlite;
 
 #endif

@@ -9,9 +9,7 @@
     "(b.condemn_us IS NULL OR b.incarnation <> " incarnation ") AND NOT " REFERENCED
 #define MUST_LIFT "b.condemn_us IS NOT NULL AND " REFERENCED
 
-const struct comb_data_dialect comb_data_dialect_sqlite = {
-    .name = "sqlite",
-
+static const struct comb_data_dialect dialect = {
     .session_insert = "INSERT INTO blob_session (id, create_us, expire_us) VALUES (?2, ?1, ?3)",
     .session_end_all = "UPDATE blob_session SET dead_us = ?1 WHERE id <> ?2 AND dead_us IS NULL",
     .session_renew = "UPDATE blob_session SET expire_us = ?1 WHERE id = ?2 AND dead_us IS NULL",
@@ -80,7 +78,7 @@ const struct comb_data_dialect comb_data_dialect_sqlite = {
                      " AND NOT EXISTS (SELECT 1 FROM blob_part WHERE blob = ?1)",
 };
 
-const struct comb_sql_migration comb_data_migrations[] = {
+static const struct comb_sql_migration steps[] = {
     {"data", 1,
      "CREATE TABLE blob_session (id BLOB PRIMARY KEY NOT NULL, create_us INTEGER NOT NULL,"
      " expire_us INTEGER NOT NULL, dead_us INTEGER, swept_us INTEGER) WITHOUT ROWID;"
@@ -99,5 +97,10 @@ const struct comb_sql_migration comb_data_migrations[] = {
      "CREATE INDEX upload_expiry ON upload (expire_us);"
      "CREATE INDEX upload_ended ON upload (id) WHERE ended = 1"},
 };
-const size_t comb_data_migrations_count =
-    sizeof comb_data_migrations / sizeof comb_data_migrations[0];
+
+const struct comb_sql_schema comb_data_schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps,
+    .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
+};

@@ -505,8 +505,8 @@ static void store_close(struct comb_data_store *self)
     comb_memory_free(self);
 }
 
-static const struct comb_data_store_driver driver_sqlite = {
-    .name = "sqlite",
+static const struct comb_data_store_driver driver = {
+    .name = "sql",
     .open_session = store_open_session,
     .renew_session = store_renew_session,
     .get_blob = store_get_blob,
@@ -528,18 +528,24 @@ static const struct comb_data_store_driver driver_sqlite = {
     .close = store_close,
 };
 
-enum comb_status comb_data_store_sqlite(struct comb_sql *sql, struct comb_data_store **ret_store,
-                                        struct comb_error *err)
+const struct comb_sql_schema *const comb_data_schemas[] = {&comb_data_schema_sqlite, NULL};
+
+enum comb_status comb_data_store_open(struct comb_sql *sql, struct comb_data_store **ret_store,
+                                      struct comb_error *err)
 {
-    struct store *store = comb_memory_zalloc(sizeof *store);
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_data_schemas, err);
+    struct store *store;
     struct comb_sql_info info;
 
+    if (!schema)
+        return COMB_INTERNAL;
+    store = comb_memory_zalloc(sizeof *store);
     if (!store)
         return comb_error_no_memory(err);
     comb_sql_get_info(sql, &info);
-    store->base.driver = &driver_sqlite;
+    store->base.driver = &driver;
     store->sql = sql;
-    store->dialect = &comb_data_dialect_sqlite;
+    store->dialect = schema->dialect;
     store->incarnation = info.incarnation;
     store->is_shared = info.shared;
     *ret_store = &store->base;

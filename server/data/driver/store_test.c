@@ -33,11 +33,9 @@ static int setup(void **state)
     path = test_path(f->folder, "sql");
     must_ok(comb_sql_sqlite_open(comb_str_from(path), &f->sql, &f->call.err), &f->call.err);
     free(path);
-    must_ok(
-        comb_sql_migrate(f->sql, comb_data_migrations, comb_data_migrations_count, &f->call.err),
-        &f->call.err);
+    must_ok(comb_sql_migrate_schema(f->sql, comb_data_schemas, &f->call.err), &f->call.err);
     must_ok(comb_sql_migrate(f->sql, &tree, 1, &f->call.err), &f->call.err);
-    must_ok(comb_data_store_sqlite(f->sql, &f->store, &f->call.err), &f->call.err);
+    must_ok(comb_data_store_open(f->sql, &f->store, &f->call.err), &f->call.err);
     f->driver = f->store->driver;
     f->session = comb_uuid_new();
     must_ok(f->driver->open_session(f->store, &f->call.ctx, &f->session, &f->call.err),

@@ -9,7 +9,6 @@
  * generation, create_us, personal, roles (ids in hexadecimal, in order, without separators).
  * Columns of a role: id, name, label, override, built_in, rev, create_us. */
 struct identity_dialect {
-    const char *name;              /* "sqlite" */
     const char *user_by_id;        /* ?1 id */
     const char *user_by_login;     /* ?1 login */
     const char *users;             /* ?1 after, ?2 prefix, ?3 end of the prefix, ?4 limit */
@@ -33,9 +32,7 @@ struct identity_dialect {
     const char *delete_role;       /* ?1 id ?2 before */
 };
 
-/* The store over a row, by its dialect. */
-enum comb_status identity_sql_new(const struct identity_dialect *dialect, struct comb_sql *sql,
-                                  struct comb_identity_store **ret_store,
-                                  struct comb_error *err) COMB_MUST_CHECK;
+/* Their statements and tables, in one file each. */
+extern const struct comb_sql_schema comb_identity_schema_sqlite;
 
 #endif

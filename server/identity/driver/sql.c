@@ -10,7 +10,6 @@
 
 struct identity_sql {
     struct comb_identity_store base;
-    struct comb_identity_store_driver driver;
     const struct identity_dialect *dialect;
     struct comb_sql *sql;
 };
@@ -295,7 +294,8 @@ static void sql_close(struct comb_identity_store *self)
     comb_memory_free(self);
 }
 
-static const struct comb_identity_store_driver SLOTS = {
+static const struct comb_identity_store_driver driver = {
+    .name = "sql",
     .get_user = sql_get_user,
     .list_users = sql_list_users,
     .has_administrator_but = sql_has_administrator_but,
@@ -312,16 +312,20 @@ static const struct comb_identity_store_driver SLOTS = {
     .close = sql_close,
 };
 
-enum comb_status identity_sql_new(const struct identity_dialect *dialect, struct comb_sql *sql,
-                                  struct comb_identity_store **ret_store, struct comb_error *err)
+const struct comb_sql_schema *const comb_identity_schemas[] = {&comb_identity_schema_sqlite, NULL};
+
+enum comb_status comb_identity_store_open(struct comb_sql *sql,
+                                          struct comb_identity_store **ret_store,
+                                          struct comb_error *err)
 {
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_identity_schemas, err);
+    if (!schema)
+        return COMB_INTERNAL;
     struct identity_sql *store = comb_memory_zalloc(sizeof *store);
     if (!store)
         return comb_error_no_memory(err);
-    store->driver = SLOTS;
-    store->driver.name = dialect->name;
-    store->base.driver = &store->driver;
-    store->dialect = dialect;
+    store->base.driver = &driver;
+    store->dialect = schema->dialect;
     store->sql = sql;
     *ret_store = &store->base;
     return COMB_OK;

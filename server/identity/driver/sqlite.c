@@ -3,7 +3,7 @@
 
 /* "user" is a reserved word of other stores of the family, hence the quotes. The reserved ids are
  * those of comb_role_everybody and comb_role_administrators (facts.h). */
-const struct comb_sql_migration comb_identity_migrations[] = {
+static const struct comb_sql_migration steps[] = {
     {"identity", 1,
      "CREATE TABLE \"user\"("
      " id BLOB PRIMARY KEY NOT NULL CHECK(length(id) = 16),"
@@ -37,8 +37,6 @@ const struct comb_sql_migration comb_identity_migrations[] = {
      " (x'00000000000070008000000000000003', 'administrators', 'Administrators', 0, 1, 1,"
      "  CAST(strftime('%s', 'now') AS INTEGER) * 1000000);"},
 };
-const size_t comb_identity_migrations_count =
-    sizeof comb_identity_migrations / sizeof comb_identity_migrations[0];
 
 #define USER_COLUMNS                                                                               \
     "SELECT id, login, display_name, email, password, disabled, rev, roles_rev, generation,"       \
@@ -51,8 +49,7 @@ const size_t comb_identity_migrations_count =
     " SELECT i + 1 FROM n WHERE (i + 1) * 16 < length(" parameter ")),"                            \
     " ids(i, id) AS (SELECT i, substr(" parameter ", i * 16 + 1, 16) FROM n) "
 
-static const struct identity_dialect DIALECT = {
-    .name = "sqlite",
+static const struct identity_dialect dialect = {
     .user_by_id = USER_COLUMNS " WHERE id = ?1",
     .user_by_login = USER_COLUMNS " WHERE login = ?1",
     .users =
@@ -84,9 +81,9 @@ static const struct identity_dialect DIALECT = {
     .delete_role = "DELETE FROM role WHERE id = ?1 AND rev = ?2",
 };
 
-enum comb_status comb_identity_store_sqlite(struct comb_sql *sql,
-                                            struct comb_identity_store **ret_store,
-                                            struct comb_error *err)
-{
-    return identity_sql_new(&DIALECT, sql, ret_store, err);
-}
+const struct comb_sql_schema comb_identity_schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps,
+    .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
+};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/core/memory.h"
-#include "server/permissions/permissions_store.h"
+#include "server/permissions/driver/dialect.h"
 
-const struct comb_sql_migration comb_permissions_migrations[] = {
+static const struct comb_sql_migration steps[] = {
     {"permissions", 1,
      "CREATE TABLE entry ("
      "  node BLOB NOT NULL, role BLOB NOT NULL, rights INTEGER NOT NULL,"
@@ -10,131 +9,24 @@ const struct comb_sql_migration comb_permissions_migrations[] = {
      "  PRIMARY KEY (node, role)) WITHOUT ROWID;"
      "CREATE INDEX entry_by_role ON entry (role);"},
 };
-const size_t comb_permissions_migrations_count =
-    sizeof comb_permissions_migrations / sizeof *comb_permissions_migrations;
 
-/* The guard of both changes: who decided on these entries decides again. */
-static const char RAISE_ACL_REVISION[] =
-    "UPDATE node SET acl_rev = acl_rev + 1 WHERE id = ?1 AND acl_rev = ?2";
-static const char INSERT_ENTRY[] =
-    "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-static const char SET_ENTRY[] =
-    "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (node, role) DO UPDATE SET"
-    " rights = excluded.rights, expire_us = excluded.expire_us, create_us = excluded.create_us,"
-    " granted_by = excluded.granted_by";
-static const char DELETE_ENTRY[] = "DELETE FROM entry WHERE node = ?1 AND role = ?2";
-static const char DELETE_ROLE[] = "DELETE FROM entry WHERE role = ?1";
+#define INSERT_ENTRY                                                                               \
+    "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"                     \
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 
-#define ENTRY_PARAMS 6
-
-static enum comb_status add(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
-                            const struct comb_sql_value *params, size_t n_params, bool guard,
-                            struct comb_error *err)
-{
-    if (plan->n_statements == COMB_PLAN_STATEMENTS_MAX) {
-        return comb_error_set(err, COMB_INTERNAL, 0, "a plan has too many statements");
-    }
-    struct comb_sql_value *copy = grpcc_arena_memdup(ctx->arena, params, n_params * sizeof *params);
-    if (copy == NULL) {
-        return comb_error_no_memory(err);
-    }
-    for (size_t i = 0; i < n_params; i++) { /* ids point into the caller's structs */
-        comb_str *bytes = &copy[i].bytes;
-        if (copy[i].type == COMB_SQL_BLOB) {
-            bytes->ptr = grpcc_arena_memdup(ctx->arena, bytes->ptr, bytes->len);
-            if (bytes->ptr == NULL) {
-                return comb_error_no_memory(err);
-            }
-        }
-    }
-    plan->statements[plan->n_statements++] = (struct comb_sql_statement){
-        .text = text, .params = copy, .n_params = n_params, .guard = guard};
-    return COMB_OK;
-}
-
-static enum comb_status add_raise(struct comb_ctx *ctx, struct comb_plan *plan,
-                                  const struct comb_uuid *node, uint64_t acl_revision,
-                                  struct comb_error *err)
-{
-    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_integer((int64_t)acl_revision)};
-    return add(ctx, plan, RAISE_ACL_REVISION, params, 2, true, err);
-}
-
-static enum comb_status add_entry(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
-                                  const struct comb_entry *entry, struct comb_error *err)
-{
-    struct comb_sql_value params[ENTRY_PARAMS] = {
-        comb_sql_uuid(&entry->node),        comb_sql_uuid(&entry->role),
-        comb_sql_integer(entry->rights),    comb_sql_integer(entry->expire_us),
-        comb_sql_integer(entry->create_us), comb_sql_uuid(&entry->granted_by),
-    };
-    return add(ctx, plan, text, params, ENTRY_PARAMS, false, err);
-}
-
-static enum comb_status sqlite_plan_grant(struct comb_permissions_store *self, struct comb_ctx *ctx,
-                                          struct comb_plan *plan, const struct comb_entry *entry,
-                                          uint64_t acl_revision, struct comb_error *err)
-{
-    (void)self;
-    enum comb_status status = add_raise(ctx, plan, &entry->node, acl_revision, err);
-    return status == COMB_OK ? add_entry(ctx, plan, SET_ENTRY, entry, err) : status;
-}
-
-static enum comb_status sqlite_plan_revoke(struct comb_permissions_store *self,
-                                           struct comb_ctx *ctx, struct comb_plan *plan,
-                                           const struct comb_uuid *node,
-                                           const struct comb_uuid *role, uint64_t acl_revision,
-                                           struct comb_error *err)
-{
-    (void)self;
-    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_uuid(role)};
-    enum comb_status status = add_raise(ctx, plan, node, acl_revision, err);
-    return status == COMB_OK ? add(ctx, plan, DELETE_ENTRY, params, 2, true, err) : status;
-}
-
-static enum comb_status sqlite_plan_insert(struct comb_permissions_store *self,
-                                           struct comb_ctx *ctx, struct comb_plan *plan,
-                                           const struct comb_entry *entry, struct comb_error *err)
-{
-    (void)self;
-    return add_entry(ctx, plan, INSERT_ENTRY, entry, err);
-}
-
-static enum comb_status sqlite_plan_forget(struct comb_permissions_store *self,
-                                           struct comb_ctx *ctx, struct comb_plan *plan,
-                                           const struct comb_uuid *role, struct comb_error *err)
-{
-    (void)self;
-    struct comb_sql_value param = comb_sql_uuid(role);
-    return add(ctx, plan, DELETE_ROLE, &param, 1, false, err);
-}
-
-static void sqlite_close(struct comb_permissions_store *self)
-{
-    comb_memory_free(self);
-}
-
-static const struct comb_permissions_store_driver driver_sqlite = {
-    .name = "sqlite",
-    .plan_grant = sqlite_plan_grant,
-    .plan_revoke = sqlite_plan_revoke,
-    .plan_insert = sqlite_plan_insert,
-    .plan_forget = sqlite_plan_forget,
-    .close = sqlite_close,
+static const struct permissions_dialect dialect = {
+    .raise_acl_revision = "UPDATE node SET acl_rev = acl_rev + 1 WHERE id = ?1 AND acl_rev = ?2",
+    .insert_entry = INSERT_ENTRY,
+    .set_entry = INSERT_ENTRY " ON CONFLICT (node, role) DO UPDATE SET rights = excluded.rights,"
+                              " expire_us = excluded.expire_us, create_us = excluded.create_us,"
+                              " granted_by = excluded.granted_by",
+    .delete_entry = "DELETE FROM entry WHERE node = ?1 AND role = ?2",
+    .delete_role = "DELETE FROM entry WHERE role = ?1",
 };
 
-enum comb_status comb_permissions_store_sqlite(struct comb_sql *sql,
-                                               struct comb_permissions_store **ret_store,
-                                               struct comb_error *err)
-{
-    (void)sql; /* it only adds to plans, which the mutation layer runs */
-    struct comb_permissions_store *store = comb_memory_zalloc(sizeof *store);
-    if (store == NULL) {
-        return comb_error_no_memory(err);
-    }
-    store->driver = &driver_sqlite;
-    *ret_store = store;
-    return COMB_OK;
-}
+const struct comb_sql_schema comb_permissions_schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps,
+    .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
+};

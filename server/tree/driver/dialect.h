@@ -21,7 +21,6 @@ struct comb_tree_dialect_page {
 };
 
 struct comb_tree_dialect {
-    const char *name;
     struct comb_tree_dialect_page pages[3][2]; /* [enum comb_tree_key][descending] */
     const char *details;                       /* ?1 ids, 16 bytes each; ?2 their number */
     const char *insert;       /* ?1 … ?13: id parent name kind rev acl_rev size blob sha256
@@ -44,6 +43,7 @@ struct comb_tree_dialect {
     const char *purge_files, *purge_children, *purge_totals, *purge_folders;
 };
 
-extern const struct comb_tree_dialect comb_tree_dialect_sqlite;
+/* Their statements and tables, in one file each. */
+extern const struct comb_sql_schema comb_tree_schema_sqlite;
 
 #endif

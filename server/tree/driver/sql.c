@@ -88,8 +88,8 @@ static void tree_sql_close(struct comb_tree_store *base)
     comb_memory_free(base);
 }
 
-static const struct comb_tree_store_driver comb_tree_store_driver_sqlite = {
-    .name = "sqlite",
+static const struct comb_tree_store_driver driver = {
+    .name = "sql",
     .children = comb_tree_sql_children,
     .details = comb_tree_sql_details,
     .plan_insert = comb_tree_sql_plan_insert,
@@ -104,17 +104,23 @@ static const struct comb_tree_store_driver comb_tree_store_driver_sqlite = {
     .close = tree_sql_close,
 };
 
-enum comb_status comb_tree_store_sqlite(struct comb_sql *sql, struct comb_tree_store **ret_store,
-                                        struct comb_error *err)
+const struct comb_sql_schema *const comb_tree_schemas[] = {&comb_tree_schema_sqlite, NULL};
+
+enum comb_status comb_tree_store_open(struct comb_sql *sql, struct comb_tree_store **ret_store,
+                                      struct comb_error *err)
 {
-    struct comb_tree_sql *store = comb_memory_zalloc(sizeof *store);
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_tree_schemas, err);
+    struct comb_tree_sql *store;
     struct comb_sql_info info;
 
+    if (!schema)
+        return COMB_INTERNAL;
+    store = comb_memory_zalloc(sizeof *store);
     if (!store)
         return comb_error_no_memory(err);
-    store->base.driver = &comb_tree_store_driver_sqlite;
+    store->base.driver = &driver;
     store->sql = sql;
-    store->dialect = &comb_tree_dialect_sqlite;
+    store->dialect = schema->dialect;
     comb_sql_get_info(sql, &info);
     store->incarnation = info.incarnation;
     *ret_store = &store->base;

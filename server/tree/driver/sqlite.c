@@ -39,8 +39,7 @@
     "(" ASKED "SELECT f.id FROM asked a CROSS JOIN node f ON f.id = a.id"                          \
     " WHERE f.kind = 2 AND NOT EXISTS (SELECT 1 FROM node c WHERE c.parent = f.id))"
 
-const struct comb_tree_dialect comb_tree_dialect_sqlite = {
-    .name = "sqlite",
+static const struct comb_tree_dialect dialect = {
     .pages = {[COMB_TREE_BY_NAME] = {PAGE_BY_NAME(">", "ASC"), PAGE_BY_NAME("<", "DESC")},
               [COMB_TREE_BY_UPDATE_TIME] = {PAGE_BY_VALUE("update_us", ">", "ASC"),
                                             PAGE_BY_VALUE("update_us", "<", "DESC")},
@@ -88,7 +87,7 @@ const struct comb_tree_dialect comb_tree_dialect_sqlite = {
     .purge_folders = "DELETE FROM node WHERE id IN " PURGED_FOLDERS,
 };
 
-const struct comb_sql_migration comb_tree_migrations[] = {
+static const struct comb_sql_migration steps[] = {
     {"tree", 1,
      "CREATE TABLE node (id BLOB PRIMARY KEY NOT NULL, parent BLOB NOT NULL,"
      " name TEXT COLLATE BINARY NOT NULL, kind INTEGER NOT NULL, rev INTEGER NOT NULL,"
@@ -109,5 +108,10 @@ const struct comb_sql_migration comb_tree_migrations[] = {
      " (x'00000000000070008000000000000004', x'00000000000070008000000000000001', 'purge', 2, 1,"
      " 1, 0, 0, 0)"},
 };
-const size_t comb_tree_migrations_count =
-    sizeof(comb_tree_migrations) / sizeof(comb_tree_migrations[0]);
+
+const struct comb_sql_schema comb_tree_schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps,
+    .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
+};

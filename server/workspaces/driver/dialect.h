@@ -8,7 +8,6 @@
 /* Columns: id, slug, label, description, kind, owner, bin, rev, create_us, roots (ids in
  * hexadecimal, in order, without separators). */
 struct workspaces_dialect {
-    const char *name;        /* "sqlite" */
     const char *by_id;       /* ?1 id */
     const char *by_slug;     /* ?1 slug */
     const char *list;        /* ?1 after, ?2 limit */
@@ -17,9 +16,7 @@ struct workspaces_dialect {
     const char *insert_root; /* ?1 workspace ?2 position ?3 node */
 };
 
-/* The store over a row, by its dialect. */
-enum comb_status workspaces_sql_new(const struct workspaces_dialect *dialect, struct comb_sql *sql,
-                                    struct comb_workspaces_store **ret_store,
-                                    struct comb_error *err) COMB_MUST_CHECK;
+/* Their statements and tables, in one file each. */
+extern const struct comb_sql_schema comb_workspaces_schema_sqlite;
 
 #endif

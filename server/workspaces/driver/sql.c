@@ -9,7 +9,6 @@
 
 struct workspaces_sql {
     struct comb_workspaces_store base;
-    struct comb_workspaces_store_driver driver;
     const struct workspaces_dialect *dialect;
     struct comb_sql *sql;
 };
@@ -115,24 +114,29 @@ static void sql_close(struct comb_workspaces_store *self)
     comb_memory_free(self);
 }
 
-static const struct comb_workspaces_store_driver SLOTS = {
+static const struct comb_workspaces_store_driver driver = {
+    .name = "sql",
     .get = sql_get,
     .list = sql_list,
     .plan_insert = sql_plan_insert,
     .close = sql_close,
 };
 
-enum comb_status workspaces_sql_new(const struct workspaces_dialect *dialect, struct comb_sql *sql,
-                                    struct comb_workspaces_store **ret_store,
-                                    struct comb_error *err)
+const struct comb_sql_schema *const comb_workspaces_schemas[] = {&comb_workspaces_schema_sqlite,
+                                                                 NULL};
+
+enum comb_status comb_workspaces_store_open(struct comb_sql *sql,
+                                            struct comb_workspaces_store **ret_store,
+                                            struct comb_error *err)
 {
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_workspaces_schemas, err);
+    if (!schema)
+        return COMB_INTERNAL;
     struct workspaces_sql *store = comb_memory_zalloc(sizeof *store);
     if (!store)
         return comb_error_no_memory(err);
-    store->driver = SLOTS;
-    store->driver.name = dialect->name;
-    store->base.driver = &store->driver;
-    store->dialect = dialect;
+    store->base.driver = &driver;
+    store->dialect = schema->dialect;
     store->sql = sql;
     *ret_store = &store->base;
     return COMB_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/workspaces/driver/dialect.h"
 
-const struct comb_sql_migration comb_workspaces_migrations[] = {
+static const struct comb_sql_migration steps[] = {
     {"workspaces", 1,
      "CREATE TABLE workspace("
      " id BLOB PRIMARY KEY NOT NULL CHECK(length(id) = 16),"
@@ -20,8 +20,6 @@ const struct comb_sql_migration comb_workspaces_migrations[] = {
      " node BLOB NOT NULL UNIQUE,"
      " PRIMARY KEY(workspace, position)) WITHOUT ROWID;"},
 };
-const size_t comb_workspaces_migrations_count =
-    sizeof comb_workspaces_migrations / sizeof comb_workspaces_migrations[0];
 
 #define COLUMNS                                                                                    \
     "SELECT id, slug, label, description, kind, owner, bin, rev, create_us,"                       \
@@ -29,8 +27,7 @@ const size_t comb_workspaces_migrations_count =
     " (SELECT node FROM workspace_root WHERE workspace = w.id ORDER BY position)) FROM workspace " \
     "w"
 
-static const struct workspaces_dialect DIALECT = {
-    .name = "sqlite",
+static const struct workspaces_dialect dialect = {
     .by_id = COLUMNS " WHERE id = ?1",
     .by_slug = COLUMNS " WHERE slug = ?1",
     .list = COLUMNS " WHERE slug > ?1 ORDER BY slug LIMIT ?2",
@@ -39,9 +36,9 @@ static const struct workspaces_dialect DIALECT = {
     .insert_root = "INSERT INTO workspace_root(workspace, position, node) VALUES(?1, ?2, ?3)",
 };
 
-enum comb_status comb_workspaces_store_sqlite(struct comb_sql *sql,
-                                              struct comb_workspaces_store **ret_store,
-                                              struct comb_error *err)
-{
-    return workspaces_sql_new(&DIALECT, sql, ret_store, err);
-}
+const struct comb_sql_schema comb_workspaces_schema_sqlite = {
+    .driver = "sqlite",
+    .steps = steps,
+    .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
+};

@@ -11,21 +11,13 @@
 
 static void migrate(struct domain *d)
 {
-    const struct {
-        const struct comb_sql_migration *migrations;
-        size_t n;
-    } areas[] = {
-        {comb_data_migrations, comb_data_migrations_count},
-        {comb_mutation_migrations, comb_mutation_migrations_count},
-        {comb_identity_migrations, comb_identity_migrations_count},
-        {comb_workspaces_migrations, comb_workspaces_migrations_count},
-        {comb_permissions_migrations, comb_permissions_migrations_count},
-        {comb_tree_migrations, comb_tree_migrations_count},
+    const struct comb_sql_schema *const *schemas[] = {
+        comb_data_schemas,       comb_mutation_schemas,    comb_identity_schemas,
+        comb_workspaces_schemas, comb_permissions_schemas, comb_tree_schemas,
     };
 
-    for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++)
-        must_ok(comb_sql_migrate(d->sql, areas[i].migrations, areas[i].n, &d->call.err),
-                &d->call.err);
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
+        must_ok(comb_sql_migrate_schema(d->sql, schemas[i], &d->call.err), &d->call.err);
 }
 
 static void insert(struct domain *d, const char *text, const struct comb_sql_value *params,
@@ -112,14 +104,14 @@ static void open_areas(struct domain *d)
     must_ok(comb_facts_new(d->sql, &facts, &d->facts, err), err);
     comb_mutations_set_hooks(d->mutations, &hooks);
     must_ok(comb_access_new(d->facts, &d->access, err), err);
-    must_ok(comb_tree_store_sqlite(d->sql, &d->tree_store, err), err);
+    must_ok(comb_tree_store_open(d->sql, &d->tree_store, err), err);
     tree.store = d->tree_store;
     tree.facts = d->facts;
     tree.access = d->access;
     tree.mutations = d->mutations;
     must_ok(comb_tree_new(&tree, &d->tree, err), err);
     must_ok(comb_facts_start(d->facts, err), err);
-    must_ok(comb_data_store_sqlite(d->sql, &d->store, err), err);
+    must_ok(comb_data_store_open(d->sql, &d->store, err), err);
     d->data = domain_another(d);
 }
 

@@ -46,14 +46,9 @@ int fixture_setup_unstarted(void **state)
     must_ok(comb_sql_sqlite_open(comb_str_from(path), &fixture->store, err), err);
     free(path);
     free(folder);
-    must_ok(comb_sql_migrate(fixture->store, comb_mutation_migrations,
-                             comb_mutation_migrations_count, err),
-            err);
-    must_ok(comb_sql_migrate(fixture->store, comb_tree_migrations, comb_tree_migrations_count, err),
-            err);
-    must_ok(comb_sql_migrate(fixture->store, comb_permissions_migrations,
-                             comb_permissions_migrations_count, err),
-            err);
+    must_ok(comb_sql_migrate_schema(fixture->store, comb_mutation_schemas, err), err);
+    must_ok(comb_sql_migrate_schema(fixture->store, comb_tree_schemas, err), err);
+    must_ok(comb_sql_migrate_schema(fixture->store, comb_permissions_schemas, err), err);
     must_ok(comb_sql_migrate(fixture->store, TABLES, sizeof TABLES / sizeof *TABLES, err), err);
     fixture->gate = gate_new(fixture->store);
     fixture->owner = comb_uuid_new();

@@ -63,7 +63,7 @@ int rights_setup(void **state)
     comb_mutations_set_hooks(fixture->mutations,
                              &(struct comb_mutations_hooks){
                                  .committed = committed, .refresh = refresh, .data = fixture});
-    must_ok(comb_permissions_store_sqlite(fixture->f->store, &fixture->store, err), err);
+    must_ok(comb_permissions_store_open(fixture->f->store, &fixture->store, err), err);
     struct comb_permissions_parts parts = {
         .store = fixture->store,
         .access = fixture->access,

@@ -57,9 +57,7 @@ int mutation_setup(void **state)
     m->f = f;
     struct test_ctx *t = &m->f->t;
     must_ok(comb_sql_migrate(m->f->sql, tables, N_OF(tables), &t->err), &t->err);
-    must_ok(comb_sql_migrate(m->f->sql, comb_mutation_migrations, comb_mutation_migrations_count,
-                             &t->err),
-            &t->err);
+    must_ok(comb_sql_migrate_schema(m->f->sql, comb_mutation_schemas, &t->err), &t->err);
     test_fault_sql_init(&m->sql, m->f->sql);
     must_ok(comb_mutations_new(&m->sql.base, &m->mutations, &t->err), &t->err);
     comb_mutations_set_hooks(m->mutations, &(struct comb_mutations_hooks){

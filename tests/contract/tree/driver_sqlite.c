@@ -21,6 +21,6 @@ struct comb_tree_store *test_store_open(struct comb_sql *sql)
     struct comb_tree_store *store = NULL;
     struct comb_error err;
 
-    must_ok(comb_tree_store_sqlite(sql, &store, &err), &err);
+    must_ok(comb_tree_store_open(sql, &store, &err), &err);
     return store;
 }

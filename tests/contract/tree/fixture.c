@@ -271,12 +271,9 @@ int fixture_setup(void **state)
     test_ctx_init(&f->test);
     err = &f->test.err;
     f->sql = test_sql_open(err);
-    must_ok(comb_sql_migrate(f->sql, comb_mutation_migrations, comb_mutation_migrations_count, err),
-            err);
-    must_ok(comb_sql_migrate(f->sql, comb_permissions_migrations, comb_permissions_migrations_count,
-                             err),
-            err);
-    must_ok(comb_sql_migrate(f->sql, comb_tree_migrations, comb_tree_migrations_count, err), err);
+    must_ok(comb_sql_migrate_schema(f->sql, comb_mutation_schemas, err), err);
+    must_ok(comb_sql_migrate_schema(f->sql, comb_permissions_schemas, err), err);
+    must_ok(comb_sql_migrate_schema(f->sql, comb_tree_schemas, err), err);
     must_ok(comb_sql_migrate(f->sql, tables, sizeof tables / sizeof tables[0], err), err);
     start(f);
     f->owner = comb_uuid_new();

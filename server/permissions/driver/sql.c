@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of permission entries over the SQL row: what all dialects share. */
+#include "server/core/memory.h"
+#include "server/permissions/driver/dialect.h"
+
+struct permissions_sql {
+    struct comb_permissions_store base;
+    const struct permissions_dialect *dialect;
+};
+
+static const struct permissions_dialect *dialect_of(const struct comb_permissions_store *self)
+{
+    return ((const struct permissions_sql *)self)->dialect;
+}
+
+#define ENTRY_PARAMS 6
+
+static enum comb_status add(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
+                            const struct comb_sql_value *params, size_t n_params, bool guard,
+                            struct comb_error *err)
+{
+    if (plan->n_statements == COMB_PLAN_STATEMENTS_MAX) {
+        return comb_error_set(err, COMB_INTERNAL, 0, "a plan has too many statements");
+    }
+    struct comb_sql_value *copy = grpcc_arena_memdup(ctx->arena, params, n_params * sizeof *params);
+    if (copy == NULL) {
+        return comb_error_no_memory(err);
+    }
+    for (size_t i = 0; i < n_params; i++) { /* ids point into the caller's structs */
+        comb_str *bytes = &copy[i].bytes;
+        if (copy[i].type == COMB_SQL_BLOB) {
+            bytes->ptr = grpcc_arena_memdup(ctx->arena, bytes->ptr, bytes->len);
+            if (bytes->ptr == NULL) {
+                return comb_error_no_memory(err);
+            }
+        }
+    }
+    plan->statements[plan->n_statements++] = (struct comb_sql_statement){
+        .text = text, .params = copy, .n_params = n_params, .guard = guard};
+    return COMB_OK;
+}
+
+static enum comb_status add_raise(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                  struct comb_plan *plan, const struct comb_uuid *node,
+                                  uint64_t acl_revision, struct comb_error *err)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_integer((int64_t)acl_revision)};
+    return add(ctx, plan, dialect_of(self)->raise_acl_revision, params, 2, true, err);
+}
+
+static enum comb_status add_entry(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
+                                  const struct comb_entry *entry, struct comb_error *err)
+{
+    struct comb_sql_value params[ENTRY_PARAMS] = {
+        comb_sql_uuid(&entry->node),        comb_sql_uuid(&entry->role),
+        comb_sql_integer(entry->rights),    comb_sql_integer(entry->expire_us),
+        comb_sql_integer(entry->create_us), comb_sql_uuid(&entry->granted_by),
+    };
+    return add(ctx, plan, text, params, ENTRY_PARAMS, false, err);
+}
+
+static enum comb_status sql_plan_grant(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                       struct comb_plan *plan, const struct comb_entry *entry,
+                                       uint64_t acl_revision, struct comb_error *err)
+{
+    enum comb_status status = add_raise(self, ctx, plan, &entry->node, acl_revision, err);
+    return status == COMB_OK ? add_entry(ctx, plan, dialect_of(self)->set_entry, entry, err)
+                             : status;
+}
+
+static enum comb_status sql_plan_revoke(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                        struct comb_plan *plan, const struct comb_uuid *node,
+                                        const struct comb_uuid *role, uint64_t acl_revision,
+                                        struct comb_error *err)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_uuid(role)};
+    enum comb_status status = add_raise(self, ctx, plan, node, acl_revision, err);
+    return status == COMB_OK ? add(ctx, plan, dialect_of(self)->delete_entry, params, 2, true, err)
+                             : status;
+}
+
+static enum comb_status sql_plan_insert(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                        struct comb_plan *plan, const struct comb_entry *entry,
+                                        struct comb_error *err)
+{
+    return add_entry(ctx, plan, dialect_of(self)->insert_entry, entry, err);
+}
+
+static enum comb_status sql_plan_forget(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                        struct comb_plan *plan, const struct comb_uuid *role,
+                                        struct comb_error *err)
+{
+    struct comb_sql_value param = comb_sql_uuid(role);
+    return add(ctx, plan, dialect_of(self)->delete_role, &param, 1, false, err);
+}
+
+static void sql_close(struct comb_permissions_store *self)
+{
+    comb_memory_free(self);
+}
+
+static const struct comb_permissions_store_driver driver = {
+    .name = "sql",
+    .plan_grant = sql_plan_grant,
+    .plan_revoke = sql_plan_revoke,
+    .plan_insert = sql_plan_insert,
+    .plan_forget = sql_plan_forget,
+    .close = sql_close,
+};
+
+const struct comb_sql_schema *const comb_permissions_schemas[] = {
+    &comb_permissions_schema_sqlite,
+    NULL,
+};
+
+/* It only adds to plans, which the mutation layer runs. */
+enum comb_status comb_permissions_store_open(struct comb_sql *sql,
+                                             struct comb_permissions_store **ret_store,
+                                             struct comb_error *err)
+{
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_permissions_schemas, err);
+    if (schema == NULL) {
+        return COMB_INTERNAL;
+    }
+    struct permissions_sql *store = comb_memory_zalloc(sizeof *store);
+    if (store == NULL) {
+        return comb_error_no_memory(err);
+    }
+    store->base.driver = &driver;
+    store->dialect = schema->dialect;
+    *ret_store = &store->base;
+    return COMB_OK;
+}
