@@ -17,7 +17,7 @@ DRIVERS = {
     },
 }
 
-def contract_tests(interface, srcs, deps, name = None, **kwargs):
+def contract_tests(interface, srcs, deps, name = None, row = None, **kwargs):
     """`NAME_DRIVER_test` for each driver of interface: the suites of srcs, and driver_DRIVER.c, which opens one.
 
     Args:
@@ -25,13 +25,14 @@ def contract_tests(interface, srcs, deps, name = None, **kwargs):
       srcs: the suites, which know the interface and its capabilities, never a driver's name.
       deps: what they need.
       name: the interface's unless given.
+      row: ROW_DRIVER is a library that opens one, in place of driver_DRIVER.c.
       **kwargs: as of c_test.
     """
-    for driver, row in DRIVERS[interface].items():
+    for driver, spec in DRIVERS[interface].items():
         c_test(
             name = "%s_%s_test" % (name or interface, driver),
-            srcs = srcs + ["driver_%s.c" % driver],
-            deps = deps + [row.dep],
+            srcs = srcs + ([] if row else ["driver_%s.c" % driver]),
+            deps = deps + (["%s_%s" % (row, driver)] if row else [spec.dep]),
             **kwargs
         )
 

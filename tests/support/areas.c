@@ -6,6 +6,7 @@
 
 #include "server/facts/facts.h"
 #include "server/mutation/mutation.h"
+#include "tests/support/sql_row.h"
 
 static void committed(void *data, struct comb_position position)
 {
@@ -34,11 +35,9 @@ static void migrate(struct test_areas *areas, struct comb_error *err)
 
 static void open_stores(struct test_areas *areas, struct comb_error *err)
 {
-    char *sql = test_path(areas->folder, "comb.db");
     char *vault = test_path(areas->folder, "vault");
-    must_ok(comb_sql_sqlite_open(comb_str_from(sql), &areas->sql, err), err);
+    areas->sql = test_sql_row_open(areas->folder);
     must_ok(comb_vault_json_open(comb_str_from(vault), &areas->vault, err), err);
-    free(sql);
     free(vault);
     migrate(areas, err);
     must_ok(comb_permissions_store_open(areas->sql, &areas->permissions, err), err);

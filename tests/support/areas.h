@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An installation without a server: all areas over an empty SQLite file and a json vault, put
- * together as main does, for tests that call domains. The administrator "admin" is there.
+ * An installation without a server: all areas over an empty sql row (sql_row.h) and a json vault,
+ * put together as main does, for tests that call domains. The administrator "admin" is there.
  */
 #ifndef COMB_TESTS_AREAS_H
 #define COMB_TESTS_AREAS_H

@@ -27,5 +27,6 @@ struct auth_dialect {
 
 /* Their statements and tables, in one file each. */
 extern const struct comb_sql_schema comb_auth_schema_sqlite;
+extern const struct comb_sql_schema comb_auth_schema_postgres;
 
 #endif

@@ -204,7 +204,11 @@ static const struct comb_auth_store_driver driver = {
     .close = sql_close,
 };
 
-const struct comb_sql_schema *const comb_auth_schemas[] = {&comb_auth_schema_sqlite, NULL};
+const struct comb_sql_schema *const comb_auth_schemas[] = {
+    &comb_auth_schema_sqlite,
+    &comb_auth_schema_postgres,
+    NULL,
+};
 
 enum comb_status comb_auth_store_open(struct comb_sql *sql, struct comb_auth_store **ret_store,
                                       struct comb_error *err)

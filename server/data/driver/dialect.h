@@ -50,5 +50,6 @@ struct comb_data_dialect {
 
 /* Their statements and tables, in one file each. */
 extern const struct comb_sql_schema comb_data_schema_sqlite;
+extern const struct comb_sql_schema comb_data_schema_postgres;
 
 #endif

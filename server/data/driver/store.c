@@ -528,7 +528,11 @@ static const struct comb_data_store_driver driver = {
     .close = store_close,
 };
 
-const struct comb_sql_schema *const comb_data_schemas[] = {&comb_data_schema_sqlite, NULL};
+const struct comb_sql_schema *const comb_data_schemas[] = {
+    &comb_data_schema_sqlite,
+    &comb_data_schema_postgres,
+    NULL,
+};
 
 enum comb_status comb_data_store_open(struct comb_sql *sql, struct comb_data_store **ret_store,
                                       struct comb_error *err)

@@ -34,5 +34,6 @@ struct identity_dialect {
 
 /* Their statements and tables, in one file each. */
 extern const struct comb_sql_schema comb_identity_schema_sqlite;
+extern const struct comb_sql_schema comb_identity_schema_postgres;
 
 #endif

@@ -312,7 +312,11 @@ static const struct comb_identity_store_driver driver = {
     .close = sql_close,
 };
 
-const struct comb_sql_schema *const comb_identity_schemas[] = {&comb_identity_schema_sqlite, NULL};
+const struct comb_sql_schema *const comb_identity_schemas[] = {
+    &comb_identity_schema_sqlite,
+    &comb_identity_schema_postgres,
+    NULL,
+};
 
 enum comb_status comb_identity_store_open(struct comb_sql *sql,
                                           struct comb_identity_store **ret_store,

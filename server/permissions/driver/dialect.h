@@ -17,5 +17,6 @@ struct permissions_dialect {
 
 /* Their statements and tables, in one file each. */
 extern const struct comb_sql_schema comb_permissions_schema_sqlite;
+extern const struct comb_sql_schema comb_permissions_schema_postgres;
 
 #endif

@@ -110,6 +110,7 @@ static const struct comb_permissions_store_driver driver = {
 
 const struct comb_sql_schema *const comb_permissions_schemas[] = {
     &comb_permissions_schema_sqlite,
+    &comb_permissions_schema_postgres,
     NULL,
 };
 

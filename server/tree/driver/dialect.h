@@ -45,5 +45,6 @@ struct comb_tree_dialect {
 
 /* Their statements and tables, in one file each. */
 extern const struct comb_sql_schema comb_tree_schema_sqlite;
+extern const struct comb_sql_schema comb_tree_schema_postgres;
 
 #endif

@@ -104,7 +104,11 @@ static const struct comb_tree_store_driver driver = {
     .close = tree_sql_close,
 };
 
-const struct comb_sql_schema *const comb_tree_schemas[] = {&comb_tree_schema_sqlite, NULL};
+const struct comb_sql_schema *const comb_tree_schemas[] = {
+    &comb_tree_schema_sqlite,
+    &comb_tree_schema_postgres,
+    NULL,
+};
 
 enum comb_status comb_tree_store_open(struct comb_sql *sql, struct comb_tree_store **ret_store,
                                       struct comb_error *err)

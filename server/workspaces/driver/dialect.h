@@ -18,5 +18,6 @@ struct workspaces_dialect {
 
 /* Their statements and tables, in one file each. */
 extern const struct comb_sql_schema comb_workspaces_schema_sqlite;
+extern const struct comb_sql_schema comb_workspaces_schema_postgres;
 
 #endif

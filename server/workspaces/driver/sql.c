@@ -122,8 +122,11 @@ static const struct comb_workspaces_store_driver driver = {
     .close = sql_close,
 };
 
-const struct comb_sql_schema *const comb_workspaces_schemas[] = {&comb_workspaces_schema_sqlite,
-                                                                 NULL};
+const struct comb_sql_schema *const comb_workspaces_schemas[] = {
+    &comb_workspaces_schema_sqlite,
+    &comb_workspaces_schema_postgres,
+    NULL,
+};
 
 enum comb_status comb_workspaces_store_open(struct comb_sql *sql,
                                             struct comb_workspaces_store **ret_store,

@@ -8,6 +8,7 @@
 #include "server/permissions/permissions_store.h"
 #include "server/tree/tree.h"
 #include "server/workspaces/workspaces_store.h"
+#include "tests/support/sql_row.h"
 
 static void migrate(struct domain *d)
 {
@@ -34,8 +35,9 @@ static void insert(struct domain *d, const char *text, const struct comb_sql_val
 /* Two users, a workspace with its root and bin, and an entry that lets the first user in. */
 static void populate(struct domain *d)
 {
-    static const char user[] = "INSERT INTO user VALUES (?1, hex(?1), '', '', '', 0, 1, 1, 1, 0,"
-                               " x'00000000000000000000000000000000')";
+    static const char user[] =
+        "INSERT INTO \"user\" (id, login, display_name, email, password, disabled, roles_rev,"
+        " generation, rev, create_us, personal) VALUES (?1, ?2, '', '', '', 0, 1, 1, 1, 0, ?1)";
     static const char node[] =
         "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, create_us, update_us)"
         " VALUES (?1, ?2, ?3, 2, 1, 1, 0, 0, 0)";
@@ -50,9 +52,11 @@ static void populate(struct domain *d)
     d->root = comb_uuid_new();
     comb_uuid_format(&id, name);
     params[0] = comb_sql_uuid(&d->call.principal.user);
-    insert(d, user, params, 1);
+    params[1] = comb_sql_text(STR("caller"));
+    insert(d, user, params, 2);
     params[0] = comb_sql_uuid(&d->stranger.principal.user);
-    insert(d, user, params, 1);
+    params[1] = comb_sql_text(STR("stranger"));
+    insert(d, user, params, 2);
     params[0] = comb_sql_uuid(&d->root);
     params[1] = comb_sql_uuid(&comb_node_super_root);
     params[2] = comb_sql_text(comb_str_from(name));
@@ -118,17 +122,15 @@ static void open_areas(struct domain *d)
 int domain_setup(void **state)
 {
     struct domain *d = calloc(1, sizeof *d);
-    char *sql, *blobs;
+    char *blobs;
 
     assert_non_null(d);
     test_ctx_init(&d->call);
     test_ctx_init(&d->stranger);
     d->folder = test_folder_new();
-    sql = test_path(d->folder, "sql");
     blobs = test_path(d->folder, "data");
-    must_ok(comb_sql_sqlite_open(comb_str_from(sql), &d->sql, &d->call.err), &d->call.err);
+    d->sql = test_sql_row_open(d->folder);
     must_ok(comb_blob_files_open(comb_str_from(blobs), &d->blobs, &d->call.err), &d->call.err);
-    free(sql);
     free(blobs);
     migrate(d);
     populate(d);

@@ -4,21 +4,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "server/identity/identity_store.h"
 #include "server/permissions/permissions_store.h"
-#include "tests/contract/tree/store.h"
-
-/* The tables of identity and workspaces as far as facts and guards read them. */
-static const struct comb_sql_migration tables[] = {
-    {"tree_test", 1,
-     "CREATE TABLE user (id BLOB PRIMARY KEY, disabled INTEGER, roles_rev INTEGER,"
-     "  generation INTEGER, personal BLOB);"
-     "CREATE TABLE role (id BLOB PRIMARY KEY, name TEXT UNIQUE, override INTEGER);"
-     "CREATE TABLE user_role (user BLOB, role BLOB, position INTEGER, PRIMARY KEY (user, role));"
-     "CREATE TABLE workspace (id BLOB PRIMARY KEY, slug TEXT UNIQUE, kind INTEGER, owner BLOB,"
-     "  bin BLOB);"
-     "CREATE TABLE workspace_root (workspace BLOB, position INTEGER, node BLOB,"
-     "  PRIMARY KEY (workspace, position));"},
-};
+#include "server/workspaces/workspaces_store.h"
+#include "tests/support/sql_row.h"
 
 /* ---- calls ---- */
 
@@ -85,9 +74,14 @@ int64_t sql_number(struct fixture *f, const char *text, const struct comb_uuid *
 
 /* ---- what other areas would do ---- */
 
-static const char insert_user[] = "INSERT INTO user VALUES (?1, 0, 1, 1, NULL)";
-static const char insert_workspace[] = "INSERT INTO workspace VALUES (?1, 'work', 1, ?2, ?3)";
-static const char insert_root[] = "INSERT INTO workspace_root VALUES (?1, 0, ?2)";
+static const char insert_user[] =
+    "INSERT INTO \"user\" (id, login, display_name, email, password, disabled, roles_rev,"
+    " generation, rev, create_us, personal) VALUES (?1, ?2, '', '', '', 0, 1, 1, 1, 0, ?1)";
+static const char insert_workspace[] =
+    "INSERT INTO workspace (id, slug, label, description, kind, owner, bin, rev, create_us)"
+    " VALUES (?1, 'work', '', '', 1, ?2, ?3, 1, 0)";
+static const char insert_root[] =
+    "INSERT INTO workspace_root (workspace, position, node) VALUES (?1, 0, ?2)";
 static const char set_entry[] = "INSERT INTO entry (node, role, rights, expire_us, create_us,"
                                 " granted_by) VALUES (?1, ?2, ?3, 0, 1, ?2)"
                                 " ON CONFLICT (node, role) DO UPDATE SET rights = excluded.rights";
@@ -108,12 +102,13 @@ static enum comb_status decide_user(void *data, struct comb_ctx *ctx, struct com
                                     struct comb_error *err)
 {
     const struct comb_uuid *user = data;
-    const struct comb_sql_value id = comb_sql_uuid(user);
+    const struct comb_sql_value params[] = {
+        comb_sql_uuid(user), comb_sql_text(comb_str_from(comb_uuid_text(ctx->arena, user)))};
 
     plan->kind = COMB_SQL_WRITE;
     plan->feed[plan->n_feed++] =
         (struct comb_feed_entry){.kind = COMB_FEED_USER, .subject = *user, .revision = 1};
-    return comb_tree_plan_statement(ctx, plan, insert_user, &id, 1, true, err);
+    return comb_tree_plan_statement(ctx, plan, insert_user, params, 2, true, err);
 }
 
 static enum comb_status decide_workspace(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
@@ -234,7 +229,7 @@ static void start(struct fixture *f)
                                                .refresh = on_refresh,
                                                .data = f,
                                            });
-    f->store = test_store_open(f->sql);
+    must_ok(comb_tree_store_open(f->sql, &f->store, err), err);
     options = (struct comb_tree_options){.sql = f->sql,
                                          .store = f->store,
                                          .facts = f->facts,
@@ -264,17 +259,18 @@ void fixture_restart(struct fixture *f)
 
 int fixture_setup(void **state)
 {
+    static const struct comb_sql_schema *const *const schemas[] = {
+        comb_mutation_schemas, comb_permissions_schemas, comb_tree_schemas,
+        comb_identity_schemas, comb_workspaces_schemas,
+    };
     struct fixture *f = calloc(1, sizeof *f);
-    struct comb_error *err;
 
     assert_non_null(f);
     test_ctx_init(&f->test);
-    err = &f->test.err;
-    f->sql = test_sql_open(err);
-    must_ok(comb_sql_migrate_schema(f->sql, comb_mutation_schemas, err), err);
-    must_ok(comb_sql_migrate_schema(f->sql, comb_permissions_schemas, err), err);
-    must_ok(comb_sql_migrate_schema(f->sql, comb_tree_schemas, err), err);
-    must_ok(comb_sql_migrate(f->sql, tables, sizeof tables / sizeof tables[0], err), err);
+    f->folder = test_folder_new();
+    f->sql = test_sql_row_open(f->folder);
+    for (size_t k = 0; k < sizeof schemas / sizeof schemas[0]; k++)
+        must_ok(comb_sql_migrate_schema(f->sql, schemas[k], &f->test.err), &f->test.err);
     start(f);
     f->owner = comb_uuid_new();
     f->stranger = comb_uuid_new();
@@ -299,6 +295,7 @@ int fixture_teardown(void **state)
     stop(f);
     comb_sql_close(f->sql);
     test_ctx_done(&f->test);
+    free(f->folder);
     free(f);
     return 0;
 }

@@ -14,6 +14,7 @@
 
 struct fixture {
     struct test_ctx test;
+    char *folder;
     struct comb_sql *sql;
     struct comb_facts *facts;
     struct comb_access *access;

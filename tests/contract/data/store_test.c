@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of contents over SQLite: what its guards let through, and what the sweeper finds. */
+/* The store of contents over each sql row: what its guards let through, and what the sweeper finds.
+ */
 #include <stdlib.h>
 
 #include "server/core/clock.h"
 #include "server/data/data_store.h"
+#include "server/tree/tree_store.h"
+#include "tests/support/sql_row.h"
 #include "tests/support/support.h"
-
-static const struct comb_sql_migration tree = {
-    "tree", 1,
-    "CREATE TABLE node (id BLOB PRIMARY KEY, blob BLOB);"
-    "CREATE INDEX node_by_blob ON node (blob) WHERE blob IS NOT NULL"};
 
 struct fixture {
     struct test_ctx call;
@@ -25,16 +23,13 @@ static const char digest[32] = "0123456789abcdef0123456789abcde";
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    char *path;
 
     assert_non_null(f);
     test_ctx_init(&f->call);
     f->folder = test_folder_new();
-    path = test_path(f->folder, "sql");
-    must_ok(comb_sql_sqlite_open(comb_str_from(path), &f->sql, &f->call.err), &f->call.err);
-    free(path);
+    f->sql = test_sql_row_open(f->folder);
     must_ok(comb_sql_migrate_schema(f->sql, comb_data_schemas, &f->call.err), &f->call.err);
-    must_ok(comb_sql_migrate(f->sql, &tree, 1, &f->call.err), &f->call.err);
+    must_ok(comb_sql_migrate_schema(f->sql, comb_tree_schemas, &f->call.err), &f->call.err);
     must_ok(comb_data_store_open(f->sql, &f->store, &f->call.err), &f->call.err);
     f->driver = f->store->driver;
     f->session = comb_uuid_new();
@@ -131,6 +126,27 @@ static bool has_blob(struct fixture *f, const struct comb_uuid *id)
     return is_found;
 }
 
+/* A new process opens its session. Where it has the store to itself, that ends the old one's; else
+ * its lease does. */
+static void end_session(struct fixture *f, const struct comb_uuid *next)
+{
+    struct comb_sql_info info;
+    struct comb_uuid dead;
+    bool is_found = false;
+
+    comb_sql_get_info(f->sql, &info);
+    if (info.shared) {
+        comb_clock_advance_ns(COMB_DATA_SESSION_LEASE_US * 1000 + 1000000);
+        test_ctx_next(&f->call);
+    }
+    must_ok(f->driver->open_session(f->store, &f->call.ctx, next, &f->call.err), &f->call.err);
+    if (info.shared)
+        must_ok(
+            f->driver->next_dead_session(f->store, &f->call.ctx, &is_found, &dead, &f->call.err),
+            &f->call.err);
+    assert_true(is_found == info.shared);
+}
+
 static void blob_needs_a_living_session(void **state)
 {
     struct fixture *f = *state;
@@ -144,8 +160,7 @@ static void blob_needs_a_living_session(void **state)
     assert_true(is_found && blob.size == 7 && comb_uuid_equal(&blob.session, &f->session));
     assert_memory_equal(blob.sha256.ptr, digest, 32);
 
-    /* A new process has the store to itself: the old one's session dies. */
-    must_ok(f->driver->open_session(f->store, &f->call.ctx, &next, &f->call.err), &f->call.err);
+    end_session(f, &next);
     must_ok(f->driver->renew_session(f->store, &f->call.ctx, &f->session, &is_alive, &f->call.err),
             &f->call.err);
     assert_false(is_alive);
@@ -352,7 +367,9 @@ static void unreferenced_blob_is_condemned_then_doomed(void **state)
     const int64_t window_us = 1000000;
     struct comb_uuid kept = comb_uuid_new(), dropped = comb_uuid_new();
     struct comb_data_blob blob;
-    static const char add[] = "INSERT INTO node (id, blob) VALUES (?1, ?1)";
+    static const char add[] =
+        "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, create_us, update_us, blob)"
+        " VALUES (?1, ?1, '', 1, 1, 1, 0, 0, 0, ?1)";
     static const char remove[] = "DELETE FROM node WHERE blob = ?1";
 
     must_ok(add_blob(f, &kept, &f->session), &f->call.err);
