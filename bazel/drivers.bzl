@@ -6,6 +6,10 @@ load("//bazel:cc.bzl", "c_library", "c_test")
 # dep: the target. open: the function that opens one. needs: programs that a contract test starts, by the names of
 # bazel/apt-test.txt.
 DRIVERS = {
+    "cache": {
+        "mem": struct(dep = "//server/cache/driver:mem", open = "comb_cache_mem_open", needs = []),
+        "redis": struct(dep = "//server/cache/driver:redis", open = "comb_cache_redis_open", needs = ["redis-server"]),
+    },
     "data": {
         "files": struct(dep = "//server/data/driver:files", needs = []),
     },
