@@ -3,22 +3,33 @@
 
 load("//bazel:cc.bzl", "c_library", "c_test")
 
-# dep: the target. open: the function that opens one. needs: programs that a contract test starts, by the names of
-# bazel/apt-test.txt.
+# dep: the target. open: the function that opens one; it takes struct comb_store_options, or, where `rest` is True, what
+# follows the scheme's colon in the URL. header: declares it, where the row's own does not. needs: programs that a
+# contract test starts, by the names of bazel/apt-test.txt. url: the form of its URL, for people. shared: other
+# processes may use the store at the same time; what the driver says of itself must be the same.
 DRIVERS = {
     "cache": {
-        "mem": struct(dep = "//server/cache/driver:mem", open = "comb_cache_mem_open", needs = []),
-        "redis": struct(dep = "//server/cache/driver:redis", open = "comb_cache_redis_open", needs = ["redis-server"]),
+        "mem": struct(dep = "//server/cache/driver:mem", open = "comb_cache_mem_open", needs = [], url = "mem:SIZE"),
+        "redis": struct(dep = "//server/cache/driver:redis", open = "comb_cache_redis_open", needs = ["redis-server"], url = "redis://HOST:PORT/DATABASE", shared = True),
     },
     "data": {
-        "files": struct(dep = "//server/data/driver:files", needs = []),
+        "files": struct(dep = "//server/data/driver:files", open = "comb_blob_files_open", rest = True, needs = [], url = "files:DIR"),
     },
     "sql": {
-        "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", needs = []),
+        "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
     },
     "vault": {
-        "json": struct(dep = "//server/vault/driver:json", needs = []),
+        "json": struct(dep = "//server/vault/driver:json", open = "comb_vault_json_open", rest = True, needs = [], url = "json:PATH"),
     },
+}
+
+# What combd knows of a row. type: of what its drivers open, `struct TYPE`. header, dep: the contract. prefix: of its
+# functions _check, _status and _close (server/core/store.h); checked = False: it has only _close.
+ROWS = {
+    "cache": struct(type = "comb_cache", header = "server/cache/cache_driver.h", dep = "//server/cache", prefix = "comb_cache"),
+    "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs", checked = False),
+    "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql", checked = False),
+    "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault", checked = False),
 }
 
 def contract_tests(interface, srcs, deps, name = None, row = None, **kwargs):
@@ -40,25 +51,85 @@ def contract_tests(interface, srcs, deps, name = None, row = None, **kwargs):
             **kwargs
         )
 
-def driver_table(name, interface, header, table, srcs, hdrs, deps):
-    """The library of all drivers of interface, with the table that a program opens them from.
+def _adapt_open(row, scheme, driver):
+    """A function that opens a driver as what all rows have in common."""
+    rest = getattr(driver, "rest", False)
+    return [
+        "static enum comb_status %s_%s_open(const struct comb_store_options *options," % (row, scheme),
+        "                                   void **ret_store, struct comb_error *err)",
+        "{",
+        "    struct %s *store = NULL;" % ROWS[row].type,
+        "    enum comb_status status = %s(%s, &store, err);" % (
+            driver.open,
+            "comb_row_url_rest(options->url)" if rest else "options",
+        ),
+        "    if (status == COMB_OK)",
+        "        *ret_store = store;",
+        "    return status;",
+        "}",
+    ]
+
+def _adapt_slots(row):
+    """Its functions of one row as those of any."""
+    prefix, lines = ROWS[row].prefix, []
+    if getattr(ROWS[row], "checked", True):
+        lines = [
+            "static enum comb_status %s_check(void *store, struct comb_ctx *ctx, struct comb_error *err)" % row,
+            "{",
+            "    return %s_check(store, ctx, err);" % prefix,
+            "}",
+            "static void %s_status(void *store, struct comb_store_status *ret_status)" % row,
+            "{",
+            "    %s_status(store, ret_status);" % prefix,
+            "}",
+        ]
+    return lines + [
+        "static void %s_close(void *store)" % row,
+        "{",
+        "    %s_close(store);" % prefix,
+        "}",
+    ]
+
+def _adapt_row(row):
+    """The entry of a row in comb_row_interfaces, and what it needs."""
+    lines = _adapt_slots(row)
+    table = []
+    for scheme, driver in DRIVERS[row].items():
+        lines += _adapt_open(row, scheme, driver)
+        table.append("    {\"%s\", \"%s\", %s, %s_%s_open}," % (
+            scheme,
+            driver.url,
+            "true" if getattr(driver, "shared", False) else "false",
+            row,
+            scheme,
+        ))
+    lines += ["static const struct comb_row_driver %s_drivers[] = {" % row] + table + ["};"]
+    slots = "%s_check, %s_status" % (row, row) if getattr(ROWS[row], "checked", True) else "NULL, NULL"
+    entry = "    [COMB_ROW_%s] = {%s_drivers, %d, %s, %s_close}," % (row.upper(), row, len(table), slots, row)
+    return lines, entry
+
+def row_drivers(name, hdrs, deps):
+    """The library of all drivers of all rows, with the table that combd opens them from.
 
     Args:
       name: of the library.
-      interface: a key of DRIVERS.
-      header: declares `const struct TABLE_row TABLE[]`, rows of {scheme, open}, and `const size_t TABLE_count`.
-      table: TABLE.
-      srcs: what looks into the table.
-      hdrs: header among them.
-      deps: beside the drivers.
+      hdrs: server/row_drivers.h, which declares the table `comb_row_interfaces`.
+      deps: what hdrs need.
     """
-    lines = [
-        "#include \"%s\"" % header,
-        "const struct %s_row %s[] = {" % (table, table),
-    ] + ["{\"%s\", %s}," % (driver, row.open) for driver, row in DRIVERS[interface].items()] + [
-        "};",
-        "const size_t %s_count = sizeof(%s) / sizeof(%s[0]);" % (table, table, table),
-    ]
+    headers = {ROWS[row].header: True for row in ROWS}
+    headers.update({
+        driver.header: True
+        for row in ROWS
+        for driver in DRIVERS[row].values()
+        if hasattr(driver, "header")
+    })
+    lines = ["#include \"server/row_drivers.h\""] + ["#include \"%s\"" % header for header in sorted(headers)]
+    entries = []
+    for row in sorted(ROWS):
+        adapters, entry = _adapt_row(row)
+        lines += adapters
+        entries.append(entry)
+    lines += ["const struct comb_row_interface comb_row_interfaces[COMB_ROWS] = {"] + entries + ["};"]
     native.genrule(
         name = name + "_table",
         outs = [name + "_table.c"],
@@ -66,7 +137,10 @@ def driver_table(name, interface, header, table, srcs, hdrs, deps):
     )
     c_library(
         name = name,
-        srcs = srcs + [name + "_table.c"],
+        srcs = [name + "_table.c"],
         hdrs = hdrs,
-        deps = deps + [row.dep for row in DRIVERS[interface].values()],
+        deps = depset(
+            deps + [row.dep for row in ROWS.values()] +
+            [driver.dep for row in ROWS for driver in DRIVERS[row].values()],
+        ).to_list(),
     )

@@ -38,7 +38,7 @@ static enum comb_status make_folders(char *path, struct comb_error *err)
     return COMB_OK;
 }
 
-enum comb_status comb_home_open(const struct comb_options *options,
+enum comb_status comb_home_find(const struct comb_options *options,
                                 char ret_home[COMB_HOME_PATH_MAX], struct comb_error *err)
 {
     char path[COMB_HOME_PATH_MAX];
@@ -53,7 +53,17 @@ enum comb_status comb_home_open(const struct comb_options *options,
                               "HOME is not set: say where the stores lie with --home DIR");
     if (length >= (int)sizeof path || length == 0)
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "--home: empty or too long");
-    enum comb_status status = make_folders(path, err);
+    memcpy(ret_home, path, (size_t)length + 1);
+    return COMB_OK;
+}
+
+enum comb_status comb_home_open(const struct comb_options *options,
+                                char ret_home[COMB_HOME_PATH_MAX], struct comb_error *err)
+{
+    char path[COMB_HOME_PATH_MAX];
+    enum comb_status status = comb_home_find(options, path, err);
+    if (status == COMB_OK)
+        status = make_folders(path, err);
     if (status != COMB_OK)
         return status;
     char *real = realpath(path, NULL);

@@ -8,6 +8,10 @@
 
 #define COMB_HOME_PATH_MAX 4096
 
+/* --home, or ~/.local/share/comb, as it is written; makes nothing. */
+enum comb_status comb_home_find(const struct comb_options *options,
+                                char ret_home[COMB_HOME_PATH_MAX],
+                                struct comb_error *err) COMB_MUST_CHECK;
 /* --home, or ~/.local/share/comb; made with mode 0700 where it is missing. */
 enum comb_status comb_home_open(const struct comb_options *options,
                                 char ret_home[COMB_HOME_PATH_MAX],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* combd: reads its options and runs the server. Exit status: 0 ended as asked, 1 failed, 2 wrong
- * options. */
+/* combd: reads its options and runs the server, or looks at its stores. Exit status: 0 ended as
+ * asked, 1 failed, or --check found a store that cannot be used, 2 wrong options. */
 #include <stdio.h>
 
 #include "server/options.h"
@@ -22,9 +22,11 @@ int main(int argc, char **argv)
         puts("combd " COMB_VERSION);
         return 0;
     }
-    enum comb_status status = comb_run(&options, &err);
+    bool good = true;
+    enum comb_status status =
+        options.check ? comb_run_check(&options, &good, &err) : comb_run(&options, &err);
     if (status == COMB_OK)
-        return 0;
+        return good ? 0 : 1;
     fprintf(stderr, "combd: %s\n", err.msg);
     return status == COMB_INVALID_ARGUMENT ? 2 : 1;
 }

@@ -39,12 +39,41 @@ static const struct flag flags[] = {
      "PEM authorities: clients must show a certificate of one of them"},
     {"insecure", FLAG_SWITCH, MEMBER(insecure), NULL, NULL, 0, 0,
      "allow listening beyond this machine without TLS"},
-    {"sql", FLAG_TEXT, MEMBER(sql), "URL", NULL, 0, 0,
-     "tree, permissions, identity, ...: sqlite:PATH [sqlite:HOME/comb.db]"},
+    {"config", FLAG_TEXT, MEMBER(config), "URL", NULL, 0, 0,
+     "configuration: json:PATH or etcd://HOST:PORT,.../PREFIX [json:HOME/config.json]"},
     {"vault", FLAG_TEXT, MEMBER(vault), "URL", NULL, 0, 0,
-     "keys and secrets: json:PATH [json:HOME/vault.json]"},
+     "keys and secrets: json:PATH or vault://HOST:PORT/MOUNT [json:HOME/vault.json]"},
+    {"sql", FLAG_TEXT, MEMBER(sql), "URL", NULL, 0, 0,
+     "tree, permissions, identity, ...: sqlite:PATH or postgres://USER@HOST:PORT,.../DATABASE "
+     "[sqlite:HOME/comb.db]"},
+    {"cache", FLAG_TEXT, MEMBER(cache), "URL", NULL, 0, 0,
+     "what saves work: mem:SIZE or redis://HOST:PORT [mem:64MiB]"},
+    {"registry", FLAG_TEXT, MEMBER(registry), "URL", NULL, 0, 0,
+     "who serves: mem: or etcd://HOST:PORT,.../PREFIX [mem:]"},
+    {"events", FLAG_TEXT, MEMBER(events), "URL", NULL, 0, 0,
+     "hints between replicas: mem: or nats://HOST:PORT,... [mem:]"},
     {"data", FLAG_TEXT, MEMBER(data), "URL", NULL, 0, 0,
-     "content of files: files:DIR [files:HOME/data]"},
+     "content of files: files:DIR or s3://BUCKET?endpoint=URL [files:HOME/data]"},
+    {"vault-token-file", FLAG_TEXT, MEMBER(vault_token_file), "FILE", NULL, 0, 0,
+     "token of the vault row, in a file of mode 0600"},
+    {"vault-approle-file", FLAG_TEXT, MEMBER(vault_approle_file), "FILE", NULL, 0, 0,
+     "ROLE_ID:SECRET_ID that the vault row logs in with, in a file of mode 0600"},
+    {"config-credentials-file", FLAG_TEXT, MEMBER(config_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the config row: a file of mode 0600, or vault:PATH#KEY"},
+    {"sql-credentials-file", FLAG_TEXT, MEMBER(sql_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the sql row: a file of mode 0600, or vault:PATH#KEY"},
+    {"cache-credentials-file", FLAG_TEXT, MEMBER(cache_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the cache row: a file of mode 0600, or vault:PATH#KEY"},
+    {"registry-credentials-file", FLAG_TEXT, MEMBER(registry_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the registry row: a file of mode 0600, or vault:PATH#KEY"},
+    {"events-credentials-file", FLAG_TEXT, MEMBER(events_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the events row: a file of mode 0600, or vault:PATH#KEY"},
+    {"data-credentials-file", FLAG_TEXT, MEMBER(data_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the data row: a file of mode 0600, or vault:PATH#KEY"},
+    {"cluster", FLAG_SWITCH, MEMBER(cluster), NULL, NULL, 0, 0,
+     "refuse to start with a store that only one process can use"},
+    {"check", FLAG_SWITCH, MEMBER(check), NULL, NULL, 0, 0,
+     "say of each row what it reaches, a line each, and exit: 0 where all can be used, else 1"},
     {"admin-password-file", FLAG_TEXT, MEMBER(admin_password_file), "FILE", NULL, 0, 0,
      "password of the first administrator; without it, and without COMB_ADMIN_PASSWORD in the "
      "environment, one is made and kept in HOME/admin"},
@@ -189,6 +218,6 @@ void comb_options_help(FILE *out)
         char left[FLAG_NAME_MAX];
         snprintf(left, sizeof left, "--%s%s%s", flags[i].name, flags[i].value_name ? " " : "",
                  flags[i].value_name ? flags[i].value_name : "");
-        fprintf(out, "  %-27s %s\n", left, flags[i].help);
+        fprintf(out, "  %-32s %s\n", left, flags[i].help);
     }
 }

@@ -20,7 +20,13 @@ struct comb_options {
     const char *admin_password_file;
     const char *tls_certificate, *tls_key, *tls_client_ca;
     bool insecure;
-    const char *sql, *vault, *data;
+    /* the rows (server/rows.h): their URLs, NULL: the embedded store below home */
+    const char *config, *vault, *sql, *cache, *registry, *events, *data;
+    /* files of mode 0600, NULL: none */
+    const char *vault_token_file, *vault_approle_file;
+    const char *config_credentials_file, *sql_credentials_file, *cache_credentials_file;
+    const char *registry_credentials_file, *events_credentials_file, *data_credentials_file;
+    bool cluster; /* every row must be shared with other replicas */
     const char *log;
     const char *metrics_listen; /* NULL: no metrics */
     const char *access_log;     /* a path, or "-"; NULL: none */
@@ -28,6 +34,7 @@ struct comb_options {
     unsigned workers;
     unsigned facts_mib;
     unsigned feed_keep_hours;
+    bool check; /* look at the rows, say what they reach, end */
     bool help, version;
 };
 

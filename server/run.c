@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <grpc/grpc.h>
@@ -23,6 +24,7 @@
 #include "server/janitor.h"
 #include "server/listen.h"
 #include "server/observe.h"
+#include "server/rows.h"
 #include "server/services.h"
 
 #define START_MS_MAX 60000
@@ -33,10 +35,13 @@ struct run {
     char home[COMB_HOME_PATH_MAX];
     struct grpcc_arena *arena;
     struct comb_ctx ctx;
+    struct comb_rows rows;
+    struct comb_store_status row_status[COMB_ROWS]; /* at the start */
     struct comb_services services;
     struct comb_janitor *janitor;
     struct comb_observe *observe;
     struct grpcc_server *api, *admin;
+    sigset_t ends; /* the signals that end it */
     char listen[COMB_ADDRESS_TEXT_MAX], admin_listen[COMB_ADDRESS_TEXT_MAX];
     char metrics_listen[COMB_ADDRESS_TEXT_MAX];
     struct comb_admin info;
@@ -98,6 +103,20 @@ static bool is_draining(void *data)
     return atomic_load(&run->draining);
 }
 
+static void add_rows(struct run *run)
+{
+    struct comb_admin *info = &run->info;
+    for (int row = 0; row < COMB_ROWS; row++) {
+        struct comb_store_status *status = &run->row_status[row];
+        if (!comb_rows_store(&run->rows, (enum comb_row)row))
+            continue;
+        comb_rows_status(&run->rows, (enum comb_row)row, status);
+        info->rows[info->n_rows++] =
+            (struct comb_admin_row){comb_row_name((enum comb_row)row), run->rows.rows[row].url,
+                                    status->driver, status->server, status->shared};
+    }
+}
+
 static void fill_admin(struct run *run)
 {
     const struct comb_services *s = &run->services;
@@ -107,14 +126,7 @@ static void fill_admin(struct run *run)
     info->start_us = comb_clock_wall_us();
     info->listen = run->listen;
     info->admin_listen = run->admin_listen;
-    info->rows[info->n_rows++] =
-        (struct comb_admin_row){"sql", s->sql_url, s->info.driver, s->info.store, s->info.shared};
-    info->rows[info->n_rows++] =
-        (struct comb_admin_row){"vault", s->vault_url, s->vault->driver->name, "a sealed file",
-                                s->vault->driver->caps & COMB_VAULT_CAP_SHARED};
-    info->rows[info->n_rows++] =
-        (struct comb_admin_row){"data", s->data_url, s->blobs->driver->name, "a folder",
-                                s->blobs->driver->caps & COMB_BLOB_CAP_SHARED};
+    add_rows(run);
     info->libraries[info->n_libraries++] =
         (struct comb_admin_library){"grpc", grpc_version_string()};
     info->libraries[info->n_libraries++] =
@@ -245,13 +257,33 @@ static void raise_descriptors(void)
     }
 }
 
+/* A signal that comes while a store is waited for ends the start, not only the serving. */
+static bool wait_for_store(void *data, uint32_t ms)
+{
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * COMB_NS_PER_MS};
+    return sigtimedwait(data, NULL, &time) < 0;
+}
+
+static enum comb_status open_rows(struct run *run, struct comb_error *err)
+{
+    const struct comb_rows_patience patience = {wait_for_store, &run->ends};
+    enum comb_status status = comb_rows_init(&run->rows, run->options, run->home, err);
+    if (status == COMB_OK && run->options->cluster)
+        status = comb_rows_check_cluster(&run->rows, stderr, err);
+    if (status == COMB_OK)
+        status = comb_rows_open(&run->rows, &patience, &run->ctx, err);
+    return status;
+}
+
 static enum comb_status start(struct run *run, struct comb_error *err)
 {
     enum comb_status status = comb_log_set_levels(comb_str_from(run->options->log), err);
     if (status == COMB_OK)
         status = comb_home_open(run->options, run->home, err);
     if (status == COMB_OK)
-        status = comb_services_open(&run->services, run->options, run->home, &run->ctx, err);
+        status = open_rows(run, err);
+    if (status == COMB_OK)
+        status = comb_services_open(&run->services, &run->rows, &run->ctx, err);
     if (status == COMB_OK)
         status = make_administrator(run, err);
     if (status != COMB_OK)
@@ -318,7 +350,29 @@ static void stop(struct run *run)
     comb_observe_free(run->observe);
     comb_janitor_stop(run->janitor);
     comb_services_close(&run->services);
+    comb_rows_done(&run->rows);
     grpcc_arena_free(run->arena);
+}
+
+enum comb_status comb_run_check(const struct comb_options *options, bool *ret_good,
+                                struct comb_error *err)
+{
+    static struct comb_rows rows;
+    char home[COMB_HOME_PATH_MAX];
+    enum comb_status status = comb_log_set_levels(comb_str_from(options->log), err);
+    if (status == COMB_OK)
+        status = comb_home_find(options, home, err);
+    if (status == COMB_OK)
+        status = comb_rows_init(&rows, options, home, err);
+    if (status == COMB_OK && options->cluster)
+        status = comb_rows_check_cluster(&rows, stderr, err);
+    if (status != COMB_OK)
+        return status;
+    grpcc_set_log(log_runtime, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    *ret_good = comb_rows_check(&rows, stdout);
+    comb_rows_done(&rows);
+    return COMB_OK;
 }
 
 enum comb_status comb_run(const struct comb_options *options, struct comb_error *err)
@@ -329,6 +383,7 @@ enum comb_status comb_run(const struct comb_options *options, struct comb_error 
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    run.ends = signals;
     if (comb_observe_has_file(options))
         sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);

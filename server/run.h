@@ -10,4 +10,11 @@
 enum comb_status comb_run(const struct comb_options *options,
                           struct comb_error *err) COMB_MUST_CHECK;
 
+/*
+ * `combd --check`: writes a line for each row to standard output (server/rows.h), starts nothing.
+ * *ret_good: all rows can be used. Errors: of the options, as comb_run() has them.
+ */
+enum comb_status comb_run_check(const struct comb_options *options, bool *ret_good,
+                                struct comb_error *err) COMB_MUST_CHECK;
+
 #endif

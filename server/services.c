@@ -1,61 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/services.h"
 
-#include <stdio.h>
-
 #include "comb/v1/auth.grpcc.h"
 #include "comb/v1/data.grpcc.h"
 #include "comb/v1/identity.grpcc.h"
 #include "comb/v1/permissions.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
-#include "server/backend/sql/drivers/drivers.h"
 #include "server/data/data_rpc.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
 
-/* ---- rows ---- */
+/* ---- rows, and stores of areas on them ---- */
 
-/* What follows "scheme:" in url. INVALID_ARGUMENT for another scheme. */
-static enum comb_status url_rest(const char *flag, const char *url, const char *scheme,
-                                 comb_str *ret_rest, struct comb_error *err)
+static void take_rows(struct comb_services *s, struct comb_rows *rows)
 {
-    comb_str text = comb_str_from(url), wanted = comb_str_from(scheme);
-    if (!comb_str_starts_with(text, wanted) || text.len == wanted.len)
-        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                              "--%s: \"%.100s\" is not a URL of a store that this server has; it "
-                              "takes %sPATH",
-                              flag, url, scheme);
-    *ret_rest = comb_str_of(text.ptr + wanted.len, text.len - wanted.len);
-    return COMB_OK;
-}
-
-static void row_url(char ret_url[COMB_URL_MAX], const char *given, const char *scheme,
-                    const char *home, const char *name)
-{
-    if (given)
-        snprintf(ret_url, COMB_URL_MAX, "%s", given);
-    else
-        snprintf(ret_url, COMB_URL_MAX, "%s%s/%s", scheme, home, name);
-}
-
-static enum comb_status open_rows(struct comb_services *s, const struct comb_options *options,
-                                  const char *home, struct comb_error *err)
-{
-    comb_str path = {0};
-    row_url(s->sql_url, options->sql, "sqlite:", home, "comb.db");
-    row_url(s->vault_url, options->vault, "json:", home, "vault.json");
-    row_url(s->data_url, options->data, "files:", home, "data");
-    enum comb_status status = comb_sql_open(comb_str_from(s->sql_url), &s->sql, err);
-    if (status == COMB_OK)
-        status = url_rest("vault", s->vault_url, "json:", &path, err);
-    if (status == COMB_OK)
-        status = comb_vault_json_open(path, &s->vault, err);
-    if (status == COMB_OK)
-        status = url_rest("data", s->data_url, "files:", &path, err);
-    if (status == COMB_OK)
-        status = comb_blob_files_open(path, &s->blobs, err);
-    return status;
+    s->rows = rows;
+    s->vault = comb_rows_store(rows, COMB_ROW_VAULT);
+    s->sql = comb_rows_store(rows, COMB_ROW_SQL);
+    s->blobs = comb_rows_store(rows, COMB_ROW_DATA);
+    s->cache = comb_rows_store(rows, COMB_ROW_CACHE);
 }
 
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
@@ -108,10 +72,11 @@ static enum comb_status refresh_facts(void *data, struct comb_ctx *ctx, struct c
     return status;
 }
 
-static enum comb_status make_base(struct comb_services *s, const struct comb_options *options,
-                                  struct comb_ctx *ctx, struct comb_error *err)
+static enum comb_status make_base(struct comb_services *s, struct comb_ctx *ctx,
+                                  struct comb_error *err)
 {
-    const struct comb_facts_options facts = {.bytes_max = options->facts_mib * BYTES_PER_MIB};
+    const struct comb_facts_options facts = {.bytes_max =
+                                                 s->rows->options->facts_mib * BYTES_PER_MIB};
     const struct comb_mutations_hooks hooks = {wake_facts, refresh_facts, s};
     enum comb_status status = comb_mutations_new(s->sql, &s->mutations, err);
     if (status == COMB_OK)
@@ -247,19 +212,17 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     return comb_dispatch_new(&authenticator, s->info.incarnation, &s->dispatch, err);
 }
 
-enum comb_status comb_services_open(struct comb_services *services,
-                                    const struct comb_options *options, const char *home,
+enum comb_status comb_services_open(struct comb_services *services, struct comb_rows *rows,
                                     struct comb_ctx *ctx, struct comb_error *err)
 {
     struct comb_services *s = services;
     *s = (struct comb_services){0};
-    enum comb_status status = open_rows(s, options, home, err);
-    if (status == COMB_OK)
-        status = migrate(s, err);
+    take_rows(s, rows);
+    enum comb_status status = migrate(s, err);
     if (status == COMB_OK)
         status = open_stores(s, err);
     if (status == COMB_OK)
-        status = make_base(s, options, ctx, err);
+        status = make_base(s, ctx, err);
     if (status == COMB_OK)
         status = make_tree(s, ctx, err);
     if (status == COMB_OK)
@@ -326,8 +289,5 @@ void comb_services_close(struct comb_services *s)
         s->data_store->driver->close(s->data_store);
     if (s->tree_store)
         s->tree_store->driver->close(s->tree_store);
-    comb_blobs_close(s->blobs);
-    comb_sql_close(s->sql);
-    comb_vault_close(s->vault);
     *s = (struct comb_services){0};
 }

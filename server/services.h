@@ -12,9 +12,9 @@
 #include "server/data/data.h"
 #include "server/identity/identity.h"
 #include "server/identity/identity_rpc.h"
-#include "server/options.h"
 #include "server/permissions/permissions.h"
 #include "server/permissions/permissions_rpc.h"
+#include "server/rows.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/sealer.h"
 #include "server/tree/tree.h"
@@ -22,15 +22,13 @@
 #include "server/workspaces/workspaces.h"
 #include "server/workspaces/workspaces_rpc.h"
 
-/* The URL of a row in full: "sqlite:/srv/comb/comb.db". */
-#define COMB_URL_MAX 4200
-
 struct comb_services {
-    /* rows */
-    char sql_url[COMB_URL_MAX], vault_url[COMB_URL_MAX], data_url[COMB_URL_MAX];
-    struct comb_sql *sql;
+    /* rows, borrowed of rows */
+    struct comb_rows *rows;
     struct comb_vault *vault;
+    struct comb_sql *sql;
     struct comb_blobs *blobs;
+    struct comb_cache *cache;
     struct comb_sql_info info;
 
     /* stores of areas on the sql row, and in memory */
@@ -63,19 +61,18 @@ struct comb_services {
 };
 
 /*
- * Opens the rows below home as the options say, migrates, makes the domains, and starts what runs
- * in the background. ctx gives arena and deadline of the start. On failure what was made is taken
+ * Stands on rows, which are open and stay so: migrates, makes the domains, and starts what runs in
+ * the background. ctx gives arena and deadline of the start. On failure what was made is taken
  * apart.
  */
-enum comb_status comb_services_open(struct comb_services *services,
-                                    const struct comb_options *options, const char *home,
+enum comb_status comb_services_open(struct comb_services *services, struct comb_rows *rows,
                                     struct comb_ctx *ctx, struct comb_error *err) COMB_MUST_CHECK;
 
 /* Adds the services of comb.v1 but Admin, and the dispatcher, to a server that has not started. */
 enum comb_status comb_services_register(struct comb_services *services, struct grpcc_server *server,
                                         struct comb_error *err) COMB_MUST_CHECK;
 
-/* No call may be running. Copes with what is half open. */
+/* No call may be running. Copes with what is half made; leaves the rows open. */
 void comb_services_close(struct comb_services *services);
 
 #endif
