@@ -49,7 +49,7 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
     if (status == COMB_OK)
         status = comb_auth_store_open(s->sql, &s->auth_store, err);
     if (status == COMB_OK)
-        status = comb_throttle_memory_new(&s->throttle, err);
+        status = comb_throttle_new(NULL, &s->throttle, err);
     return status;
 }
 
@@ -280,7 +280,7 @@ void comb_services_close(struct comb_services *s)
     comb_access_free(s->access);
     comb_mutations_free(s->mutations);
     comb_sealer_free(s->sealer);
-    comb_throttle_close(s->throttle);
+    comb_throttle_free(s->throttle);
     comb_auth_store_close(s->auth_store);
     comb_workspaces_store_close(s->workspaces_store);
     comb_identity_store_close(s->identity_store);

@@ -12,7 +12,7 @@
 #define COMB_AUTH_H
 
 #include "server/auth/auth_store.h"
-#include "server/auth/throttle_driver.h"
+#include "server/auth/throttle.h"
 #include "server/facts/facts.h"
 #include "server/identity/identity.h"
 #include "server/identity/user_message.h"

@@ -2,7 +2,8 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "server/auth/throttle_driver.h"
+#include "server/auth/throttle.h"
+#include "server/auth/throttle_table.h"
 #include "server/core/clock.h"
 #include "tests/support/support.h"
 
@@ -16,7 +17,7 @@ static int setup(void **state)
     static struct fixture f;
     test_ctx_init(&f.t);
     f.t.ctx.peer = STR("ipv4:192.0.2.1:4711");
-    must_ok(comb_throttle_memory_new(&f.throttle, &f.t.err), &f.t.err);
+    must_ok(comb_throttle_new(NULL, &f.throttle, &f.t.err), &f.t.err);
     *state = &f;
     return 0;
 }
@@ -24,7 +25,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    comb_throttle_close(f->throttle);
+    comb_throttle_free(f->throttle);
     test_ctx_done(&f->t);
     return 0;
 }
@@ -102,19 +103,54 @@ static void an_address_is_counted_too(void **state)
 static void inventions_push_out_inventions(void **state)
 {
     struct fixture *f = *state;
-    fail_times(f, STR("anna"), COMB_THROTTLE_LOGIN_FREE);
-    must_wait(f, STR("anna"));
-    for (int i = 0; i < 200000; i++) {
-        char login[32], peer[32];
+    struct comb_throttle_table *table = NULL;
+    must_ok(comb_throttle_table_new(&table, &f->t.err), &f->t.err);
+    for (int i = 0; i < COMB_THROTTLE_LOGIN_FREE; i++)
+        comb_throttle_table_add(table, STR("anna"));
+    for (int i = 0; i < 400000; i++) {
+        char login[32];
         snprintf(login, sizeof login, "x%d", i);
-        snprintf(peer, sizeof peer, "unix:%d", i);
-        f->t.ctx.peer = comb_str_from(peer);
-        comb_throttle_fail(f->throttle, &f->t.ctx, comb_str_from(login));
+        comb_throttle_table_add(table, comb_str_from(login));
     }
-    f->t.ctx.peer = STR("ipv4:192.0.2.1:4711");
-    struct comb_throttle_counter counter;
-    f->throttle->driver->get(f->throttle, &f->t.ctx, STR("login:anna"), &counter);
-    assert_int_equal(counter.failures, COMB_THROTTLE_LOGIN_FREE);
+    assert_int_equal(comb_throttle_table_get(table, STR("anna")).failures,
+                     COMB_THROTTLE_LOGIN_FREE);
+    comb_throttle_table_free(table);
+}
+
+/* Two replicas on one cache. */
+static void replicas_count_together(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_store_options options = {.url = STR("mem:")};
+    struct comb_cache *cache = NULL;
+    struct comb_throttle *replicas[2];
+    must_ok(comb_cache_mem_open(&options, &cache, &f->t.err), &f->t.err);
+    for (int i = 0; i < 2; i++)
+        must_ok(comb_throttle_new(cache, &replicas[i], &f->t.err), &f->t.err);
+    struct comb_throttle *own = f->throttle;
+    f->t.ctx.deadline_ns = INT64_MAX; /* which the clock does not reach below */
+    for (int i = 0; i < COMB_THROTTLE_LOGIN_FREE; i++) {
+        f->throttle = replicas[i % 2];
+        must_pass(f, STR("anna"));
+        fail_times(f, STR("anna"), 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        f->throttle = replicas[i];
+        assert_in_range(must_wait(f, STR("anna")), 1, 1000);
+    }
+    /* One of them has counted many alone; the other one sees the success. */
+    f->throttle = replicas[0];
+    fail_times(f, STR("anna"), 10);
+    comb_clock_advance_ns(COMB_THROTTLE_WAIT_MAX_S * COMB_NS_PER_S);
+    comb_throttle_succeed(replicas[1], &f->t.ctx, STR("anna"));
+    must_pass(f, STR("anna"));
+    comb_clock_advance_ns(COMB_NS_PER_S);
+    fail_times(f, STR("anna"), COMB_THROTTLE_LOGIN_FREE - 1);
+    must_pass(f, STR("anna"));
+    for (int i = 0; i < 2; i++)
+        comb_throttle_free(replicas[i]);
+    comb_cache_close(cache);
+    f->throttle = own;
 }
 
 static void any_peer_has_a_key(void **state)
@@ -142,11 +178,9 @@ static void any_peer_has_a_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_wait_doubles_up_to_its_end),
-        T(success_and_time_forgive),
-        T(an_address_is_counted_too),
-        T(inventions_push_out_inventions),
-        T(any_peer_has_a_key),
+        T(the_wait_doubles_up_to_its_end), T(success_and_time_forgive),
+        T(an_address_is_counted_too),      T(inventions_push_out_inventions),
+        T(replicas_count_together),        T(any_peer_has_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "server/auth/throttle_driver.h"
+#include "server/auth/throttle.h"
 #include "server/core/clock.h"
 #include "server/core/limits.h"
 #include "server/identity/internal.h"

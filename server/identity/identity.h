@@ -11,7 +11,7 @@
 #define COMB_IDENTITY_H
 
 #include "server/auth/auth_store.h"
-#include "server/auth/throttle_driver.h"
+#include "server/auth/throttle.h"
 #include "server/facts/facts.h"
 #include "server/identity/identity_store.h"
 #include "server/mutation/mutation.h"

@@ -45,7 +45,7 @@ static void open_stores(struct test_areas *areas, struct comb_error *err)
     must_ok(comb_identity_store_open(areas->sql, &areas->identity_store, err), err);
     must_ok(comb_workspaces_store_open(areas->sql, &areas->workspaces_store, err), err);
     must_ok(comb_auth_store_open(areas->sql, &areas->auth_store, err), err);
-    must_ok(comb_throttle_memory_new(&areas->throttle, err), err);
+    must_ok(comb_throttle_new(NULL, &areas->throttle, err), err);
 }
 
 static void open_shared(struct test_areas *areas, struct comb_error *err)
@@ -136,7 +136,7 @@ void test_areas_done(struct test_areas *areas)
     comb_tree_free(areas->tree);
     comb_access_free(areas->access);
     comb_mutations_free(areas->mutations);
-    comb_throttle_close(areas->throttle);
+    comb_throttle_free(areas->throttle);
     comb_auth_store_close(areas->auth_store);
     comb_workspaces_store_close(areas->workspaces_store);
     comb_identity_store_close(areas->identity_store);
