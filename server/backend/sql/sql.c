@@ -161,6 +161,38 @@ void comb_sql_get_info(struct comb_sql *sql, struct comb_sql_info *ret_info)
     sql->driver->info(sql, ret_info);
 }
 
+uint64_t comb_sql_incarnation(struct comb_sql *sql)
+{
+    struct comb_sql_info info;
+    comb_sql_get_info(sql, &info);
+    return info.incarnation;
+}
+
+bool comb_sql_is_history(struct comb_sql *sql, uint64_t incarnation)
+{
+    struct comb_sql_info info;
+    comb_sql_get_info(sql, &info);
+    return incarnation <= info.incarnation && incarnation >= info.history_since;
+}
+
+enum comb_status comb_sql_check(struct comb_sql *sql, struct comb_ctx *ctx, struct comb_error *err)
+{
+    enum comb_status status = comb_ctx_check(ctx, err);
+    if (status != COMB_OK)
+        return status;
+    if (!sql->driver->check)
+        return comb_error_set(err, COMB_UNIMPLEMENTED, 0, "the driver %s cannot be checked",
+                              sql->driver->name);
+    return sql->driver->check(sql, ctx, err);
+}
+
+void comb_sql_status(struct comb_sql *sql, struct comb_store_status *ret_status)
+{
+    *ret_status = (struct comb_store_status){.driver = sql->driver->name};
+    if (sql->driver->status)
+        sql->driver->status(sql, ret_status);
+}
+
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats)
 {
     sql->driver->stats(sql, ret_stats);

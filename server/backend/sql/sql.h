@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "server/core/ctx.h"
+#include "server/core/store.h"
 
 struct comb_sql;
 
@@ -103,6 +104,9 @@ struct comb_sql_result {
     int guard_failed;                 /* index of the guard that did not hold; -1: none */
     int constraint_failed; /* index of the statement that violated UNIQUE or a foreign key; -1: none
                             */
+    /* Of a write, where the store numbers its snapshots: the number of one that was taken once the
+     * write was durable, so all with that number or a higher one see it. 0: the store does not. */
+    uint64_t after;
 };
 
 static inline const struct comb_sql_value *comb_sql_at(const struct comb_sql_rows *rows, size_t row,
@@ -123,11 +127,12 @@ typedef void (*comb_sql_done)(void *data, enum comb_status status,
                               const struct comb_sql_result *result, const struct comb_error *err);
 
 struct comb_sql_info {
-    const char *driver; /* "sqlite" */
-    char store[64];     /* "SQLite 3.40.1" */
-    bool shared;        /* other processes may use the store at the same time */
-    uint64_t
-        incarnation; /* of this installation's history; changes when it is restored from a copy */
+    const char *driver;     /* "sqlite" */
+    char store[64];         /* "SQLite 3.40.1" */
+    bool shared;            /* other processes may use the store at the same time */
+    uint64_t incarnation;   /* of this installation's history; changes when it is restored from a
+                               copy, and   grows when a standby is promoted */
+    uint64_t history_since; /* the oldest incarnation of the same history */
     struct comb_uuid installation;
 };
 
@@ -162,6 +167,9 @@ struct comb_sql_driver {
                                 size_t n, struct comb_error *err);
     void (*info)(struct comb_sql *self, struct comb_sql_info *ret_info);
     void (*stats)(struct comb_sql *self, struct comb_sql_stats *ret_stats);
+    /* See comb_sql_check and comb_sql_status. NULL: that of the wrapped one is asked elsewhere. */
+    enum comb_status (*check)(struct comb_sql *self, struct comb_ctx *ctx, struct comb_error *err);
+    void (*status)(struct comb_sql *self, struct comb_store_status *ret_status);
     void (*close)(struct comb_sql *self);
 };
 /* caps: other processes may use the same store. */
@@ -202,7 +210,19 @@ enum comb_status comb_sql_migrate_schema(struct comb_sql *sql,
                                          const struct comb_sql_schema *const *schemas,
                                          struct comb_error *err) COMB_MUST_CHECK;
 void comb_sql_get_info(struct comb_sql *sql, struct comb_sql_info *ret_info);
+/* info's incarnation alone. It grows while the store is open where another server takes over, so
+ * nobody keeps it. */
+uint64_t comb_sql_incarnation(struct comb_sql *sql);
+/* Whether what was numbered under that incarnation is part of this one's history: it is the same,
+ * or on a store with standbys one that this one was promoted from. */
+bool comb_sql_is_history(struct comb_sql *sql, uint64_t incarnation);
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats);
+/* Whether the store can do its work, with a connection, the rights and a durable write. Blocks. The
+ * error says in one line what the operator has to do. */
+enum comb_status comb_sql_check(struct comb_sql *sql, struct comb_ctx *ctx,
+                                struct comb_error *err) COMB_MUST_CHECK;
+/* Any thread, never blocks. */
+void comb_sql_status(struct comb_sql *sql, struct comb_store_status *ret_status);
 /* Waits for what is under way; what is queued ends with UNAVAILABLE. NULL is fine. */
 void comb_sql_close(struct comb_sql *sql);
 

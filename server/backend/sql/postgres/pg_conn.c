@@ -9,6 +9,7 @@
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/sql/postgres/postgres.h"
+#include "server/backend/sql/snapshot.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
 
@@ -16,6 +17,10 @@
 #define LOCK_CLASS 0x434f4d42
 
 static const char lock_text[] = "SELECT pg_advisory_xact_lock(?1::int, ?2::int)";
+
+/* Behind each write, in a transaction of its own and on the same way: a snapshot that sees it. */
+static const char look_text[] = "SELECT " COMB_SQL_POSTGRES_SNAPSHOT;
+static const struct comb_sql_statement look = {.text = look_text};
 
 /* Longest name of a prepared statement. */
 enum { NAME_MAX_LEN = 32 };
@@ -64,24 +69,44 @@ static enum comb_status prepare_job(struct comb_pg *pg, struct comb_pg_job *job,
                                     struct comb_pg_text ***ret_texts, struct comb_error *err)
 {
     size_t n = job->n_statements;
-    struct comb_pg_text **texts = grpcc_arena_calloc(job->arena, n + 1, sizeof(*texts));
-    job->steps = grpcc_arena_calloc(job->arena, 2 * (n + 1), sizeof *job->steps);
-    job->rows = grpcc_arena_calloc(job->arena, n, sizeof *job->rows);
+    struct comb_pg_text **texts = grpcc_arena_calloc(job->arena, n + 2, sizeof(*texts));
+    job->steps = grpcc_arena_calloc(job->arena, 2 * (n + 2), sizeof *job->steps);
+    job->rows = grpcc_arena_calloc(job->arena, n + 1, sizeof *job->rows);
     if (!texts || !job->steps || !job->rows)
         return comb_error_no_memory(err);
     job->n_steps = job->at = job->n_total_rows = 0;
     job->status = COMB_OK;
     job->sqlstate[0] = '\0';
+    job->durable = false;
     for (size_t i = 0; i < n; i++) {
         texts[i] = comb_pg_text_of(pg, &job->statements[i], err);
         if (!texts[i])
             return COMB_RESOURCE_EXHAUSTED;
     }
     texts[n] = comb_pg_text_of(pg, lock, err);
-    if (!texts[n])
+    texts[n + 1] = comb_pg_text_of(pg, &look, err);
+    if (!texts[n] || !texts[n + 1])
         return COMB_RESOURCE_EXHAUSTED;
     *ret_texts = texts;
     return COMB_OK;
+}
+
+static bool is_write(const struct comb_pg_job *job)
+{
+    return job->set == COMB_PG_WRITE || job->set == COMB_PG_LOCKED;
+}
+
+/* Where that cannot be sent the write is on its way all the same: it ends without a number. */
+static void send_look(struct comb_pg_conn *conn, struct comb_pg_job *job, struct comb_pg_text *text)
+{
+    struct comb_error unheard;
+    size_t n_steps = job->n_steps;
+    if (send_statement(conn, job, COMB_PG_LOOK, &look, job->n_statements, text, &unheard) ==
+            COMB_OK &&
+        PQpipelineSync(conn->pq))
+        job->syncs++;
+    else
+        job->n_steps = n_steps;
 }
 
 enum comb_status comb_pg_conn_send(struct comb_pg_conn *conn, struct comb_pg_job *job,
@@ -104,6 +129,9 @@ enum comb_status comb_pg_conn_send(struct comb_pg_conn *conn, struct comb_pg_job
     /* Half a request must not stay on the connection. */
     if (status != COMB_OK)
         return job->n_steps ? COMB_UNAVAILABLE : status;
+    job->syncs = 1;
+    if (is_write(job))
+        send_look(conn, job, texts[job->n_statements + 1]);
     job->next = NULL;
     job->sent = true;
     job->attempts++;
@@ -131,7 +159,8 @@ static void fail_job(struct comb_pg_job *job, enum comb_status status, const str
 static void take_rows(struct comb_pg_job *job, const struct comb_pg_step *step, PGresult *result)
 {
     struct comb_error err = {.status = COMB_OK};
-    if (step->kind != COMB_PG_EXECUTE || job->status != COMB_OK || job->answered) {
+    bool wanted = step->kind == COMB_PG_EXECUTE || step->kind == COMB_PG_LOOK;
+    if (!wanted || job->status != COMB_OK || job->answered) {
         PQclear(result);
         return;
     }
@@ -148,7 +177,7 @@ static void take_rows(struct comb_pg_job *job, const struct comb_pg_step *step, 
     if (status == COMB_OK)
         return;
     /* The transaction goes on, and commits, whatever we make of its answer. */
-    err.ambiguous = job->set == COMB_PG_WRITE || job->set == COMB_PG_LOCKED;
+    err.ambiguous = is_write(job);
     err.domain = comb_pg_domain;
     fail_job(job, status, &err);
 }
@@ -180,21 +209,43 @@ static struct comb_pg_job *pop(struct comb_pg_conn *conn)
     return job;
 }
 
+static void forget(struct comb_pg_conn *conn, const struct comb_pg_text *text)
+{
+    conn->texts[text->id].ready = false;
+    conn->texts[text->id].generation++;
+}
+
 /* The request goes back into the queue where that may help. */
 static bool again(struct comb_pg_conn *conn, struct comb_pg_job *job, enum comb_pg_verdict verdict)
 {
     if (verdict != COMB_PG_AGAIN && verdict != COMB_PG_FORGET)
         return false;
     const struct comb_pg_text *text = job->steps[job->failed_step].text;
-    if (verdict == COMB_PG_FORGET) {
-        conn->texts[text->id].ready = false;
-        conn->texts[text->id].generation++;
-    }
+    if (verdict == COMB_PG_FORGET)
+        forget(conn, text);
     if (job->answered || job->attempts >= COMB_PG_ATTEMPTS_MAX)
         return false;
     atomic_fetch_add_explicit(&conn->pg->retries, 1, memory_order_relaxed);
     comb_pg_requeue(conn->pg, job);
     return true;
+}
+
+/* What stands between a write that said OK and its answer: nothing is acknowledged without. */
+static void check_written(struct comb_pg_conn *conn, struct comb_pg_job *job)
+{
+    struct comb_sql_result *result = &job->reply->result;
+    const struct comb_sql_rows *number = &job->rows[job->n_statements];
+    if (job->status == COMB_OK && number->n_rows == 1)
+        result->after = (uint64_t)comb_sql_at(number, 0, 0)->integer;
+    if (!job->durable || result->after != 0)
+        return;
+    for (size_t i = 0; i < job->n_steps; i++) {
+        if (job->steps[i].kind == COMB_PG_LOOK)
+            forget(conn, job->steps[i].text);
+    }
+    job->status = comb_pg_unreachable(&job->err, "it did not say what a write has led to");
+    job->err.ambiguous = true;
+    job->sqlstate[0] = '\0';
 }
 
 static void end_job(struct comb_pg_conn *conn)
@@ -203,15 +254,17 @@ static void end_job(struct comb_pg_conn *conn)
     struct comb_pg_job *job = pop(conn);
     struct comb_sql_result *result = &job->reply->result;
     enum comb_pg_verdict verdict = COMB_PG_FAIL;
+    if (is_write(job) && !job->answered)
+        check_written(conn, job);
     if (job->sqlstate[0])
         verdict =
             comb_pg_judge(job->sqlstate, job->err.msg, &(struct comb_error){.status = COMB_OK});
     if (job->status != COMB_OK && again(conn, job, verdict))
         return;
-    if (job->status == COMB_OK && (job->set == COMB_PG_WRITE || job->set == COMB_PG_LOCKED))
+    if (job->durable)
         atomic_fetch_add_explicit(&pg->commits, 1, memory_order_relaxed);
     size_t failed = job->n_statements;
-    if (job->status != COMB_OK)
+    if (verdict == COMB_PG_GUARD || verdict == COMB_PG_CONSTRAINT)
         failed = job->steps[job->failed_step].statement;
     result->rows = job->rows;
     result->n_rows = failed < job->n_statements ? failed + 1 : job->n_statements;
@@ -219,6 +272,25 @@ static void end_job(struct comb_pg_conn *conn)
     result->constraint_failed = verdict == COMB_PG_CONSTRAINT ? (int)failed : -1;
     comb_pg_answer(pg, job);
     comb_pg_job_free(job);
+}
+
+/* The end of a transaction. */
+static void take_sync(struct comb_pg_conn *conn, struct comb_pg_job *job)
+{
+    struct comb_error err;
+    bool warned = conn->warned;
+    conn->warned = false;
+    if (job->syncs == 0 || --job->syncs == 0) {
+        end_job(conn);
+        return;
+    }
+    job->durable = job->status == COMB_OK;
+    if (!job->durable || !warned)
+        return;
+    /* Committed here, and perhaps nowhere else: no standby has confirmed it (CONSISTENCY 1.7). */
+    comb_pg_unreachable(&err, "it gave up waiting for its standby");
+    err.ambiguous = true;
+    fail_job(job, err.status, &err);
 }
 
 /* False: the connection is of no use any more. */
@@ -229,7 +301,7 @@ static bool take(struct comb_pg_conn *conn, PGresult *result)
     conn->head_since_ns = comb_clock_monotonic_ns();
     if (status == PGRES_PIPELINE_SYNC) {
         PQclear(result);
-        end_job(conn);
+        take_sync(conn, job);
         return true;
     }
     if (PQstatus(conn->pq) == CONNECTION_BAD || job->at >= job->n_steps) {
@@ -292,6 +364,15 @@ bool comb_pg_conn_flush(struct comb_pg_conn *conn)
 
 /* ---- beginning and end ---- */
 
+/* Nothing that our statements do warns, but a commit that did not wait for its standby. The text
+ * may be in any language, so each warning counts. */
+static void take_notice(void *data, const PGresult *notice)
+{
+    struct comb_pg_conn *conn = data;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    conn->warned |= severity && strcmp(severity, "WARNING") == 0;
+}
+
 bool comb_pg_conn_adopt(struct comb_pg_conn *conn, PGconn *pq)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
@@ -301,15 +382,16 @@ bool comb_pg_conn_adopt(struct comb_pg_conn *conn, PGconn *pq)
         return false;
     }
     memset(conn->texts, 0, sizeof conn->texts);
+    PQsetNoticeReceiver(pq, take_notice, conn);
     conn->pq = pq;
-    conn->wants_write = false;
+    conn->wants_write = conn->warned = false;
     conn->pg->sets[conn->set].n_ready++;
     return true;
 }
 
 static void end_lost_job(struct comb_pg *pg, struct comb_pg_job *job, const char *why)
 {
-    bool write = job->set == COMB_PG_WRITE || job->set == COMB_PG_LOCKED;
+    bool write = is_write(job);
     if (!job->answered && !write && job->attempts < COMB_PG_ATTEMPTS_MAX && !pg->refusing) {
         atomic_fetch_add_explicit(&pg->retries, 1, memory_order_relaxed);
         comb_pg_requeue(pg, job);

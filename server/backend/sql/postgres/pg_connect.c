@@ -137,8 +137,11 @@ static bool configure(PGconn *pq, enum comb_pg_set_number set, int64_t deadline_
                       struct comb_error *err)
 {
     const struct comb_pg_rule *rule = &comb_pg_rules[set];
+    uint64_t session;
     char sql[512];
+    comb_random(&session, sizeof session);
     snprintf(sql, sizeof sql,
+             "SET comb.session = '%016llx';"
              "SET default_transaction_isolation = '%s';"
              "SET default_transaction_read_only = %s;"
              "SET lock_timeout = %d;"
@@ -146,8 +149,8 @@ static bool configure(PGconn *pq, enum comb_pg_set_number set, int64_t deadline_
              "SET plan_cache_mode = force_generic_plan;"
              "SET synchronous_commit = on;"
              "SET client_min_messages = warning",
-             rule->isolation, rule->read_only ? "on" : "off", rule->lock_timeout_ms,
-             IDLE_IN_TRANSACTION_MS);
+             (unsigned long long)session, rule->isolation, rule->read_only ? "on" : "off",
+             rule->lock_timeout_ms, IDLE_IN_TRANSACTION_MS);
     PGresult *result = comb_pg_ask(pq, sql, NULL, 0, deadline_ns, err);
     PQclear(result);
     return result != NULL;
@@ -253,11 +256,15 @@ PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, struct 
 
 /* ---- the thread ---- */
 
+/* The first one of each set before the second one of any: calls wait for a set that has none. */
 static struct comb_pg_conn *wanted_locked(struct comb_pg *pg)
 {
-    for (size_t i = 0; i < pg->n_conns; i++) {
-        if (pg->conns[i].state == COMB_PG_WANTED)
-            return &pg->conns[i];
+    for (unsigned i = 0; i < COMB_PG_CONNS_MAX; i++) {
+        for (int set = 0; set < COMB_PG_SETS; set++) {
+            struct comb_pg_conn *conn = &pg->sets[set].conns[i];
+            if (i < comb_pg_rules[set].connections && conn->state == COMB_PG_WANTED)
+                return conn;
+        }
     }
     return NULL;
 }

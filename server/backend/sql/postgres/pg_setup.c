@@ -67,6 +67,7 @@ static enum comb_status read_identity(PGconn *pq, struct comb_sql_info *ret_info
         uint64_t restored = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
         uint64_t timeline = strtoull(PQgetvalue(result, 0, 2), NULL, 10);
         ret_info->incarnation = restored << 32 | timeline;
+        ret_info->history_since = restored << 32;
         ret_info->driver = "postgres";
         ret_info->shared = true;
         snprintf(ret_info->store, sizeof ret_info->store, "PostgreSQL %.40s",
@@ -91,7 +92,7 @@ enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq, struct comb_er
                                 "the database is an older one than was seen before: it was left "
                                 "behind when another was promoted");
     else
-        pg->info.incarnation = found.incarnation;
+        pg->info = found;
     pthread_mutex_unlock(&pg->lock);
     if (status != COMB_OK)
         err->domain = comb_pg_domain;

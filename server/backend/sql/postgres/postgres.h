@@ -67,9 +67,9 @@ struct comb_pg_text {
 
 /* One command on its way. */
 struct comb_pg_step {
-    enum { COMB_PG_PREPARE, COMB_PG_TAKE_LOCK, COMB_PG_EXECUTE } kind;
+    enum { COMB_PG_PREPARE, COMB_PG_TAKE_LOCK, COMB_PG_EXECUTE, COMB_PG_LOOK } kind;
     struct comb_pg_text *text;
-    size_t statement; /* EXECUTE: which one */
+    size_t statement; /* EXECUTE: which one; LOOK: one more than there are */
 };
 
 struct comb_pg_job {
@@ -91,6 +91,8 @@ struct comb_pg_job {
     bool sent;
     struct comb_pg_step *steps;
     size_t n_steps, at;
+    bool durable;   /* committed, whatever is made of its answer */
+    unsigned syncs; /* still to come: a write has a second one, behind the look at its result */
     struct comb_sql_rows *rows; /* one a statement */
     size_t n_total_rows;
     enum comb_status status; /* of the first step that failed, and which one that was */
@@ -111,7 +113,7 @@ struct comb_pg_conn {
     struct comb_pg_job *first, *last;
     unsigned n;
     int64_t head_since_ns; /* the oldest one's last sign of life */
-    bool wants_write;
+    bool wants_write, warned;
     /* By text: whether it has been prepared here, under which generation of its name. */
     struct {
         bool ready;

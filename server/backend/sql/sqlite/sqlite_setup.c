@@ -211,7 +211,7 @@ static int read_identity(struct comb_sqlite_conn *conn, struct comb_sql_info *in
         if (sqlite3_column_bytes(statement, 0) == sizeof info->installation.bytes) {
             memcpy(info->installation.bytes, sqlite3_column_blob(statement, 0),
                    sizeof info->installation.bytes);
-            info->incarnation = (uint64_t)sqlite3_column_int64(statement, 1);
+            info->incarnation = info->history_since = (uint64_t)sqlite3_column_int64(statement, 1);
             code = SQLITE_OK;
         }
     }
