@@ -20,7 +20,9 @@
 static void forget(void *data, const struct comb_feed_record *record)
 {
     struct comb_auth *auth = data;
-    if (record->entry.kind == COMB_FEED_USER || record->entry.kind == COMB_FEED_TOKEN)
+    if (!record)
+        auth_remembered_forget(auth->remembered, NULL);
+    else if (record->entry.kind == COMB_FEED_USER || record->entry.kind == COMB_FEED_TOKEN)
         auth_remembered_forget(auth->remembered, &record->entry.subject);
 }
 

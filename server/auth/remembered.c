@@ -131,7 +131,7 @@ void auth_remembered_forget(struct auth_remembered *remembered, const struct com
     void *value;
     while (comb_map_next(&remembered->map, &cursor, &key, &value)) {
         struct entry *entry = value;
-        if (comb_uuid_equal(&entry->principal.user, id) ||
+        if (!id || comb_uuid_equal(&entry->principal.user, id) ||
             comb_uuid_equal(&entry->principal.token, id))
             entry->dead = true;
     }

@@ -24,7 +24,7 @@ void auth_remembered_add(struct auth_remembered *remembered, comb_str bearer,
 /* A copy in arena; NULL: not known, expired, or no room. */
 const struct comb_principal *auth_remembered_find(struct auth_remembered *remembered,
                                                   struct grpcc_arena *arena, comb_str bearer);
-/* Everything of this user, or this token. */
+/* Everything of this user, or this token; NULL: of everybody. */
 void auth_remembered_forget(struct auth_remembered *remembered, const struct comb_uuid *id);
 
 #endif

@@ -337,7 +337,7 @@ enum comb_status comb_facts_new(struct comb_sql *sql, const struct comb_facts_op
     }
     facts->sql = sql;
     facts->dialect = dialect;
-    facts->incarnation = info.incarnation;
+    atomic_init(&facts->incarnation, info.incarnation);
     if (options != NULL) {
         facts->options = *options;
     }
@@ -375,6 +375,7 @@ void comb_facts_free(struct comb_facts *facts)
         return;
     }
     comb_facts_poll_done(facts);
+    comb_memory_free((void *)(uintptr_t)facts->mark.snapshot.ptr);
     comb_facts_memory_free(facts->memory);
     comb_memory_free(facts);
 }

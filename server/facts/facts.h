@@ -167,14 +167,15 @@ bool comb_facts_is_current(struct comb_facts *facts, const struct comb_ctx *ctx)
  * Returns at once where the memory may answer this call (bound, token, not strong), else blocks
  * until a poll that started after the call began is through. Raises ctx->reached to the memory's
  * position. Reads from SQL that are not cached come after it; their answer is as new as their own
- * snapshot, so they read comb_feed_head_sql in the same request and raise ctx->reached to that.
+ * snapshot, so they read comb_position_sql() in the same request and raise ctx->reached to that.
  */
 enum comb_status comb_facts_sync_wait(struct comb_facts *facts, struct comb_ctx *ctx,
                                       struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tells every feed entry that a poll brings, in order, on the poll's thread, after the facts were
- * changed by it: what watches and caches of other areas (tokens) hang on. Must not block. Register
- * before _start. */
+/* Tells every feed entry that a poll brings, changes of one thing in order, on the poll's thread,
+ * after the facts were changed by it: what watches and caches of other areas (tokens) hang on.
+ * record NULL: there may have been any changes; know nothing. Must not block. Register before
+ * _start. */
 typedef void (*comb_facts_listener)(void *data, const struct comb_feed_record *record);
 enum comb_status comb_facts_listen(struct comb_facts *facts, comb_facts_listener listener,
                                    void *data, struct comb_error *err) COMB_MUST_CHECK;

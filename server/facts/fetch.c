@@ -84,7 +84,7 @@ static bool ask(struct fetch *fetch)
 {
     struct comb_lookup *lookup = fetch->lookup;
     const struct comb_facts_dialect *dialect = lookup->facts->dialect;
-    add(fetch, comb_feed_head_sql, 0);
+    add(fetch, comb_position_sql(lookup->facts->sql), 0);
     if (lookup->missing & COMB_LOOKUP_SUBJECTS) {
         fetch->subjects = add(fetch, dialect->subjects, 1);
         fetch->params[fetch->subjects][0] = comb_sql_uuid(&lookup->user);
@@ -124,7 +124,8 @@ static struct comb_uuid to_uuid(const struct comb_sql_value *value)
 static void put(struct comb_lookup *lookup, const struct comb_facts_memory_key *key,
                 const void *block, size_t size, bool cheap)
 {
-    if (!comb_facts_memory_put(lookup->facts->memory, key, block, size, lookup->snapshot, cheap)) {
+    if (!comb_facts_memory_put(lookup->facts->memory, key, block, size, lookup->snapshot,
+                               lookup->tick, cheap)) {
         atomic_fetch_add(&lookup->facts->counters.dropped_fills, 1);
     }
 }
@@ -412,6 +413,11 @@ static enum comb_status take(struct fetch *fetch, const struct comb_sql_result *
         return comb_error_set(err, COMB_INTERNAL, 0, "the feed's head cannot be read");
     }
     lookup->snapshot = to_unsigned(comb_sql_at(&rows[0], 0, 0));
+    uint64_t incarnation = comb_sql_incarnation(lookup->facts->sql);
+    if (lookup->incarnation != incarnation) { /* another server has taken over */
+        lookup->incarnation = incarnation;
+        lookup->sequence = lookup->snapshot;
+    }
     if (lookup->sequence < lookup->snapshot) {
         lookup->sequence = lookup->snapshot;
     }
@@ -466,5 +472,6 @@ void comb_lookup_fetch(struct comb_lookup *lookup)
     struct comb_sql_request request = {
         .kind = COMB_SQL_READ, .statements = fetch->statements, .n_statements = fetch->n};
     atomic_fetch_add(&lookup->facts->counters.misses, 1);
+    lookup->tick = atomic_load_explicit(&lookup->facts->tick, memory_order_acquire);
     comb_sql_submit(lookup->facts->sql, lookup->ctx, &request, fetched, fetch);
 }

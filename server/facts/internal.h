@@ -33,13 +33,14 @@ struct comb_facts {
     const struct comb_facts_dialect *dialect;
     struct comb_facts_memory *memory;
     struct comb_facts_options options;
-    uint64_t incarnation;
     struct comb_facts_counters counters;
 
     /* What memory is as new as, and when (CLOCK_BOOTTIME) the poll that says so was started; 0:
      * never. Written by the poll's thread, the position first. */
-    _Atomic uint64_t sequence;
+    _Atomic uint64_t incarnation, sequence;
     _Atomic int64_t good_ns;
+    _Atomic uint64_t tick;      /* answers of polls that have been applied */
+    struct comb_feed_mark mark; /* what polls have seen; the poll's thread's */
 
     struct {
         comb_facts_listener function;
@@ -66,11 +67,11 @@ void comb_facts_poll_done(struct comb_facts *facts);
  * caller's thread, where too many wait already. */
 void comb_facts_wait_for_poll(struct comb_facts *facts, struct comb_facts_waiter *waiter);
 
-/* Changes memory by what the record says. */
+/* Changes memory by what the record says, at the memory's next tick. */
 void comb_facts_apply(struct comb_facts *facts, struct grpcc_arena *arena,
-                      const struct comb_feed_record *record);
-/* All that was read before sequence is forgotten. */
-void comb_facts_forget(struct comb_facts *facts, uint64_t sequence);
+                      const struct comb_feed_record *record, uint64_t tick);
+/* All that was asked for before tick is forgotten. */
+void comb_facts_forget(struct comb_facts *facts, uint64_t tick);
 
 struct comb_position comb_facts_position(struct comb_facts *facts);
 

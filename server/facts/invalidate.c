@@ -43,11 +43,10 @@ bool comb_facts_key_of_end(struct comb_facts_memory_key *key, const struct comb_
                                       comb_uuid_bytes(node));
 }
 
-void comb_facts_forget(struct comb_facts *facts, uint64_t sequence)
+void comb_facts_forget(struct comb_facts *facts, uint64_t tick)
 {
     for (int kind = 0; kind < COMB_FACTS_MEMORY_KINDS; kind++) {
-        comb_facts_memory_invalidate_kind(facts->memory, (enum comb_facts_memory_kind)kind,
-                                          sequence);
+        comb_facts_memory_invalidate_kind(facts->memory, (enum comb_facts_memory_kind)kind, tick);
     }
 }
 
@@ -57,35 +56,34 @@ void comb_facts_forget(struct comb_facts *facts, uint64_t sequence)
  * forgotten when a node takes it.
  */
 static void forget_name_taken(struct comb_facts *facts, struct grpcc_arena *arena,
-                              const struct comb_feed_record *record)
+                              const struct comb_feed_record *record, uint64_t tick)
 {
     const struct comb_feed_entry *entry = &record->entry;
-    uint64_t sequence = record->position.sequence;
     struct comb_v1_node *node;
     struct comb_facts_memory_key key;
     if (entry->n_ancestors > 0 &&
         comb_v1_node_unpack(arena, NULL, entry->payload.ptr, entry->payload.len, &node, NULL) ==
             GRPCC_OK &&
         comb_facts_key_of_child(&key, &entry->ancestors[0], comb_str_from(node->name))) {
-        comb_facts_memory_invalidate(facts->memory, &key, sequence);
+        comb_facts_memory_invalidate(facts->memory, &key, tick);
     } else { /* it cannot be told which */
-        comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_CHILD, sequence);
+        comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_CHILD, tick);
     }
 }
 
 static void apply_to_node(struct comb_facts *facts, struct grpcc_arena *arena,
-                          const struct comb_feed_record *record)
+                          const struct comb_feed_record *record, uint64_t tick)
 {
     struct comb_facts_memory_key key;
     if (comb_facts_key_of_node(&key, &record->entry.subject)) {
-        comb_facts_memory_invalidate(facts->memory, &key, record->position.sequence);
+        comb_facts_memory_invalidate(facts->memory, &key, tick);
     }
     switch (record->entry.kind) {
     case COMB_FEED_NODE_CREATED:
     case COMB_FEED_NODE_MOVED:
     case COMB_FEED_NODE_RECYCLED:
     case COMB_FEED_NODE_RESTORED:
-        forget_name_taken(facts, arena, record);
+        forget_name_taken(facts, arena, record, tick);
         break;
     default:
         break;
@@ -93,9 +91,8 @@ static void apply_to_node(struct comb_facts *facts, struct grpcc_arena *arena,
 }
 
 void comb_facts_apply(struct comb_facts *facts, struct grpcc_arena *arena,
-                      const struct comb_feed_record *record)
+                      const struct comb_feed_record *record, uint64_t tick)
 {
-    uint64_t sequence = record->position.sequence;
     struct comb_facts_memory_key key;
     if (facts->options.seeded_bug_no_invalidation) {
         return;
@@ -103,22 +100,22 @@ void comb_facts_apply(struct comb_facts *facts, struct grpcc_arena *arena,
     switch (record->entry.kind) {
     case COMB_FEED_USER:
         if (comb_facts_key_of_subjects(&key, &record->entry.subject)) {
-            comb_facts_memory_invalidate(facts->memory, &key, sequence);
+            comb_facts_memory_invalidate(facts->memory, &key, tick);
         }
         if (comb_facts_key_of_personal(&key, &record->entry.subject)) {
-            comb_facts_memory_invalidate(facts->memory, &key, sequence);
+            comb_facts_memory_invalidate(facts->memory, &key, tick);
         }
         break;
     case COMB_FEED_ROLE: /* any user may have it */
-        comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_SUBJECTS, sequence);
+        comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_SUBJECTS, tick);
         break;
     case COMB_FEED_WORKSPACE: /* rare; its old slug and roots are not told */
-        comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_WORKSPACE, sequence);
+        comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_WORKSPACE, tick);
         break;
     case COMB_FEED_TOKEN: /* nothing here rests on it */
         break;
     default:
-        apply_to_node(facts, arena, record);
+        apply_to_node(facts, arena, record, tick);
         break;
     }
 }

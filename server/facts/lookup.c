@@ -205,7 +205,9 @@ static bool remember_chain(struct comb_lookup *lookup)
 bool comb_lookup_remember(struct comb_lookup *lookup)
 {
     lookup->missing = lookup->wanted;
-    lookup->sequence = comb_facts_position(lookup->facts).sequence;
+    struct comb_position position = comb_facts_position(lookup->facts);
+    lookup->incarnation = position.incarnation;
+    lookup->sequence = position.sequence;
     if (lookup->wanted & COMB_LOOKUP_SUBJECTS) {
         remember_subjects(lookup);
     }
@@ -259,9 +261,7 @@ void comb_lookup_end(struct comb_lookup *lookup, enum comb_status status,
         if (lookup->ret_chain != NULL) {
             *lookup->ret_chain = chain;
         }
-        comb_ctx_reach(lookup->ctx,
-                       (struct comb_position){.incarnation = lookup->facts->incarnation,
-                                              .sequence = lookup->sequence});
+        comb_ctx_reach(lookup->ctx, (struct comb_position){lookup->incarnation, lookup->sequence});
         err = NULL;
     }
     lookup->done(lookup->data, status, err);

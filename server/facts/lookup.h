@@ -42,8 +42,9 @@ struct comb_lookup {
     struct comb_subjects subjects;
     struct comb_workspace_fact workspace, end;
     struct comb_lookup_links down, up;
-    uint64_t sequence; /* newest snapshot of all that went into it */
-    uint64_t snapshot; /* of what has been fetched */
+    uint64_t incarnation, sequence; /* newest snapshot of all that went into it */
+    uint64_t snapshot;              /* of what has been fetched */
+    uint64_t tick;                  /* of memory, before that was asked for */
 
     /* Who asked: where the answer goes. Each may be NULL. */
     struct comb_subjects *ret_subjects;

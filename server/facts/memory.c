@@ -23,8 +23,9 @@ struct value {
     struct value *next;          /* in its bucket */
     struct value *newer, *older; /* the ring of its shard, in order of arrival */
     uint64_t hash;
-    uint64_t sequence;
-    atomic_bool used; /* since the hand went over it */
+    uint64_t sequence; /* of the position that it was read at */
+    uint64_t tick;     /* of the memory, before it was asked for */
+    atomic_bool used;  /* since the hand went over it */
     enum comb_facts_memory_kind kind;
     size_t key_len, size;
     /* The value, then the key. */
@@ -44,7 +45,7 @@ struct comb_facts_memory {
     size_t n_buckets; /* of a shard, a power of two */
     size_t shard_bytes_max;
     uint64_t seed[2];
-    /* Values of a kind that were read before this are as good as gone. */
+    /* Values of a kind that were asked for before this tick are as good as gone. */
     _Atomic uint64_t floors[COMB_FACTS_MEMORY_KINDS];
 };
 
@@ -220,7 +221,7 @@ bool comb_facts_memory_get(struct comb_facts_memory *memory,
     bool known = false;
     pthread_rwlock_rdlock(&shard->lock);
     struct value *value = *find_locked(memory, shard, key, hash);
-    if (value != NULL && value->sequence >= floor_of(memory, key->kind)) {
+    if (value != NULL && value->tick >= floor_of(memory, key->kind)) {
         void *copy = grpcc_arena_memdup(arena, value->bytes, value->size);
         if (copy != NULL) {
             *ret_value = copy;
@@ -250,7 +251,7 @@ static struct value *value_new(const struct comb_facts_memory_key *key, uint64_t
 
 bool comb_facts_memory_put(struct comb_facts_memory *memory,
                            const struct comb_facts_memory_key *key, const void *bytes, size_t size,
-                           uint64_t sequence, bool cheap)
+                           uint64_t sequence, uint64_t tick, bool cheap)
 {
     uint64_t hash = key_hash(memory, key);
     struct shard *shard = shard_of(memory, hash);
@@ -262,14 +263,15 @@ bool comb_facts_memory_put(struct comb_facts_memory *memory,
         return true; /* Too large, or no memory: not remembered, and nothing is wrong. */
     }
     value->sequence = sequence;
+    value->tick = tick;
     atomic_store_explicit(&value->used, !cheap, memory_order_relaxed);
 
     pthread_rwlock_wrlock(&shard->lock);
-    bool fresh =
-        sequence >= *invalidated_of(shard, hash) && sequence >= floor_of(memory, key->kind);
+    bool fresh = tick >= *invalidated_of(shard, hash) && tick >= floor_of(memory, key->kind);
     if (fresh) {
         struct value **known = find_locked(memory, shard, key, hash);
-        if (*known == NULL || (*known)->sequence < sequence) {
+        if (*known == NULL || (*known)->tick < floor_of(memory, key->kind) ||
+            (*known)->sequence < sequence) {
             if (*known != NULL) {
                 remove_locked(shard, known);
             }
@@ -284,27 +286,27 @@ bool comb_facts_memory_put(struct comb_facts_memory *memory,
 }
 
 void comb_facts_memory_invalidate(struct comb_facts_memory *memory,
-                                  const struct comb_facts_memory_key *key, uint64_t sequence)
+                                  const struct comb_facts_memory_key *key, uint64_t tick)
 {
     uint64_t hash = key_hash(memory, key);
     struct shard *shard = shard_of(memory, hash);
     pthread_rwlock_wrlock(&shard->lock);
     uint64_t *invalidated = invalidated_of(shard, hash);
-    if (*invalidated < sequence) {
-        *invalidated = sequence;
+    if (*invalidated < tick) {
+        *invalidated = tick;
     }
     struct value **link = find_locked(memory, shard, key, hash);
-    if (*link != NULL && (*link)->sequence < sequence) {
+    if (*link != NULL && (*link)->tick < tick) {
         remove_locked(shard, link);
     }
     pthread_rwlock_unlock(&shard->lock);
 }
 
 void comb_facts_memory_invalidate_kind(struct comb_facts_memory *memory,
-                                       enum comb_facts_memory_kind kind, uint64_t sequence)
+                                       enum comb_facts_memory_kind kind, uint64_t tick)
 {
-    if (atomic_load_explicit(&memory->floors[kind], memory_order_relaxed) < sequence) {
-        atomic_store_explicit(&memory->floors[kind], sequence, memory_order_release);
+    if (atomic_load_explicit(&memory->floors[kind], memory_order_relaxed) < tick) {
+        atomic_store_explicit(&memory->floors[kind], tick, memory_order_release);
     }
 }
 

@@ -39,10 +39,10 @@ static struct comb_facts_memory_key key_of(const char *text)
     return key;
 }
 
-static bool put(struct fixture *fixture, const char *key, const char *value, uint64_t sequence)
+static bool put(struct fixture *fixture, const char *key, const char *value, uint64_t tick)
 {
     struct comb_facts_memory_key k = key_of(key);
-    return comb_facts_memory_put(fixture->memory, &k, value, strlen(value) + 1, sequence, false);
+    return comb_facts_memory_put(fixture->memory, &k, value, strlen(value) + 1, tick, tick, false);
 }
 
 /* The value, or NULL. */
@@ -56,10 +56,10 @@ static const char *get(struct fixture *fixture, const char *key)
                : NULL;
 }
 
-static void invalidate(struct fixture *fixture, const char *key, uint64_t sequence)
+static void invalidate(struct fixture *fixture, const char *key, uint64_t tick)
 {
     struct comb_facts_memory_key k = key_of(key);
-    comb_facts_memory_invalidate(fixture->memory, &k, sequence);
+    comb_facts_memory_invalidate(fixture->memory, &k, tick);
 }
 
 static void remembers(void **state)
@@ -166,7 +166,7 @@ static void used_values_stay(void **state)
         struct comb_facts_memory_key cheap;
         snprintf(key, sizeof key, "key %d", i);
         cheap = key_of(key);
-        comb_facts_memory_put(fixture->memory, &cheap, value, sizeof value, 1, true);
+        comb_facts_memory_put(fixture->memory, &cheap, value, sizeof value, 1, 1, true);
         if (i % 64 == 0) {
             assert_non_null(get(fixture, "hot"));
         }
@@ -223,8 +223,9 @@ static void readers_never_see_the_past(void **state)
         comb_facts_memory_invalidate(racer.memory, &key, sequence);
         racer.truth = sequence;
         uint64_t late = sequence - 1;
-        comb_facts_memory_put(racer.memory, &key, &late, sizeof late, late, false);
-        comb_facts_memory_put(racer.memory, &key, &sequence, sizeof sequence, sequence, false);
+        comb_facts_memory_put(racer.memory, &key, &late, sizeof late, late, late, false);
+        comb_facts_memory_put(racer.memory, &key, &sequence, sizeof sequence, sequence, sequence,
+                              false);
     }
     racer.stop = true;
     for (size_t i = 0; i < 2; i++) {

@@ -5,6 +5,7 @@
  */
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/memory.h"
 #include "server/facts/internal.h"
 
 /* Entries that one request brings at most; with more to come the next one follows at once. */
@@ -17,10 +18,22 @@
 
 struct comb_position comb_facts_position(struct comb_facts *facts)
 {
+    /* The incarnation first: see set_position(). */
+    uint64_t incarnation = atomic_load_explicit(&facts->incarnation, memory_order_acquire);
     return (struct comb_position){
-        .incarnation = facts->incarnation,
+        .incarnation = incarnation,
         .sequence = atomic_load_explicit(&facts->sequence, memory_order_acquire),
     };
+}
+
+/* Who reads the new incarnation must not read the old one's sequence with it. */
+static void set_position(struct comb_facts *facts, struct comb_position position)
+{
+    if (atomic_load_explicit(&facts->incarnation, memory_order_relaxed) != position.incarnation) {
+        atomic_store_explicit(&facts->sequence, 0, memory_order_release);
+        atomic_store_explicit(&facts->incarnation, position.incarnation, memory_order_release);
+    }
+    atomic_store_explicit(&facts->sequence, position.sequence, memory_order_release);
 }
 
 bool comb_facts_is_current(struct comb_facts *facts, const struct comb_ctx *ctx)
@@ -122,34 +135,17 @@ struct poll {
     size_t rows_max;
     enum comb_status status;
     struct comb_error err;
-    const struct comb_feed_record *records;
-    size_t n_records;
-    uint64_t head;
+    struct comb_feed_news news;
     bool finished; /* under facts->lock */
 };
-
-static enum comb_status poll_decode(struct poll *poll, const struct comb_sql_result *result,
-                                    struct comb_error *err)
-{
-    const struct comb_sql_rows *head = &result->rows[0];
-    if (head->n_rows != 1 || comb_sql_at(head, 0, 0)->type != COMB_SQL_INTEGER) {
-        return comb_error_set(err, COMB_INTERNAL, 0, "the feed's head cannot be read");
-    }
-    poll->head = (uint64_t)comb_sql_at(head, 0, 0)->integer;
-    if (result->n_rows < 2) { /* the first poll asks for the head only */
-        return COMB_OK;
-    }
-    poll->n_records = result->rows[1].n_rows;
-    return comb_feed_decode(poll->ctx.arena, poll->facts->incarnation, &result->rows[1],
-                            &poll->records, err);
-}
 
 static void poll_read(void *data, enum comb_status status, const struct comb_sql_result *result,
                       const struct comb_error *err)
 {
     struct poll *poll = data;
     if (status == COMB_OK) {
-        status = poll_decode(poll, result, &poll->err);
+        status = comb_feed_poll_decode(poll->facts->sql, poll->ctx.arena, &poll->facts->mark,
+                                       poll->rows_max, result, &poll->news, &poll->err);
     } else if (err != NULL) {
         poll->err = *err;
     }
@@ -172,17 +168,13 @@ static void wait_locked(struct comb_facts *facts, int64_t wait_ns)
     pthread_cond_timedwait(&facts->changed, &facts->lock, &until);
 }
 
-/* Asks for the feed's head and what came after `after`; all: the entries too. */
-static void poll_submit(struct poll *poll, uint64_t after, bool entries)
+static void poll_submit(struct poll *poll)
 {
-    struct comb_sql_value params[2] = {comb_sql_integer((int64_t)after),
-                                       comb_sql_integer((int64_t)poll->rows_max)};
-    struct comb_sql_statement statements[2] = {
-        {.text = comb_feed_head_sql},
-        {.text = comb_feed_poll_sql, .params = params, .n_params = 2},
-    };
-    struct comb_sql_request request = {
-        .kind = COMB_SQL_POLL, .statements = statements, .n_statements = entries ? 2 : 1};
+    struct comb_sql_value params[2];
+    struct comb_sql_statement statements[COMB_FEED_POLL_STATEMENTS];
+    struct comb_sql_request request = {.kind = COMB_SQL_POLL, .statements = statements};
+    request.n_statements =
+        comb_feed_poll(poll->facts->sql, &poll->facts->mark, poll->rows_max, statements, params);
     poll->ctx.deadline_ns = comb_clock_monotonic_ns() + POLL_TIMEOUT_MS * COMB_NS_PER_MS;
     comb_sql_submit(poll->facts->sql, &poll->ctx, &request, poll_read, poll);
 }
@@ -202,34 +194,50 @@ static void poll_await(struct poll *poll)
     pthread_mutex_unlock(&facts->lock);
 }
 
-/* Applies what came. *ret_more: the feed goes on behind it. */
-static enum comb_status poll_apply(struct poll *poll, bool *ret_more, struct comb_error *err)
+/* Keeps what was seen. False: no memory. */
+static bool keep_mark(struct comb_facts *facts, const struct comb_feed_mark *mark)
+{
+    char *snapshot = comb_memory_alloc(mark->snapshot.len + 1);
+    if (snapshot == NULL) {
+        return false;
+    }
+    memcpy(snapshot, mark->snapshot.ptr, mark->snapshot.len);
+    comb_memory_free((void *)(uintptr_t)facts->mark.snapshot.ptr);
+    facts->mark = *mark;
+    facts->mark.snapshot.ptr = snapshot;
+    return true;
+}
+
+static void tell_listeners(struct comb_facts *facts, const struct comb_feed_record *record)
+{
+    for (size_t l = 0; l < facts->n_listeners; l++) {
+        facts->listeners[l].function(facts->listeners[l].data, record);
+    }
+}
+
+/* Applies what came: memory first, then what says how new it is. */
+static enum comb_status poll_apply(struct poll *poll, struct comb_error *err)
 {
     struct comb_facts *facts = poll->facts;
-    uint64_t sequence = comb_facts_position(facts).sequence;
-    if (poll->head < sequence) {
-        return comb_error_set(err, COMB_DATA_LOSS, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
-                              "the feed ends at %llu and has been seen up to %llu",
-                              (unsigned long long)poll->head, (unsigned long long)sequence);
+    const struct comb_feed_news *news = &poll->news;
+    uint64_t tick = atomic_load_explicit(&facts->tick, memory_order_relaxed) + 1;
+    bool first = atomic_load_explicit(&facts->good_ns, memory_order_relaxed) == 0;
+    if (!keep_mark(facts, &news->mark)) {
+        return comb_error_no_memory(err);
     }
-    for (size_t i = 0; i < poll->n_records; i++) {
-        const struct comb_feed_record *record = &poll->records[i];
-        if (record->position.sequence != sequence + 1) { /* entries fell to the retention */
-            comb_facts_forget(facts, record->position.sequence);
-        }
-        sequence = record->position.sequence;
-        comb_facts_apply(facts, poll->ctx.arena, record);
+    if (news->lost) {
+        comb_facts_forget(facts, tick);
     }
-    *ret_more = poll->n_records == poll->rows_max;
-    if (!*ret_more && sequence != poll->head) {
-        comb_facts_forget(facts, poll->head);
-        sequence = poll->head;
+    for (size_t i = 0; i < news->n; i++) {
+        comb_facts_apply(facts, poll->ctx.arena, &news->records[i], tick);
     }
-    atomic_store_explicit(&facts->sequence, sequence, memory_order_release);
-    for (size_t i = 0; i < poll->n_records; i++) {
-        for (size_t l = 0; l < facts->n_listeners; l++) {
-            facts->listeners[l].function(facts->listeners[l].data, &poll->records[i]);
-        }
+    atomic_store_explicit(&facts->tick, tick, memory_order_release);
+    set_position(facts, news->mark.position);
+    if (news->lost && !first) {
+        tell_listeners(facts, NULL);
+    }
+    for (size_t i = 0; i < news->n; i++) {
+        tell_listeners(facts, &news->records[i]);
     }
     return COMB_OK;
 }
@@ -240,19 +248,14 @@ static enum comb_status poll_step(struct comb_facts *facts, struct grpcc_arena *
 {
     struct poll poll = {.facts = facts, .ctx = {.arena = arena}, .rows_max = rows_max};
     int64_t start_ns = comb_clock_boottime_ns();
-    bool first = atomic_load(&facts->good_ns) == 0;
-    poll_submit(&poll, comb_facts_position(facts).sequence, !first);
+    poll_submit(&poll);
     poll_await(&poll);
-    enum comb_status status = poll.status;
-    if (status != COMB_OK) {
+    if (poll.status != COMB_OK) {
         *err = poll.err;
-    } else if (first) { /* memory is empty */
-        comb_facts_forget(facts, poll.head);
-        atomic_store_explicit(&facts->sequence, poll.head, memory_order_release);
-        *ret_more = false;
-    } else {
-        status = poll_apply(&poll, ret_more, err);
+        return poll.status;
     }
+    enum comb_status status = poll_apply(&poll, err);
+    *ret_more = poll.news.more;
     if (status == COMB_OK && !*ret_more) {
         atomic_store_explicit(&facts->good_ns, start_ns, memory_order_release);
     }

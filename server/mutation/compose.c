@@ -145,8 +145,10 @@ static struct comb_sql_value packed_ids(const struct comb_uuid *ids, size_t n)
 }
 
 static bool add_feed(struct comb_composed *to, struct comb_ctx *ctx, const struct comb_plan *plan,
-                     const struct comb_feed_entry *entry, const struct comb_uuid *actor)
+                     size_t number, const struct comb_uuid *actor)
 {
+    const struct comb_feed_entry *entry = &plan->feed[number];
+    size_t n = to->dialect->numbers_entries ? 12 : 11;
     const struct comb_sql_value params[] = {
         comb_sql_integer(plan->now_us),
         comb_sql_integer(entry->kind),
@@ -159,8 +161,9 @@ static bool add_feed(struct comb_composed *to, struct comb_ctx *ctx, const struc
         packed_ids(entry->old_ancestors, entry->n_old_ancestors),
         comb_sql_integer(entry->bytes_delta),
         comb_sql_blob(entry->payload),
+        comb_sql_integer((int64_t)number),
     };
-    return add(to, ctx, to->dialect->feed_insert, params, sizeof params / sizeof params[0], false);
+    return add(to, ctx, to->dialect->feed_insert, params, n, false);
 }
 
 static bool add_request(struct comb_composed *to, struct comb_ctx *ctx,
@@ -208,7 +211,7 @@ enum comb_status comb_compose(struct comb_ctx *ctx, const struct comb_request_ke
         to->statements[to->n++] = plan->statements[i];
     bool ok = true;
     for (size_t i = 0; i < plan->n_feed; i++)
-        ok &= add_feed(to, ctx, plan, &plan->feed[i], principal);
+        ok &= add_feed(to, ctx, plan, i, principal);
     to->request = to->n;
     ok &= add_request(to, ctx, key, plan, principal);
     return ok ? COMB_OK : comb_error_no_memory(err);

@@ -16,7 +16,6 @@ static const char domain[] = "mutation";
 struct comb_mutations {
     struct comb_sql *sql;
     const struct comb_mutation_dialect *dialect;
-    uint64_t incarnation;
     struct comb_mutations_hooks hooks;
 };
 
@@ -26,11 +25,8 @@ enum comb_status comb_mutations_new(struct comb_sql *sql, struct comb_mutations 
     struct comb_mutations *mutations = comb_memory_zalloc(sizeof *mutations);
     if (!mutations)
         return comb_error_no_memory(err);
-    struct comb_sql_info info;
-    comb_sql_get_info(sql, &info);
     mutations->sql = sql;
     mutations->dialect = comb_mutation_dialect_of(sql);
-    mutations->incarnation = info.incarnation;
     *ret_mutations = mutations;
     return COMB_OK;
 }
@@ -66,6 +62,16 @@ static enum comb_status reused(struct comb_error *err)
     return COMB_INVALID_ARGUMENT;
 }
 
+/* The position of a write, which `row`'s column gives where the store itself does not. */
+static struct comb_position position_of(const struct run *run, const struct comb_sql_result *result,
+                                        const struct comb_sql_rows *row, size_t column)
+{
+    struct comb_position position = {comb_sql_incarnation(run->mutations->sql), result->after};
+    if (position.sequence == 0)
+        position.sequence = (uint64_t)comb_sql_at(row, 0, column)->integer;
+    return position;
+}
+
 /* What is known of the request id, in a snapshot of its own. OK: *ret_found says whether there is
  * anything; where there is, outcome and position have been given. */
 static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_error *err)
@@ -76,9 +82,9 @@ static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_er
         comb_sql_text(run->ctx->method),
         comb_sql_uuid(&run->key->id),
     };
-    const struct comb_sql_statement statement = {run->mutations->dialect->request_look_up, params,
-                                                 3, false};
-    const struct comb_sql_request request = {COMB_SQL_READ, 0, &statement, 1};
+    const struct comb_mutation_dialect *dialect = run->mutations->dialect;
+    const struct comb_sql_statement statement = {dialect->request_look_up, params, 3, false};
+    const struct comb_sql_request request = {dialect->request_look_up_kind, 0, &statement, 1};
     const struct comb_sql_result *result;
     enum comb_status status = comb_sql_run(run->mutations->sql, run->ctx, &request, &result, err);
     if (status != COMB_OK)
@@ -91,8 +97,7 @@ static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_er
         return reused(err);
     *run->ret_outcome = (struct comb_outcome){.bytes = row[1].bytes, .replayed = true};
     run->ctx->replayed = true;
-    comb_ctx_reach(run->ctx,
-                   (struct comb_position){run->mutations->incarnation, (uint64_t)row[2].integer});
+    comb_ctx_reach(run->ctx, position_of(run, result, &result->rows[0], 2));
     return COMB_OK;
 }
 
@@ -126,11 +131,10 @@ static enum comb_status contention(struct comb_error *err)
 }
 
 static void committed(struct run *run, const struct comb_plan *plan,
-                      const struct comb_sql_rows *request_row)
+                      const struct comb_sql_result *result, size_t request)
 {
     struct comb_mutations *mutations = run->mutations;
-    struct comb_position position = {mutations->incarnation,
-                                     (uint64_t)comb_sql_at(request_row, 0, 0)->integer};
+    struct comb_position position = position_of(run, result, &result->rows[request], 0);
     comb_ctx_reach(run->ctx, position);
     *run->ret_outcome = (struct comb_outcome){.bytes = plan->outcome};
     if (mutations->hooks.committed)
@@ -180,7 +184,7 @@ static enum attempt attempt(struct run *run, enum comb_status *status, struct co
                                                  composed.n};
         *status = comb_sql_run(run->mutations->sql, run->ctx, &request, &result, err);
         if (*status == COMB_OK) {
-            committed(run, &plan, &result->rows[composed.request]);
+            committed(run, &plan, result, composed.request);
             return ATTEMPT_ENDED;
         }
     }

@@ -46,6 +46,10 @@ static enum comb_status purge_step(struct comb_tree *tree, struct comb_ctx *ctx,
     enum comb_status status;
 
     if (tree->n_purge_ids > 0) {
+        if (tree->folded.incarnation != tree->purge_after.incarnation) {
+            tree->n_purge_ids = 0; /* another server has taken over: look again */
+            return COMB_OK;
+        }
         if (tree->folded.sequence < tree->purge_after.sequence)
             return COMB_OK;
         n = tree->n_purge_ids;

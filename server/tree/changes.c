@@ -81,26 +81,23 @@ static enum comb_status take_records(struct comb_tree *tree, struct comb_ctx *ct
 }
 
 static enum comb_status read_page(struct comb_tree *tree, struct comb_ctx *ctx,
-                                  const struct tree_scope *scope, struct comb_position *at,
+                                  const struct tree_scope *scope, struct comb_cursor *at,
                                   size_t size, struct comb_v1_tree_changes_response *response,
                                   struct comb_error *err)
 {
     for (size_t examined = 0; examined < EXAMINED_MAX && response->n_changes < size;) {
-        const struct comb_feed_record *records;
-        struct comb_position end;
-        size_t n, taken = 0;
-        enum comb_status status =
-            comb_feed_read(tree->use.sql, ctx, *at, READ_MAX, &records, &n, &end, err);
+        struct comb_feed_page page;
+        size_t taken = 0;
+        enum comb_status status = comb_feed_read(tree->use.sql, ctx, *at, READ_MAX, &page, err);
 
         if (status != COMB_OK)
             return status;
-        comb_ctx_reach(ctx, end);
         ctx->seen = ctx->reached;
-        status = take_records(tree, ctx, scope, records, n, size, response, &taken, err);
+        status = take_records(tree, ctx, scope, page.records, page.n, size, response, &taken, err);
         if (status != COMB_OK)
             return status;
-        *at = taken == n ? end : records[taken - 1].position;
-        response->more = taken < n || n == READ_MAX;
+        *at = taken == page.n ? page.end : page.records[taken - 1].cursor;
+        response->more = taken < page.n || page.n == READ_MAX;
         if (!response->more)
             return COMB_OK;
         examined += taken;
@@ -114,7 +111,7 @@ enum comb_status comb_tree_changes(struct comb_tree *tree, struct comb_ctx *ctx,
                                    struct comb_error *err)
 {
     struct comb_v1_tree_changes_response *response = comb_v1_tree_changes_response_new(ctx->arena);
-    struct comb_position at;
+    struct comb_cursor at;
     struct tree_scope scope;
     enum comb_status status = find_scope(tree, ctx, request->folder, &scope, err);
 
@@ -124,8 +121,6 @@ enum comb_status comb_tree_changes(struct comb_tree *tree, struct comb_ctx *ctx,
         return comb_error_no_memory(err);
     if (request->cursor[0] == '\0') {
         status = comb_feed_head(tree->use.sql, ctx, &at, err);
-        if (status == COMB_OK)
-            comb_ctx_reach(ctx, at);
     } else {
         status = tree_cursor_parse(ctx->arena, request->cursor, &at, err);
         if (status == COMB_OK)

@@ -33,18 +33,18 @@ static uint64_t get_be(const uint8_t *bytes, size_t size)
     return value;
 }
 
-char *tree_cursor_text(struct grpcc_arena *arena, struct comb_position position)
+char *tree_cursor_text(struct grpcc_arena *arena, struct comb_cursor cursor)
 {
     uint8_t bytes[CURSOR_SIZE];
 
-    put_be(bytes, position.incarnation, 8);
-    put_be(bytes + 8, position.sequence, 8);
+    put_be(bytes, cursor.incarnation, 8);
+    put_be(bytes + 8, cursor.sequence, 8);
     put_be(bytes + CURSOR_SUM_AT, cursor_sum(bytes), 4);
     return comb_base64url_encode(arena, comb_str_of(bytes, sizeof bytes));
 }
 
 enum comb_status tree_cursor_parse(struct grpcc_arena *arena, const char *text,
-                                   struct comb_position *ret_position, struct comb_error *err)
+                                   struct comb_cursor *ret_cursor, struct comb_error *err)
 {
     comb_str data;
 
@@ -52,8 +52,8 @@ enum comb_status tree_cursor_parse(struct grpcc_arena *arena, const char *text,
         const uint8_t *bytes = (const uint8_t *)data.ptr;
 
         if (get_be(bytes + CURSOR_SUM_AT, 4) == cursor_sum(bytes)) {
-            ret_position->incarnation = get_be(bytes, 8);
-            ret_position->sequence = get_be(bytes + 8, 8);
+            ret_cursor->incarnation = get_be(bytes, 8);
+            ret_cursor->sequence = get_be(bytes + 8, 8);
             return COMB_OK;
         }
     }
@@ -182,7 +182,7 @@ enum comb_status tree_change_message(struct comb_ctx *ctx, const struct comb_fee
     if (!comb_uuid_is_nil(&record->actor))
         comb_v1_change_set_actor_id(change, comb_uuid_text(arena, &record->actor));
     change->time = grpcc_timestamp_new(arena, &time);
-    comb_v1_change_set_cursor(change, tree_cursor_text(arena, record->position));
+    comb_v1_change_set_cursor(change, tree_cursor_text(arena, record->cursor));
     if (grpcc_arena_failed(arena))
         return comb_error_no_memory(err);
     *ret_change = change;

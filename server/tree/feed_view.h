@@ -35,10 +35,10 @@ enum comb_status tree_feed_node(struct comb_ctx *ctx, const struct comb_feed_ent
                                 struct comb_error *err) COMB_MUST_CHECK;
 
 /* Cursors: a position in text form. NULL: no room. */
-char *tree_cursor_text(struct grpcc_arena *arena, struct comb_position position);
+char *tree_cursor_text(struct grpcc_arena *arena, struct comb_cursor cursor);
 /* CURSOR_INVALID. */
 enum comb_status tree_cursor_parse(struct grpcc_arena *arena, const char *text,
-                                   struct comb_position *ret_position,
+                                   struct comb_cursor *ret_cursor,
                                    struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

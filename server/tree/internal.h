@@ -17,7 +17,6 @@ struct tree_watches;
 struct comb_tree {
     struct comb_tree_options use;
     struct comb_tree_hooks hooks;
-    uint64_t incarnation;
     struct tree_watches *watches;
     /* The background thread (tree_background.c). */
     pthread_t thread;

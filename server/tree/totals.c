@@ -151,7 +151,7 @@ static enum comb_status read_moved(struct comb_tree *tree, struct fold *fold,
 }
 
 static enum comb_status write_deltas(struct comb_tree *tree, struct fold *fold,
-                                     struct comb_position before, struct comb_position after,
+                                     struct comb_cursor before, struct comb_cursor after,
                                      struct comb_error *err)
 {
     struct comb_tree_store *store = tree->use.store;
@@ -189,35 +189,34 @@ enum comb_status tree_totals_fold(struct comb_tree *tree, struct comb_ctx *ctx, 
 {
     struct comb_tree_store *store = tree->use.store;
     struct fold fold = {.ctx = ctx};
-    const struct comb_feed_record *records;
-    struct comb_position before, from, end;
-    size_t n = 0;
+    struct comb_cursor before, from;
+    struct comb_feed_page page;
     enum comb_status status = store->driver->totals_position(store, ctx, &before, err);
 
     if (status != COMB_OK)
         return status;
     from = before;
     if (from.incarnation == 0)
-        from.incarnation = tree->incarnation;
-    status = comb_feed_read(tree->use.sql, ctx, from, FOLD_MAX, &records, &n, &end, err);
-    *ret_more = n == FOLD_MAX;
+        from.incarnation = comb_sql_incarnation(tree->use.sql);
+    status = comb_feed_read(tree->use.sql, ctx, from, FOLD_MAX, &page, err);
+    *ret_more = status == COMB_OK && page.n == FOLD_MAX;
     if (status == COMB_OUT_OF_RANGE || status == COMB_INVALID_ARGUMENT)
         /* The feed no longer goes back that far, or is another one's. */
         return store->driver->totals_rebuild(store, ctx, before, err);
     if (status != COMB_OK)
         return status;
-    if (n == 0) {
-        tree->folded = end;
+    if (page.n == 0) {
+        tree->folded = page.complete;
         return COMB_OK;
     }
     comb_map_init(&fold.map, FOLDERS_MAX, NULL);
-    status = fold_records(tree, &fold, records, n, err);
+    status = fold_records(tree, &fold, page.records, page.n, err);
     if (status == COMB_OK)
-        status = write_deltas(tree, &fold, before, end, err);
+        status = write_deltas(tree, &fold, before, page.end, err);
     comb_map_done(&fold.map);
     if (status != COMB_OK)
         return status;
-    tree->folded = end;
+    tree->folded = page.complete;
     tree->purge_due = tree->purge_due || fold.deleted;
     return COMB_OK;
 }

@@ -5,7 +5,7 @@
 #include "server/core/memory.h"
 #include "server/tree/internal.h"
 
-/* On the poll's thread, for each entry that it brings. */
+/* On the poll's thread, for each entry that it brings, and where it may have missed some. */
 static void on_feed(void *data, const struct comb_feed_record *record)
 {
     struct comb_tree *tree = data;
@@ -20,14 +20,11 @@ enum comb_status comb_tree_new(const struct comb_tree_options *options, struct c
 {
     struct comb_tree *tree = comb_memory_zalloc(sizeof *tree);
     pthread_condattr_t attributes;
-    struct comb_sql_info info;
     enum comb_status status;
 
     if (!tree)
         return comb_error_no_memory(err);
-    comb_sql_get_info(options->sql, &info);
     tree->use = *options;
-    tree->incarnation = info.incarnation;
     pthread_mutex_init(&tree->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -117,16 +117,16 @@ struct comb_tree_store_driver {
 
     /* How far the totals have been folded. incarnation 0: never. */
     enum comb_status (*totals_position)(struct comb_tree_store *self, struct comb_ctx *ctx,
-                                        struct comb_position *ret_position, struct comb_error *err);
+                                        struct comb_cursor *ret_cursor, struct comb_error *err);
     /* Adds deltas and moves the position, both or none. ABORTED: the position is not `before`:
      * another process folds too. */
     enum comb_status (*totals_apply)(struct comb_tree_store *self, struct comb_ctx *ctx,
                                      const struct comb_tree_total_delta *deltas, size_t n,
-                                     struct comb_position before, struct comb_position after,
+                                     struct comb_cursor before, struct comb_cursor after,
                                      struct comb_error *err);
     /* Counts all folders anew and sets the position to the newest change counted. */
     enum comb_status (*totals_rebuild)(struct comb_tree_store *self, struct comb_ctx *ctx,
-                                       struct comb_position before, struct comb_error *err);
+                                       struct comb_cursor before, struct comb_error *err);
     /* Some of the children of the purge node, at most COMB_TREE_PURGE_MAX; raises ctx->reached to
      * the position of the snapshot. They may be purged once the totals have been folded that far:
      * before, a folder's totals still have to be taken off from those above it. */

@@ -38,7 +38,7 @@ static enum comb_status add_change(struct tree_watch *watch, const struct comb_f
 }
 
 static enum comb_status add_removed(struct tree_watch *watch, const struct comb_uuid *id,
-                                    struct comb_position position, struct comb_error *err)
+                                    struct comb_cursor cursor, struct comb_error *err)
 {
     struct grpcc_arena *arena = watch->ctx.arena;
     struct comb_v1_tree_watch_removed *removed = comb_v1_tree_watch_removed_new(arena);
@@ -47,13 +47,13 @@ static enum comb_status add_removed(struct tree_watch *watch, const struct comb_
     if (!event)
         return comb_error_no_memory(err);
     comb_v1_tree_watch_removed_set_node_id(removed, comb_uuid_text(arena, id));
-    comb_v1_tree_watch_removed_set_cursor(removed, tree_cursor_text(arena, position));
+    comb_v1_tree_watch_removed_set_cursor(removed, tree_cursor_text(arena, cursor));
     comb_v1_tree_watch_response_set_removed(event, removed);
     return grpcc_arena_failed(arena) ? comb_error_no_memory(err) : COMB_OK;
 }
 
 static enum comb_status add_added(struct tree_watch *watch, struct comb_v1_node *node,
-                                  struct comb_position position, struct comb_error *err)
+                                  struct comb_cursor cursor, struct comb_error *err)
 {
     struct grpcc_arena *arena = watch->ctx.arena;
     struct comb_v1_tree_watch_added *added = comb_v1_tree_watch_added_new(arena);
@@ -62,7 +62,7 @@ static enum comb_status add_added(struct tree_watch *watch, struct comb_v1_node 
     if (!event)
         return comb_error_no_memory(err);
     added->node = node;
-    comb_v1_tree_watch_added_set_cursor(added, tree_cursor_text(arena, position));
+    comb_v1_tree_watch_added_set_cursor(added, tree_cursor_text(arena, cursor));
     comb_v1_tree_watch_response_set_added(event, added);
     return grpcc_arena_failed(arena) ? comb_error_no_memory(err) : COMB_OK;
 }
@@ -247,7 +247,7 @@ static enum comb_status node_event(struct tree_watch *watch, const struct comb_f
                     entry->kind == COMB_FEED_NODE_PERMISSIONS;
 
         if (went && sight.in_before && sight.reads_before)
-            return add_removed(watch, &entry->subject, record->position, err);
+            return add_removed(watch, &entry->subject, record->cursor, err);
         return COMB_OK;
     }
     status = tree_feed_node(&watch->ctx, entry, &node, err);
@@ -257,7 +257,7 @@ static enum comb_status node_event(struct tree_watch *watch, const struct comb_f
     comes = entry->kind == COMB_FEED_NODE_RESTORED || entry->kind == COMB_FEED_NODE_PERMISSIONS ||
             (entry->kind == COMB_FEED_NODE_MOVED && (!sight.in_before || !sight.reads_before));
     if (comes && node->kind == COMB_V1_NODE_KIND_FOLDER)
-        return add_added(watch, node, record->position, err);
+        return add_added(watch, node, record->cursor, err);
     return add_change(watch, record, &sight, err);
 }
 
@@ -299,7 +299,7 @@ static enum comb_status roles_event(struct tree_watch *watch, const struct comb_
     if (status == COMB_OK)
         status = comb_tree_node_message(watch->ctx.arena, folder.node, NULL, &node, err);
     if (status == COMB_OK)
-        status = add_added(watch, node, record->position, err);
+        status = add_added(watch, node, record->cursor, err);
     return status;
 }
 
@@ -325,23 +325,20 @@ static enum comb_status record_event(struct tree_watch *watch,
 
 static enum comb_status feed_round(struct tree_watch *watch, struct comb_error *err)
 {
-    const struct comb_feed_record *records;
-    struct comb_position end;
-    size_t n = 0;
+    struct comb_feed_page page;
     enum comb_status status = comb_feed_read(watch->tree->use.sql, &watch->ctx, watch->at,
-                                             TREE_WATCH_ROUND_MAX, &records, &n, &end, err);
+                                             TREE_WATCH_ROUND_MAX, &page, err);
 
     if (status != COMB_OK)
         return status;
     /* Rights are those after the last of these changes, at least. */
-    comb_ctx_reach(&watch->ctx, end);
     watch->ctx.seen = watch->ctx.reached;
-    for (size_t i = 0; i < n && status == COMB_OK; i++)
-        status = record_event(watch, &records[i], err);
+    for (size_t i = 0; i < page.n && status == COMB_OK; i++)
+        status = record_event(watch, &page.records[i], err);
     if (status != COMB_OK)
         return status;
-    watch->at = end;
-    watch->more = n == TREE_WATCH_ROUND_MAX;
+    watch->at = page.end;
+    watch->more = page.n == TREE_WATCH_ROUND_MAX;
     return COMB_OK;
 }
 
@@ -426,7 +423,6 @@ static enum comb_status init_position(struct tree_watch *watch,
     status = comb_feed_head(watch->tree->use.sql, &watch->ctx, &watch->at, err);
     if (status != COMB_OK || !request->snapshot)
         return status;
-    comb_ctx_reach(&watch->ctx, watch->at);
     watch->ctx.seen = watch->ctx.reached;
     watch->in_snapshot = true;
     return watch->scope.all ? COMB_OK : push_folder(watch, &watch->scope.folder, err);

@@ -23,7 +23,7 @@ struct tree_watch {
     struct comb_ctx ctx; /* its arena is this watch's own, emptied for each round */
     uint64_t generation; /* of the user when the watch began */
     struct tree_scope scope;
-    struct comb_position at; /* where the feed is read on from */
+    struct comb_cursor at; /* where the feed is read on from */
     bool in_snapshot;
     struct tree_watch_folders folders;
     comb_str top_state; /* a snapshot of everything: the last workspace's slug; owned */

@@ -76,7 +76,7 @@ enum comb_status comb_tree_sql_node(struct grpcc_arena *arena, const struct comb
 struct comb_position comb_tree_sql_head(const struct comb_tree_sql *store,
                                         const struct comb_sql_rows *rows)
 {
-    struct comb_position head = {.incarnation = store->incarnation};
+    struct comb_position head = {.incarnation = comb_sql_incarnation(store->sql)};
 
     if (rows->n_rows > 0)
         head.sequence = (uint64_t)comb_sql_at(rows, 0, 0)->integer;
@@ -115,7 +115,6 @@ enum comb_status comb_tree_store_open(struct comb_sql *sql, struct comb_tree_sto
 {
     const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_tree_schemas, err);
     struct comb_tree_sql *store;
-    struct comb_sql_info info;
 
     if (!schema)
         return COMB_INTERNAL;
@@ -125,8 +124,6 @@ enum comb_status comb_tree_store_open(struct comb_sql *sql, struct comb_tree_sto
     store->base.driver = &driver;
     store->sql = sql;
     store->dialect = schema->dialect;
-    comb_sql_get_info(sql, &info);
-    store->incarnation = info.incarnation;
     *ret_store = &store->base;
     return COMB_OK;
 }

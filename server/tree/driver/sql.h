@@ -9,7 +9,6 @@ struct comb_tree_sql {
     struct comb_tree_store base;
     struct comb_sql *sql;
     const struct comb_tree_dialect *dialect;
-    uint64_t incarnation;
 };
 
 /* NULL where id is nil. */
@@ -29,7 +28,7 @@ bool comb_tree_sql_bytes(struct grpcc_arena *arena, const struct comb_sql_value 
 /* Nil for NULL and for what is not 16 bytes long. */
 struct comb_uuid comb_tree_sql_uuid(const struct comb_sql_value *value);
 
-/* The position in the feed that a result of comb_feed_head_sql tells. A read of the tree asks for
+/* The position that a result of comb_position_sql() tells. A read of the tree asks for
  * it in its own snapshot: what the answer shows, later reads of the caller must show too. */
 struct comb_position comb_tree_sql_head(const struct comb_tree_sql *store,
                                         const struct comb_sql_rows *rows);
@@ -57,14 +56,14 @@ enum comb_status comb_tree_sql_plan_meta(struct comb_tree_store *base, struct co
                                          struct comb_plan *plan, const struct comb_node *node,
                                          uint64_t before, comb_str meta, struct comb_error *err);
 enum comb_status comb_tree_sql_totals_position(struct comb_tree_store *base, struct comb_ctx *ctx,
-                                               struct comb_position *ret_position,
+                                               struct comb_cursor *ret_cursor,
                                                struct comb_error *err);
 enum comb_status comb_tree_sql_totals_apply(struct comb_tree_store *base, struct comb_ctx *ctx,
                                             const struct comb_tree_total_delta *deltas, size_t n,
-                                            struct comb_position before, struct comb_position after,
+                                            struct comb_cursor before, struct comb_cursor after,
                                             struct comb_error *err);
 enum comb_status comb_tree_sql_totals_rebuild(struct comb_tree_store *base, struct comb_ctx *ctx,
-                                              struct comb_position before, struct comb_error *err);
+                                              struct comb_cursor before, struct comb_error *err);
 enum comb_status comb_tree_sql_purgeable(struct comb_tree_store *base, struct comb_ctx *ctx,
                                          const struct comb_uuid **ret_ids, size_t *ret_n,
                                          struct comb_error *err);

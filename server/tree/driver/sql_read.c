@@ -101,7 +101,7 @@ enum comb_status comb_tree_sql_children(struct comb_tree_store *base, struct com
     const struct comb_sql_statement statements[] = {
         {.text = page->nodes, .params = params, .n_params = n},
         {.text = page->entries, .params = params, .n_params = n + 1},
-        {.text = comb_feed_head_sql},
+        {.text = comb_position_sql(store->sql)},
     };
     const struct comb_sql_request request = {
         .kind = COMB_SQL_SCAN, .statements = statements, .n_statements = 3};
@@ -190,7 +190,7 @@ void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
     };
     const struct comb_sql_statement statements[] = {
         {.text = store->dialect->details, .params = params, .n_params = 2},
-        {.text = comb_feed_head_sql},
+        {.text = comb_position_sql(store->sql)},
     };
     const struct comb_sql_request request = {
         .kind = COMB_SQL_READ, .statements = statements, .n_statements = 2};

@@ -20,7 +20,7 @@ static enum comb_status run(const struct comb_tree_sql *store, struct comb_ctx *
 }
 
 enum comb_status comb_tree_sql_totals_position(struct comb_tree_store *base, struct comb_ctx *ctx,
-                                               struct comb_position *ret_position,
+                                               struct comb_cursor *ret_cursor,
                                                struct comb_error *err)
 {
     const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
@@ -32,8 +32,8 @@ enum comb_status comb_tree_sql_totals_position(struct comb_tree_store *base, str
         return status;
     if (result->rows[0].n_rows != 1)
         return comb_error_set(err, COMB_INTERNAL, 0, "the totals have no cursor");
-    ret_position->incarnation = (uint64_t)comb_sql_at(&result->rows[0], 0, 0)->integer;
-    ret_position->sequence = (uint64_t)comb_sql_at(&result->rows[0], 0, 1)->integer;
+    ret_cursor->incarnation = (uint64_t)comb_sql_at(&result->rows[0], 0, 0)->integer;
+    ret_cursor->sequence = (uint64_t)comb_sql_at(&result->rows[0], 0, 1)->integer;
     return COMB_OK;
 }
 
@@ -64,7 +64,7 @@ static enum comb_status pack_deltas(struct comb_ctx *ctx,
 }
 
 static struct comb_sql_statement advance(const struct comb_tree_sql *store,
-                                         struct comb_position before, struct comb_position after,
+                                         struct comb_cursor before, struct comb_cursor after,
                                          struct comb_sql_value params[4])
 {
     params[0] = comb_sql_integer((int64_t)after.incarnation);
@@ -77,7 +77,7 @@ static struct comb_sql_statement advance(const struct comb_tree_sql *store,
 
 enum comb_status comb_tree_sql_totals_apply(struct comb_tree_store *base, struct comb_ctx *ctx,
                                             const struct comb_tree_total_delta *deltas, size_t n,
-                                            struct comb_position before, struct comb_position after,
+                                            struct comb_cursor before, struct comb_cursor after,
                                             struct comb_error *err)
 {
     const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
@@ -99,21 +99,26 @@ enum comb_status comb_tree_sql_totals_apply(struct comb_tree_store *base, struct
 }
 
 enum comb_status comb_tree_sql_totals_rebuild(struct comb_tree_store *base, struct comb_ctx *ctx,
-                                              struct comb_position before, struct comb_error *err)
+                                              struct comb_cursor before, struct comb_error *err)
 {
     const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
     struct comb_sql_value cursor[4];
-    const struct comb_sql_statement count[] = {{.text = store->dialect->totals_clear},
-                                               {.text = store->dialect->totals_count},
-                                               {.text = comb_feed_head_sql}};
+    struct comb_sql_statement count[COMB_FEED_HOLD_STATEMENTS + 3];
     struct comb_sql_statement moved;
+    struct comb_cursor after = {.incarnation = comb_sql_incarnation(store->sql)};
     const struct comb_sql_result *result;
-    enum comb_status status = run(store, ctx, COMB_SQL_WRITE, count, 3, &result, err);
+    size_t n = comb_feed_hold(store->sql, count);
+    enum comb_status status;
 
+    count[n++] = (struct comb_sql_statement){.text = store->dialect->totals_clear};
+    count[n++] = (struct comb_sql_statement){.text = store->dialect->totals_count};
+    count[n++] = (struct comb_sql_statement){.text = comb_cursor_sql(store->sql)};
+    status = run(store, ctx, COMB_SQL_WRITE, count, n, &result, err);
     if (status != COMB_OK)
         return status;
-    /* Ends between the two writes: the position is still the one that made this necessary. */
-    moved = advance(store, before, comb_tree_sql_head(store, &result->rows[2]), cursor);
+    after.sequence = (uint64_t)comb_sql_at(&result->rows[n - 1], 0, 0)->integer;
+    /* Ends between the two writes: the cursor is still the one that made this necessary. */
+    moved = advance(store, before, after, cursor);
     return run(store, ctx, COMB_SQL_WRITE, &moved, 1, &result, err);
 }
 
@@ -126,7 +131,7 @@ enum comb_status comb_tree_sql_purgeable(struct comb_tree_store *base, struct co
                                             comb_sql_integer(COMB_TREE_PURGE_MAX)};
     const struct comb_sql_statement statements[] = {
         {.text = store->dialect->purgeable, .params = params, .n_params = 2},
-        {.text = comb_feed_head_sql}};
+        {.text = comb_position_sql(store->sql)}};
     const struct comb_sql_result *result;
     struct comb_uuid *ids;
     enum comb_status status = run(store, ctx, COMB_SQL_SCAN, statements, 2, &result, err);

@@ -291,10 +291,10 @@ struct listened {
 static void listen(void *data, const struct comb_feed_record *record)
 {
     struct listened *listened = data;
-    if (record->position.sequence != listened->last + 1) {
+    if (record->cursor.sequence != listened->last + 1) {
         listened->in_order = false;
     }
-    listened->last = record->position.sequence;
+    listened->last = record->cursor.sequence;
     listened->n++;
 }
 

@@ -25,6 +25,13 @@ enum comb_status driver_open(const char *place, struct comb_sql **ret_sql,
 /* A statement without tables that keeps the store busy for some seconds and returns a row. */
 extern const char driver_slow_sql[];
 
+/* For the suites of mutations: tables node(id, parent, name, acl_rev), UNIQUE (parent, name), and
+ * user(id, roles_rev); 3500 entries and 2500 requests of 1970, numbered from 1; four more entries
+ * of a megabyte each; what makes any entry unreadable, up to NULL. */
+extern const char driver_nodes_sql[];
+extern const char driver_old_entries_sql[], driver_old_requests_sql[], driver_large_entries_sql[];
+extern const char *const driver_damages_sql[];
+
 /* Makes table item(id integer, numbered by the store, name text unique, rev integer). */
 extern const char driver_item_sql[];
 

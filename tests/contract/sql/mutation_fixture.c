@@ -6,13 +6,6 @@
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/hash.h"
 
-static const struct comb_sql_migration tables[] = {
-    {"test", 1,
-     "CREATE TABLE node (id BLOB PRIMARY KEY, parent BLOB, name TEXT, acl_rev INTEGER,"
-     " UNIQUE (parent, name)) WITHOUT ROWID;"
-     "CREATE TABLE user (id BLOB PRIMARY KEY, roles_rev INTEGER)"},
-};
-
 static void count_committed(void *data, struct comb_position position)
 {
     struct mutation_fixture *m = data;
@@ -40,10 +33,10 @@ static void insert_node(struct mutation_fixture *m, const struct comb_uuid *id,
     must_ok(run_all(m->f, COMB_SQL_WRITE, &statement, 1, &result), &m->f->t.err);
 }
 
-static void insert_user(struct mutation_fixture *m)
+void insert_user(struct mutation_fixture *m, const struct comb_uuid *user)
 {
-    static const char text[] = "INSERT INTO user VALUES (?1, 1)";
-    struct comb_sql_value id = comb_sql_uuid(&m->f->t.principal.user);
+    static const char text[] = "INSERT INTO \"user\" VALUES (?1, 1)";
+    struct comb_sql_value id = comb_sql_uuid(user);
     struct comb_sql_statement statement = {text, &id, 1, false};
     const struct comb_sql_result *result;
     must_ok(run_all(m->f, COMB_SQL_WRITE, &statement, 1, &result), &m->f->t.err);
@@ -56,7 +49,8 @@ int mutation_setup(void **state)
     assert_int_equal(fixture_setup(&f), 0);
     m->f = f;
     struct test_ctx *t = &m->f->t;
-    must_ok(comb_sql_migrate(m->f->sql, tables, N_OF(tables), &t->err), &t->err);
+    const struct comb_sql_migration tables = {"test", 1, driver_nodes_sql};
+    must_ok(comb_sql_migrate(m->f->sql, &tables, 1, &t->err), &t->err);
     must_ok(comb_sql_migrate_schema(m->f->sql, comb_mutation_schemas, &t->err), &t->err);
     test_fault_sql_init(&m->sql, m->f->sql);
     must_ok(comb_mutations_new(&m->sql.base, &m->mutations, &t->err), &t->err);
@@ -71,7 +65,7 @@ int mutation_setup(void **state)
     insert_node(m, &m->root, &m->root, "root");
     insert_node(m, &m->folder, &m->root, "folder");
     insert_node(m, &m->other, &m->root, "other");
-    insert_user(m);
+    insert_user(m, &m->f->t.principal.user);
     *state = m;
     return 0;
 }
@@ -103,6 +97,11 @@ void write_text(struct mutation_fixture *m, const char *text)
     test_ctx_done(&t);
 }
 
+uint64_t position_now(struct mutation_fixture *m)
+{
+    return (uint64_t)number(m->f, comb_position_sql(m->f->sql));
+}
+
 int64_t count_nodes(struct mutation_fixture *m)
 {
     return number(m->f, "SELECT count(*) FROM node") - 3;
@@ -120,8 +119,8 @@ static enum comb_status read_decision(struct create *create, struct comb_ctx *ct
                                       struct comb_decision *decision, struct comb_error *err)
 {
     static const char text[] = "SELECT folder.acl_rev, root.acl_rev, roles_rev"
-                               " FROM node AS folder, node AS root, user"
-                               " WHERE folder.id = ?1 AND root.id = ?2 AND user.id = ?3";
+                               " FROM node AS folder, node AS root, \"user\" AS u"
+                               " WHERE folder.id = ?1 AND root.id = ?2 AND u.id = ?3";
     struct mutation_fixture *m = create->m;
     const struct comb_sql_value params[] = {comb_sql_uuid(&m->folder), comb_sql_uuid(&m->root),
                                             comb_sql_uuid(&m->f->t.principal.user)};

@@ -41,6 +41,9 @@ enum comb_status create_decide(void *data, struct comb_ctx *ctx, struct comb_pla
 enum comb_status run_create(struct create *create, struct test_ctx *t,
                             const struct comb_request_key *key, struct comb_outcome *ret_outcome);
 int64_t count_nodes(struct mutation_fixture *m);
+/* comb_position.sequence of a snapshot that is taken now. */
+uint64_t position_now(struct mutation_fixture *m);
+void insert_user(struct mutation_fixture *m, const struct comb_uuid *user);
 /* Runs a write outside of mutations. */
 void write_text(struct mutation_fixture *m, const char *text);
 

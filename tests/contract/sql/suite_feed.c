@@ -19,26 +19,35 @@ static void create_nodes(struct mutation_fixture *m, int first, int last)
     }
 }
 
-static struct comb_position start_of(struct mutation_fixture *m)
+static struct comb_cursor start_of(struct mutation_fixture *m)
 {
-    struct comb_sql_info info;
-    comb_sql_get_info(m->f->sql, &info);
-    return (struct comb_position){info.incarnation, 0};
+    return (struct comb_cursor){comb_sql_incarnation(m->f->sql), 0};
+}
+
+static enum comb_status read_feed(struct mutation_fixture *m, struct comb_cursor after, size_t max,
+                                  struct comb_feed_page *ret_page)
+{
+    struct test_ctx *t = &m->f->t;
+    return comb_feed_read(m->f->sql, &t->ctx, after, max, ret_page, &t->err);
+}
+
+static struct comb_feed_page must_read(struct mutation_fixture *m, struct comb_cursor after,
+                                       size_t max)
+{
+    struct comb_feed_page page = {.n = 0};
+    must_ok(read_feed(m, after, max, &page), &m->f->t.err);
+    return page;
 }
 
 static void entries_come_back_as_they_were_written(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    const struct comb_feed_record *records;
-    struct comb_position end;
-    size_t n;
     int64_t before_us = comb_clock_wall_us();
     create_nodes(m, 1, 1);
-    must_ok(comb_feed_read(m->f->sql, &t->ctx, start_of(m), 10, &records, &n, &end, &t->err),
-            &t->err);
-    assert_int_equal(n, 1);
-    const struct comb_feed_entry *entry = &records[0].entry;
+    struct comb_feed_page page = must_read(m, start_of(m), 10);
+    assert_int_equal(page.n, 1);
+    const struct comb_feed_entry *entry = &page.records[0].entry;
     assert_int_equal(entry->kind, COMB_FEED_NODE_CREATED);
     assert_int_equal(entry->revision, 7);
     assert_int_equal(entry->bytes_delta, -5);
@@ -48,49 +57,70 @@ static void entries_come_back_as_they_were_written(void **state)
     assert_true(comb_uuid_is_nil(&entry->old_parent));
     assert_int_equal(entry->old_name.len, 0);
     assert_true(comb_str_equal(entry->payload, STR("n1")));
-    assert_true(comb_uuid_equal(&records[0].actor, &t->principal.user));
-    assert_in_range(records[0].time_us, before_us, comb_clock_wall_us());
-    assert_int_equal(end.sequence, 1);
-    assert_int_equal(records[0].position.sequence, 1);
+    assert_true(comb_uuid_equal(&page.records[0].actor, &t->principal.user));
+    assert_in_range(page.records[0].time_us, before_us, comb_clock_wall_us());
+    assert_true(page.end.sequence == page.records[0].cursor.sequence);
 }
 
 static void a_reader_skips_nothing_and_ends_at_the_head(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    struct comb_position at = start_of(m);
+    struct comb_feed_page page = {.n = 1, .end = start_of(m)};
+    struct comb_cursor head;
     int seen = 0;
     create_nodes(m, 1, 25);
-    for (size_t n = 1; n > 0;) {
-        const struct comb_feed_record *records;
-        must_ok(comb_feed_read(m->f->sql, &t->ctx, at, 10, &records, &n, &at, &t->err), &t->err);
-        for (size_t i = 0; i < n; i++) {
+    uint64_t written = t->ctx.reached.sequence, last = 0;
+    while (page.n > 0) {
+        page = must_read(m, page.end, 10);
+        for (size_t i = 0; i < page.n; i++) {
             char name[16];
             snprintf(name, sizeof name, "n%d", ++seen);
-            assert_true(comb_str_equal(records[i].entry.payload, comb_str_from(name)));
-            assert_int_equal(records[i].position.sequence, seen);
+            assert_true(comb_str_equal(page.records[i].entry.payload, comb_str_from(name)));
+            assert_true(page.records[i].cursor.sequence > last);
+            last = page.records[i].cursor.sequence;
         }
     }
     assert_int_equal(seen, 25);
-    assert_int_equal(at.sequence, 25);
+    must_ok(comb_feed_head(m->f->sql, &t->ctx, &head, &t->err), &t->err);
+    assert_true(page.end.sequence == head.sequence);
+    assert_true(page.complete.sequence >= written);
+}
+
+/* Who has read a page says that nothing of a position is missing only where that is so. */
+static void a_page_says_up_to_where_it_is_complete(void **state)
+{
+    struct mutation_fixture *m = *state;
+    uint64_t written[3];
+    for (int i = 0; i < 3; i++) {
+        create_nodes(m, i + 1, i + 1);
+        written[i] = m->f->t.ctx.reached.sequence;
+    }
+    struct comb_feed_page page = {.end = start_of(m)};
+    for (int i = 0; i < 3; i++) {
+        page = must_read(m, page.end, 1);
+        assert_int_equal(page.n, 1);
+        assert_true(i == 2 || page.complete.sequence < written[i + 1]);
+    }
+    page = must_read(m, page.end, 1);
+    assert_int_equal(page.n, 0);
+    assert_true(page.complete.sequence >= written[2]);
 }
 
 static void cursors_of_elsewhere_are_refused(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    const struct comb_feed_record *records;
-    struct comb_position end, start = start_of(m);
-    size_t n;
+    struct comb_feed_page page;
+    struct comb_cursor head;
     create_nodes(m, 1, 2);
-    const struct comb_position bad[] = {{start.incarnation + 1, 1},
-                                        {0, 0},
-                                        {start.incarnation, 3},
-                                        {start.incarnation, UINT64_MAX}};
+    must_ok(comb_feed_head(m->f->sql, &t->ctx, &head, &t->err), &t->err);
+    const struct comb_cursor bad[] = {{head.incarnation + 1, 1},
+                                      {0, 0},
+                                      {head.incarnation, head.sequence + 1},
+                                      {head.incarnation, UINT64_MAX}};
     for (size_t i = 0; i < N_OF(bad); i++) {
-        must_fail(COMB_INVALID_ARGUMENT,
-                  comb_feed_read(m->f->sql, &t->ctx, bad[i], 10, &records, &n, &end, &t->err),
-                  &t->err);
+        must_fail(COMB_INVALID_ARGUMENT, read_feed(m, bad[i], 10, &page), &t->err);
         assert_int_equal(t->err.reason, COMB_V1_ERROR_REASON_CURSOR_INVALID);
     }
 }
@@ -99,57 +129,50 @@ static void trimming_leaves_what_is_young_and_expires_old_cursors(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    const struct comb_feed_record *records;
-    struct comb_position end, at = start_of(m);
-    size_t n;
+    struct comb_feed_page page;
     create_nodes(m, 1, 3);
     write_text(m, "UPDATE feed SET time_us = time_us - 1000000000000");
     /* Of an old clock, but behind a young one: it stays, a feed has no holes. */
     create_nodes(m, 4, 5);
-    write_text(m, "UPDATE feed SET time_us = time_us - 1000000000000 WHERE seq = 5");
+    write_text(m, "UPDATE feed SET time_us = time_us - 1000000000000"
+                  " WHERE seq = (SELECT max(seq) FROM feed)");
+    page = must_read(m, start_of(m), 10);
+    assert_int_equal(page.n, 5);
+    struct comb_cursor second = page.records[1].cursor, third = page.records[2].cursor;
     must_ok(comb_feed_trim(m->f->sql, &t->ctx, COMB_FEED_KEEP_US, &t->err), &t->err);
-    must_fail(COMB_OUT_OF_RANGE,
-              comb_feed_read(m->f->sql, &t->ctx, at, 10, &records, &n, &end, &t->err), &t->err);
+    must_fail(COMB_OUT_OF_RANGE, read_feed(m, start_of(m), 10, &page), &t->err);
     assert_int_equal(t->err.reason, COMB_V1_ERROR_REASON_CURSOR_EXPIRED);
-    at.sequence = 2;
-    must_fail(COMB_OUT_OF_RANGE,
-              comb_feed_read(m->f->sql, &t->ctx, at, 10, &records, &n, &end, &t->err), &t->err);
-    at.sequence = 3;
-    must_ok(comb_feed_read(m->f->sql, &t->ctx, at, 10, &records, &n, &end, &t->err), &t->err);
-    assert_int_equal(n, 2);
+    must_fail(COMB_OUT_OF_RANGE, read_feed(m, second, 10, &page), &t->err);
+    page = must_read(m, third, 10);
+    assert_int_equal(page.n, 2);
 }
 
 static void an_empty_feed_keeps_its_head(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    const struct comb_feed_record *records;
-    struct comb_position end, head;
-    size_t n;
+    struct comb_cursor last, head;
     create_nodes(m, 1, 3);
+    last = must_read(m, start_of(m), 10).end;
     must_ok(comb_feed_trim(m->f->sql, &t->ctx, -COMB_US_PER_S, &t->err), &t->err);
     assert_int_equal(number(m->f, "SELECT count(*) FROM feed"), 0);
     must_ok(comb_feed_head(m->f->sql, &t->ctx, &head, &t->err), &t->err);
-    assert_int_equal(head.sequence, 3);
-    must_ok(comb_feed_read(m->f->sql, &t->ctx, head, 10, &records, &n, &end, &t->err), &t->err);
-    assert_int_equal(n, 0);
-    assert_int_equal(end.sequence, 3);
+    assert_true(head.sequence == last.sequence);
+    struct comb_feed_page page = must_read(m, head, 10);
+    assert_int_equal(page.n, 0);
+    assert_true(page.end.sequence == last.sequence);
     create_nodes(m, 4, 4);
-    must_ok(comb_feed_read(m->f->sql, &t->ctx, head, 10, &records, &n, &end, &t->err), &t->err);
-    assert_int_equal(n, 1);
-    assert_int_equal(end.sequence, 4);
+    page = must_read(m, head, 10);
+    assert_int_equal(page.n, 1);
+    assert_true(page.end.sequence > last.sequence);
 }
 
 static void trimming_goes_on_over_batches(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    write_text(m, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3500)"
-                  " INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name,"
-                  " ancestors, old_ancestors, bytes_delta, payload)"
-                  " SELECT i, 1, x'', 1, x'', x'', '', x'', x'', 0, x'' FROM n");
-    write_text(m, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
-                  " INSERT INTO request SELECT x'', '', i, x'', x'', i, 0 FROM n");
+    write_text(m, driver_old_entries_sql);
+    write_text(m, driver_old_requests_sql);
     create_nodes(m, 1, 1);
     must_ok(comb_mutations_trim(m->mutations, &t->ctx, COMB_FEED_KEEP_US, &t->err), &t->err);
     assert_int_equal(number(m->f, "SELECT count(*) FROM feed"), 1);
@@ -162,7 +185,7 @@ static void an_id_is_kept_as_long_as_it_is_accepted(void **state)
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
     create_nodes(m, 1, 2);
-    write_text(m, "UPDATE request SET time_us = time_us - 24 * 3600000000");
+    write_text(m, "UPDATE request SET time_us = time_us - 86400000000");
     must_ok(comb_mutations_trim(m->mutations, &t->ctx, COMB_FEED_KEEP_US, &t->err), &t->err);
     assert_int_equal(number(m->f, "SELECT count(*) FROM request"), 2);
     write_text(m, "UPDATE request SET time_us = time_us - 3700000000");
@@ -173,20 +196,15 @@ static void an_id_is_kept_as_long_as_it_is_accepted(void **state)
 static void payloads_that_do_not_fit_together_come_apart(void **state)
 {
     struct mutation_fixture *m = *state;
-    struct test_ctx *t = &m->f->t;
-    struct comb_position at = start_of(m);
-    size_t n, seen = 0;
-    write_text(m, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)"
-                  " INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name,"
-                  " ancestors, old_ancestors, bytes_delta, payload)"
-                  " SELECT i, 1, zeroblob(16), 1, zeroblob(16), zeroblob(16), '', x'', x'', 0,"
-                  " zeroblob(1000000) FROM n");
+    struct comb_feed_page page = {.end = start_of(m)};
+    size_t seen = 0;
+    for (int i = 0; i < 10; i++)
+        write_text(m, driver_large_entries_sql);
     do {
-        const struct comb_feed_record *records;
-        test_ctx_next(t);
-        must_ok(comb_feed_read(m->f->sql, &t->ctx, at, 1000, &records, &n, &at, &t->err), &t->err);
-        seen += n;
-    } while (n > 0);
+        test_ctx_next(&m->f->t);
+        page = must_read(m, page.end, 1000);
+        seen += page.n;
+    } while (page.n > 0);
     assert_int_equal(seen, 40);
 }
 
@@ -194,21 +212,11 @@ static void a_damaged_entry_is_said_to_be_so(void **state)
 {
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
-    const char *const damages[] = {
-        "UPDATE feed SET subject = x'01'",
-        "UPDATE feed SET subject = zeroblob(16), ancestors = x'01'",
-        "UPDATE feed SET ancestors = zeroblob(16 * 1000)",
-        "UPDATE feed SET ancestors = x'', rev = 'many'",
-    };
     create_nodes(m, 1, 1);
-    for (size_t i = 0; i < N_OF(damages); i++) {
-        const struct comb_feed_record *records;
-        struct comb_position end;
-        size_t n;
-        write_text(m, damages[i]);
-        must_fail(COMB_DATA_LOSS,
-                  comb_feed_read(m->f->sql, &t->ctx, start_of(m), 10, &records, &n, &end, &t->err),
-                  &t->err);
+    for (const char *const *damage = driver_damages_sql; *damage; damage++) {
+        struct comb_feed_page page;
+        write_text(m, *damage);
+        must_fail(COMB_DATA_LOSS, read_feed(m, start_of(m), 10, &page), &t->err);
     }
 }
 
@@ -217,6 +225,7 @@ int run_suite_feed(void)
     const struct CMUnitTest feed[] = {
         MUTATION_TEST(entries_come_back_as_they_were_written),
         MUTATION_TEST(a_reader_skips_nothing_and_ends_at_the_head),
+        MUTATION_TEST(a_page_says_up_to_where_it_is_complete),
         MUTATION_TEST(cursors_of_elsewhere_are_refused),
         MUTATION_TEST(trimming_leaves_what_is_young_and_expires_old_cursors),
         MUTATION_TEST(an_empty_feed_keeps_its_head),

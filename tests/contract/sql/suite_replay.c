@@ -25,7 +25,7 @@ static void a_repetition_gets_the_first_outcome(void **state)
         must_ok(run_create(&create, t, &key, &outcome), &t->err);
         assert_true(outcome.replayed);
         assert_true(comb_str_equal(outcome.bytes, STR("first")));
-        assert_int_equal(t->ctx.reached.sequence, position);
+        assert_true(t->ctx.reached.sequence >= position);
         create.nothing = true;
         must_ok(run_create(&create, t, &key, &outcome), &t->err);
         assert_true(outcome.replayed);
@@ -145,10 +145,11 @@ static void a_lost_answer_is_found_by_the_request_id(void **state)
     struct create create = {.m = m, .name = "a", .outcome = STR("kept")};
     struct comb_request_key key = new_key("a");
     struct comb_outcome outcome;
+    uint64_t before = position_now(m);
     test_fault_sql_arm(&m->sql, TEST_SQL_LOSE, TEST_SQL_WRITES, 1, 1);
     must_ok(run_create(&create, t, &key, &outcome), &t->err);
     assert_true(comb_str_equal(outcome.bytes, STR("kept")));
-    assert_int_equal(t->ctx.reached.sequence, 1);
+    assert_true(t->ctx.reached.sequence > before && t->ctx.reached.sequence <= position_now(m));
     assert_int_equal(count_nodes(m), 1);
 }
 
