@@ -80,6 +80,6 @@ enum comb_facts_chain_column {
     COMB_FACTS_CHAIN_COLUMNS
 };
 
-extern const struct comb_facts_dialect comb_facts_dialect_sqlite;
+extern const struct comb_facts_dialect comb_facts_dialect_sqlite, comb_facts_dialect_postgres;
 
 #endif

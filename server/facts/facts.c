@@ -18,7 +18,8 @@ const struct comb_uuid comb_role_everybody = {
 const struct comb_uuid comb_role_administrators = {
     {0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 3}};
 
-static const struct comb_facts_dialect *const DIALECTS[] = {&comb_facts_dialect_sqlite};
+static const struct comb_facts_dialect *const DIALECTS[] = {&comb_facts_dialect_sqlite,
+                                                            &comb_facts_dialect_postgres};
 
 /* ----------------------------------------------------------------------------------- the way */
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The facts' statements for PostgreSQL. Each recursion is bounded by the path's length or by depth.
+ * LATERAL with OFFSET 0: nodes and entries are looked up by key for each row, whatever the planner
+ * thinks of the tables' sizes when it makes the plan, which is made once.
+ */
+#include "server/facts/dialect.h"
+
+/* comb_node_super_root */
+#define SUPER_ROOT "'\\x00000000000070008000000000000001'::bytea"
+
+/* COMB_FACTS_CHAIN_MAX */
+#define CHAIN_MAX "128"
+
+#define FIRST_ROOT_OF(workspace)                                                                   \
+    "SELECT node FROM workspace_root WHERE workspace = " workspace " ORDER BY position LIMIT 1"
+
+/* The start and all above it, the super-root not among them. */
+#define UP(condition)                                                                              \
+    "up(depth, id) AS ("                                                                           \
+    "  SELECT 0, id FROM start WHERE " condition " UNION ALL "                                     \
+    "  SELECT up.depth - 1, n.parent FROM up CROSS JOIN LATERAL"                                   \
+    "  (SELECT parent FROM node WHERE id = up.id OFFSET 0) n"                                      \
+    "  WHERE n.parent <> " SUPER_ROOT " AND up.depth > -" CHAIN_MAX ")"
+
+/* `down` carries what is left of the path. */
+#define CHAIN(start)                                                                               \
+    "WITH RECURSIVE start(id) AS (" start "), down(depth, id, rest) AS ("                          \
+    "  SELECT 0, id, ?2::text FROM start UNION ALL "                                               \
+    "  SELECT down.depth + 1, n.id, substr(down.rest, strpos(down.rest, '/') + 1)"                 \
+    "  FROM down CROSS JOIN LATERAL (SELECT id FROM node WHERE parent = down.id"                   \
+    "    AND name = substr(down.rest, 1, strpos(down.rest, '/') - 1) OFFSET 0) n"                  \
+    "  WHERE down.rest <> ''), " UP(                                                               \
+        "?3 <> 0") ", chain(depth, id) AS ("                                                       \
+                   "  SELECT depth, id FROM down WHERE depth > 0 UNION ALL SELECT depth, id FROM " \
+                   "up) "                                                                          \
+                   "SELECT c.depth, n.id, n.parent, n.name, n.kind, n.rev, n.acl_rev, n.size, "    \
+                   "n.blob, n.sha256,"                                                             \
+                   "  n.media_type, n.create_us, n.update_us, n.trash_parent, n.trash_name, "      \
+                   "n.trash_us,"                                                                   \
+                   "  n.trash_by, e.role, e.rights, e.expire_us, e.create_us, e.granted_by "       \
+                   "FROM chain c CROSS JOIN LATERAL (SELECT * FROM node WHERE id = c.id OFFSET "   \
+                   "0) n "                                                                         \
+                   "LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = n.id OFFSET 0) e ON true " \
+                   "ORDER BY c.depth DESC, e.role"
+
+#define WORKSPACE(condition)                                                                       \
+    "SELECT w.id, w.owner, w.bin, w.slug, w.kind, r.node FROM workspace w "                        \
+    "LEFT JOIN workspace_root r ON r.workspace = w.id WHERE " condition                            \
+    " ORDER BY w.id, r.position"
+
+const struct comb_facts_dialect comb_facts_dialect_postgres = {
+    .driver = "postgres",
+    .subjects = "SELECT u.disabled, u.roles_rev, u.generation, r.id, r.override FROM \"user\" u "
+                "LEFT JOIN user_role m ON m.\"user\" = u.id LEFT JOIN role r ON r.id = m.role "
+                "WHERE u.id = ?1 ORDER BY m.position, m.role",
+    .workspace_of_slug = WORKSPACE("w.slug = ?1"),
+    .workspace_of_user = WORKSPACE("w.id = (SELECT personal FROM \"user\" WHERE id = ?1)"),
+    .workspace_of_node =
+        "WITH RECURSIVE start(id) AS (SELECT ?1::bytea), " UP("true") " " WORKSPACE(
+            "w.id IN (SELECT id FROM workspace WHERE bin IN (SELECT id FROM up) UNION "
+            "SELECT workspace FROM workspace_root WHERE node IN (SELECT id FROM up))"),
+    .chain_of_node = CHAIN("SELECT ?1::bytea"),
+    .chain_of_slug = CHAIN(FIRST_ROOT_OF("(SELECT id FROM workspace WHERE slug = ?1)")),
+    .chain_of_user = CHAIN(FIRST_ROOT_OF("(SELECT personal FROM \"user\" WHERE id = ?1)")),
+};
