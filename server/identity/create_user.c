@@ -95,7 +95,9 @@ static enum comb_status create_once(void *data, struct comb_ctx *ctx, struct com
                                     struct comb_error *err)
 {
     struct creation *creation = data;
-    plan->kind = COMB_SQL_WRITE;
+    /* His roles must be there when he is. */
+    plan->kind = COMB_SQL_WRITE_LOCKED;
+    plan->lock = COMB_LOCK_RIGHTS;
     plan->on_constraint = on_constraint;
     enum comb_status status;
     bool wanted = true;

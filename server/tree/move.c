@@ -9,35 +9,29 @@ struct move {
     struct comb_tree_written written;
 };
 
-/* Where a move goes to, and under which name. */
-struct target {
-    struct tree_place place;
-    bool same_parent;
-};
-
+/* Where it goes to, and under which name. */
 static enum comb_status find_target(struct move *move, struct comb_ctx *ctx, struct comb_plan *plan,
-                                    const struct comb_access_node *node, struct target *ret_target,
-                                    struct comb_error *err)
+                                    const struct comb_access_node *node,
+                                    struct tree_place *ret_target, struct comb_error *err)
 {
     const struct comb_v1_tree_move_request *request = move->request;
-    struct target target = {.place.name = comb_str_from(request->target_name)};
+    struct tree_place target = {.name = comb_str_from(request->target_name)};
     enum comb_status status;
 
-    if (comb_str_is_empty(target.place.name))
-        target.place.name = node->node->name;
-    else if ((status = tree_name_check(target.place.name, "target_name", err)) != COMB_OK)
+    if (comb_str_is_empty(target.name))
+        target.name = node->node->name;
+    else if ((status = tree_name_check(target.name, "target_name", err)) != COMB_OK)
         return status;
     if (request->target_parent) {
         status = tree_place_resolve(move->tree, ctx, plan, request->target_parent, "target_parent",
-                                    &target.place, err);
+                                    &target, err);
         if (status != COMB_OK)
             return status;
     } else {
-        target.place.links = node->chain.links + 1;
-        target.place.n_links = node->chain.n_links - 1;
-        target.place.path = tree_path_parent(ctx->arena, node->path);
+        target.links = node->chain.links + 1;
+        target.n_links = node->chain.n_links - 1;
+        target.path = tree_path_parent(ctx->arena, node->path);
     }
-    target.same_parent = comb_uuid_equal(&target.place.links[0].node->id, &node->node->parent);
     *ret_target = target;
     return COMB_OK;
 }
@@ -77,37 +71,26 @@ static enum comb_status replace(struct move *move, struct comb_ctx *ctx, struct 
 }
 
 static enum comb_status check_target(const struct comb_access_node *node,
-                                     const struct target *target, struct comb_error *err)
+                                     const struct tree_place *target, struct comb_error *err)
 {
-    const struct tree_place *place = &target->place;
-
-    for (size_t i = 0; i < place->n_links; i++) {
-        if (comb_uuid_equal(&place->links[i].node->id, &node->node->id))
+    for (size_t i = 0; i < target->n_links; i++) {
+        if (comb_uuid_equal(&target->links[i].node->id, &node->node->id))
             return comb_error_set_subject(err, COMB_FAILED_PRECONDITION,
                                           COMB_V1_ERROR_REASON_MOVE_INTO_SELF, "target_parent",
                                           "a folder cannot be moved into itself or below itself");
     }
-    return tree_need_depth(place->n_links + 1, "target_parent", err);
+    return tree_need_depth(target->n_links + 1, "target_parent", err);
 }
 
 static enum comb_status plan_move(struct move *move, struct comb_ctx *ctx, struct comb_plan *plan,
-                                  const struct comb_access_node *node, const struct target *target,
-                                  struct comb_error *err)
+                                  const struct comb_access_node *node,
+                                  const struct tree_place *target, struct comb_error *err)
 {
-    bool locked = node->node->kind == COMB_V1_NODE_KIND_FOLDER && !target->same_parent;
-    struct tree_placing placing = {.kind = COMB_FEED_NODE_MOVED,
-                                   .chain = &node->chain,
-                                   .to = &target->place,
-                                   .check_cycle = locked};
-    enum comb_status status;
+    const struct tree_placing placing = {
+        .kind = COMB_FEED_NODE_MOVED, .chain = &node->chain, .to = target};
+    enum comb_status status =
+        tree_plan_placing(move->tree, ctx, plan, &placing, &move->written.node, err);
 
-    if (locked) {
-        plan->kind = COMB_SQL_WRITE_LOCKED;
-        plan->lock = COMB_LOCK_MOVES;
-    } else {
-        plan->kind = COMB_SQL_WRITE;
-    }
-    status = tree_plan_placing(move->tree, ctx, plan, &placing, &move->written.node, err);
     if (status == COMB_OK)
         status = comb_tree_outcome_pack(ctx, &move->written.node, false, &plan->outcome, err);
     return status;
@@ -120,7 +103,7 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
     const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE, .field = "node"};
     struct comb_access_node node;
     const struct comb_node *existing;
-    struct target target;
+    struct tree_place target;
     enum comb_status status =
         tree_resolve_change(move->tree, ctx, plan, move->request->node, &options,
                             move->request->expected_etag, &node, err);
@@ -130,12 +113,12 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
     if (status == COMB_OK)
         status = check_target(&node, &target, err);
     if (status == COMB_OK)
-        status = tree_place_existing(move->tree, ctx, &target.place, &existing, err);
+        status = tree_place_existing(move->tree, ctx, &target, &existing, err);
     if (status != COMB_OK)
         return status;
     move->written = (struct comb_tree_written){.node = *node.node};
-    if (target.place.path) {
-        move->written.path = tree_path_join(ctx->arena, target.place.path, target.place.name);
+    if (target.path) {
+        move->written.path = tree_path_join(ctx->arena, target.path, target.name);
         if (!move->written.path)
             return comb_error_no_memory(err);
     }

@@ -144,6 +144,7 @@ enum comb_status tree_plan_placing(struct comb_tree *tree, struct comb_ctx *ctx,
                              .old_ancestors =
                                  tree_chain_ids(ctx->arena, chain->links + 1, chain->n_links - 1),
                              .n_old_ancestors = chain->n_links - 1};
+    bool locked = false;
     enum comb_status status;
 
     if (placing->to) {
@@ -151,14 +152,18 @@ enum comb_status tree_plan_placing(struct comb_tree *tree, struct comb_ctx *ctx,
         node.name = placing->to->name;
         feed.ancestors = tree_chain_ids(ctx->arena, placing->to->links, placing->to->n_links);
         feed.n_ancestors = placing->to->n_links;
+        locked = node.kind == COMB_V1_NODE_KIND_FOLDER &&
+                 !comb_uuid_equal(&node.parent, &before->parent);
     } else {
         node.parent = comb_node_purge;
         node.name = comb_str_from(comb_uuid_text(ctx->arena, &before->id));
     }
     if (grpcc_arena_failed(ctx->arena))
         return comb_error_no_memory(err);
+    plan->kind = locked ? COMB_SQL_WRITE_LOCKED : COMB_SQL_WRITE;
+    plan->lock = locked ? COMB_LOCK_MOVES : 0;
     status = tree->use.store->driver->plan_place(tree->use.store, ctx, plan, &node,
-                                                 before->revision, placing->check_cycle, err);
+                                                 before->revision, locked, err);
     if (status == COMB_OK)
         status = tree_plan_feed(ctx, plan, &feed, err);
     if (status == COMB_OK)

@@ -37,12 +37,16 @@ enum comb_status tree_place_existing(struct comb_tree *tree, struct comb_ctx *ct
                                      const struct comb_node **ret_existing,
                                      struct comb_error *err) COMB_MUST_CHECK;
 
-/* A node that goes from the place of its chain to another, or to the purge node (to NULL). */
+/*
+ * A node that goes from the place of its chain to another, or to the purge node (to NULL). Sets the
+ * plan's kind: what puts a folder below another one, also back from the bin, runs under
+ * COMB_LOCK_MOVES and looks for a cycle, since two such writes that each see the other's folder
+ * where it was can close one together.
+ */
 struct tree_placing {
     enum comb_feed_kind kind;
     const struct comb_fact_chain *chain;
     const struct tree_place *to;
-    bool check_cycle;
 };
 enum comb_status tree_plan_placing(struct comb_tree *tree, struct comb_ctx *ctx,
                                    struct comb_plan *plan, const struct tree_placing *placing,

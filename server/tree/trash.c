@@ -23,7 +23,6 @@ static enum comb_status delete_decide(void *data, struct comb_ctx *ctx, struct c
 
     if (status != COMB_OK)
         return status;
-    plan->kind = COMB_SQL_WRITE;
     deletion->written = (struct comb_tree_written){.created = false};
     if (permanently) {
         const struct tree_placing placing = {.kind = COMB_FEED_NODE_DELETED, .chain = &node.chain};
@@ -31,6 +30,7 @@ static enum comb_status delete_decide(void *data, struct comb_ctx *ctx, struct c
         status =
             tree_plan_placing(deletion->tree, ctx, plan, &placing, &deletion->written.node, err);
     } else {
+        plan->kind = COMB_SQL_WRITE;
         status = comb_tree_plan_recycle(deletion->tree, ctx, plan, &node.chain,
                                         &deletion->written.node, err);
     }
@@ -134,7 +134,6 @@ static enum comb_status restore_decide(void *data, struct comb_ctx *ctx, struct 
     restoration->written = (struct comb_tree_written){.created = false};
     if (place.path)
         restoration->written.path = tree_path_join(ctx->arena, place.path, place.name);
-    plan->kind = COMB_SQL_WRITE;
     placing.chain = &node.chain;
     status =
         tree_plan_placing(restoration->tree, ctx, plan, &placing, &restoration->written.node, err);
