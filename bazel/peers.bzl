@@ -14,6 +14,8 @@ _PROGRAMS = {
     "interop_go_client": "bin/interop_go_client",
     "interop_go_server": "bin/interop_go_server",
     "python": "python/bin/python",
+    "versitygw": "bin/versitygw",
+    "weed": "python/bin/weed",
 }
 
 # target -> (folder of .jar files below the folder of peers, class). A start of the JVM is most of what a short program costs.

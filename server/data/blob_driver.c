@@ -170,6 +170,44 @@ enum comb_status comb_blob_list(struct comb_blobs *blobs, struct comb_ctx *ctx, 
     return blobs->driver->list(blobs, ctx, prefix, each, data, err);
 }
 
+enum comb_status comb_blob_presign(struct comb_blobs *blobs, struct comb_ctx *ctx, comb_str key,
+                                   unsigned ttl_s, const char **ret_url, struct comb_error *err)
+{
+    enum comb_status status = check_key(ctx, key, err);
+
+    if (status != COMB_OK)
+        return status;
+    if (ttl_s == 0 || ttl_s > COMB_BLOB_PRESIGN_S_MAX)
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                              "a presigned URL holds for 1 to %d seconds", COMB_BLOB_PRESIGN_S_MAX);
+    assert(!blobs->driver->presign == !(blobs->driver->caps & COMB_BLOB_CAP_PRESIGN));
+    if (!blobs->driver->presign)
+        return unimplemented(blobs, "presign URLs", err);
+    status = blobs->driver->presign(blobs, ctx, key, ttl_s, ret_url, err);
+    assert(status != COMB_OK || *ret_url);
+    return status;
+}
+
+enum comb_status comb_blobs_check(struct comb_blobs *blobs, struct comb_ctx *ctx,
+                                  struct comb_error *err)
+{
+    enum comb_status status = comb_ctx_check(ctx, err);
+
+    if (status != COMB_OK)
+        return status;
+    if (!blobs->driver->check)
+        return unimplemented(blobs, "be checked", err);
+    return blobs->driver->check(blobs, ctx, err);
+}
+
+void comb_blobs_status(struct comb_blobs *blobs, struct comb_store_status *ret_status)
+{
+    *ret_status = (struct comb_store_status){.driver = blobs->driver->name};
+    if (blobs->driver->status)
+        blobs->driver->status(blobs, ret_status);
+    ret_status->shared = (blobs->driver->caps & COMB_BLOB_CAP_SHARED) != 0;
+}
+
 void comb_blobs_close(struct comb_blobs *blobs)
 {
     if (blobs && blobs->driver->close)

@@ -103,11 +103,25 @@ enum comb_status comb_data_object_begin(struct comb_data_object *object, struct 
                             size_hint, &object->writer, err);
 }
 
+/* Only a sweeper removes what is being written: it takes this session for dead. */
+static enum comb_status explain_removal(const struct comb_data_object *object, struct comb_ctx *ctx,
+                                        struct comb_error *err)
+{
+    enum comb_status status = comb_data_check_session(object->data, ctx, &object->session, err);
+
+    return status == COMB_OK
+               ? comb_error_set(err, COMB_INTERNAL, 0, "an object was removed while written")
+               : status;
+}
+
 enum comb_status comb_data_object_write(struct comb_data_object *object, struct comb_ctx *ctx,
                                         comb_str bytes, struct comb_error *err)
 {
+    enum comb_status status;
+
     comb_content_hash_update(&object->hash, bytes);
-    return comb_blob_write(object->data->use.blobs, ctx, object->writer, bytes, err);
+    status = comb_blob_write(object->data->use.blobs, ctx, object->writer, bytes, err);
+    return status == COMB_ABORTED ? explain_removal(object, ctx, err) : status;
 }
 
 enum comb_status comb_data_object_store(struct comb_data_object *object, struct comb_ctx *ctx,
@@ -122,10 +136,7 @@ enum comb_status comb_data_object_store(struct comb_data_object *object, struct 
         object->is_stored = true;
         comb_content_hash_digest(&object->hash, object->digest);
     } else if (status == COMB_ABORTED) {
-        /* Only a sweeper removes what is being written: it takes this session for dead. */
-        status = comb_data_check_session(object->data, ctx, &object->session, err);
-        if (status == COMB_OK)
-            status = comb_error_set(err, COMB_INTERNAL, 0, "an object was removed while written");
+        status = explain_removal(object, ctx, err);
     }
     return status;
 }

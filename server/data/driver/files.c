@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/core/clock.h"
 #include "server/core/memory.h"
 
 #define SUFFIX ".tmp"
@@ -35,6 +36,7 @@
 struct files {
     struct comb_blobs base;
     int root;
+    int64_t open_us; /* wall clock: since when */
     /* Guards folders being made and removed, and what is known of them. */
     pthread_mutex_t lock;
     /* Folders of one session, the one written last, whose own names are durable. */
@@ -476,6 +478,32 @@ static enum comb_status files_list(struct comb_blobs *self, struct comb_ctx *ctx
     return status;
 }
 
+/* Asks for one block, which no folder lists. */
+static enum comb_status files_check(struct comb_blobs *self, struct comb_ctx *ctx,
+                                    struct comb_error *err)
+{
+    struct files *files = (struct files *)self;
+    int fd = openat(files->root, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    int native;
+
+    (void)ctx;
+    if (fd < 0 && errno != EOPNOTSUPP)
+        return comb_files_error(err, errno, "make a file in its folder");
+    if (fd < 0) /* a file system without nameless files */
+        return COMB_OK;
+    native = write(fd, "", 1) == 1 && fdatasync(fd) == 0 ? 0 : errno;
+    close(fd);
+    return native == 0 ? COMB_OK : comb_files_error(err, native, "write in its folder");
+}
+
+static void files_status(struct comb_blobs *self, struct comb_store_status *ret_status)
+{
+    struct files *files = (struct files *)self;
+
+    ret_status->state = COMB_STORE_UP;
+    ret_status->since_us = files->open_us;
+}
+
 static void files_close(struct comb_blobs *self)
 {
     struct files *files = (struct files *)self;
@@ -498,6 +526,8 @@ const struct comb_blob_driver comb_blob_driver_files = {
     .close_reader = files_close_reader,
     .remove = files_remove,
     .list = files_list,
+    .check = files_check,
+    .status = files_status,
     .close = files_close,
 };
 
@@ -546,6 +576,7 @@ enum comb_status comb_blob_files_open(comb_str directory, struct comb_blobs **re
     }
     files->base.driver = &comb_blob_driver_files;
     files->root = root;
+    files->open_us = comb_clock_wall_us();
     pthread_mutex_init(&files->lock, NULL);
     *ret_blobs = &files->base;
     return COMB_OK;

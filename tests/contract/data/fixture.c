@@ -27,6 +27,17 @@ int fixture_teardown(void **state)
     return 0;
 }
 
+bool fixture_is_shared(void)
+{
+    void *state = NULL;
+    bool is_shared;
+
+    fixture_setup(&state);
+    is_shared = ((struct fixture *)state)->blobs->driver->caps & COMB_BLOB_CAP_SHARED;
+    fixture_teardown(&state);
+    return is_shared;
+}
+
 void fixture_reopen(struct fixture *f)
 {
     comb_blobs_close(f->blobs);
