@@ -14,6 +14,7 @@ DRIVERS = {
     },
     "data": {
         "files": struct(dep = "//server/data/driver:files", open = "comb_blob_files_open", rest = True, needs = [], url = "files:DIR"),
+        "s3": struct(dep = "//server/data/driver:s3", open = "comb_blob_s3_open", needs = ["versitygw"], url = "s3://BUCKET?endpoint=URL", shared = True),
     },
     "sql": {
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
@@ -27,7 +28,7 @@ DRIVERS = {
 # functions _check, _status and _close (server/core/store.h); checked = False: it has only _close.
 ROWS = {
     "cache": struct(type = "comb_cache", header = "server/cache/cache_driver.h", dep = "//server/cache", prefix = "comb_cache"),
-    "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs", checked = False),
+    "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs"),
     "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql", checked = False),
     "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault", checked = False),
 }

@@ -11,6 +11,9 @@
 #include "server/core/clock.h"
 #include "tests/support/support.h"
 
+/* As seen from where Bazel runs tests. */
+#define VERSITYGW "external/peers/bin/versitygw"
+#define WEED "external/peers/bin/weed"
 #define REGION "us-east-1"
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define DOMAIN "s3.localhost"

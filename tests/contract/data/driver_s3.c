@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "tests/contract/data/fixture.h"
 #include "tests/support/s3_server.h"
 
