@@ -9,6 +9,7 @@
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/s3/error.h"
 #include "server/backend/s3/xml.h"
+#include "server/core/backoff.h"
 #include "server/core/clock.h"
 
 /* The path of a key tripled, and a query of a token and a few names. */
