@@ -17,9 +17,11 @@ _INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 ALLOWED = {
     "core": {"core"},
     "contract": {"core", "contract", "mutation", "facts"},
-    "backend": {"core", "backend own"},
+    # backend/http: what the backends and drivers of stores that speak HTTP stand on.
+    "transport": {"core", "transport"},
+    "backend": {"core", "transport", "backend own"},
     "mutation": {"core", "contract", "backend", "mutation"},
-    "driver": {"core", "contract own", "backend", "mutation", "facts", "driver own"},
+    "driver": {"core", "contract own", "transport", "backend", "mutation", "facts", "driver own"},
     "facts": {"core", "contract", "backend", "mutation", "facts"},
     "domain": {"core", "contract", "domain", "mutation", "facts"},
     "rpc": {"core", "contract", "domain", "mutation", "facts", "rpc"},
@@ -40,6 +42,8 @@ def layer_of(path):
     area, name = parts[1], parts[-1]
     if area in SHARED:
         return area, None
+    if area == "backend" and parts[2] == "http":
+        return "transport", None
     if area == "backend":
         return "backend", parts[2]
     if "driver" in parts[2:-1]:
