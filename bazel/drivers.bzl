@@ -17,6 +17,7 @@ DRIVERS = {
         "s3": struct(dep = "//server/data/driver:s3", open = "comb_blob_s3_open", needs = ["versitygw"], url = "s3://BUCKET?endpoint=URL", shared = True),
     },
     "sql": {
+        "postgres": struct(dep = "//server/backend/sql/postgres", open = "comb_sql_postgres_open", rest = True, header = "server/backend/sql/postgres/open.h", needs = ["postgresql-15"], url = "postgres://USER@HOST:PORT/DATABASE", shared = True),
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
     },
     "vault": {

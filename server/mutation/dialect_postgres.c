@@ -71,7 +71,8 @@ static const struct comb_mutation_dialect dialect = {
     .feed_bounds = "SELECT coalesce((SELECT seq FROM feed WHERE seq < " HORIZON
                    "  ORDER BY seq DESC LIMIT 1), " FLOOR "), " FLOOR ","
                    " pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 16 | 65535",
-    .feed_lock = "LOCK TABLE feed IN SHARE ROW EXCLUSIVE MODE",
+    /* In a function's body, since it is refused as the first statement of a pipeline. */
+    .feed_lock = "DO 'BEGIN LOCK TABLE feed IN SHARE ROW EXCLUSIVE MODE; END'",
     .feed_is_even = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM feed WHERE seq >= " HORIZON ")",
     .complete_up_to = complete_up_to,
     .poll_state = "SELECT " COMB_SQL_POSTGRES_SNAPSHOT ", " FLOOR ", " HORIZON " - 1,"

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/support/support.h"
 
@@ -93,8 +94,9 @@ void postgres_server_done(struct postgres_server *server)
 char *postgres_server_database(struct postgres_server *server)
 {
     static int databases;
-    char name[32], sql[64];
-    snprintf(name, sizeof name, "test_%d", databases++);
+    char name[48], sql[96];
+    /* A test may fork, and its child ask for one too. */
+    snprintf(name, sizeof name, "test_%d_%d", (int)getpid(), databases++);
     snprintf(sql, sizeof sql, "CREATE DATABASE %s", name);
     PGconn *pq = connect_to(server, "postgres");
     PGresult *result = PQexec(pq, sql);

@@ -11,5 +11,8 @@
 /* Opens the store that belongs to folder; an empty one is made where the folder has none. Fails the
  * test where that cannot be done. The caller closes it. */
 struct comb_sql *test_sql_row_open(const char *folder);
+/* Starts the server where there is one, for a test that forks before it opens a row: the child's
+ * would be one that ends with it. */
+void test_sql_row_start(void);
 
 #endif

@@ -34,12 +34,17 @@ static char *url_of(const char *folder)
     return url;
 }
 
+void test_sql_row_start(void)
+{
+    if (test_sql_row_server.process.pid)
+        return;
+    postgres_server_start(&test_sql_row_server);
+    atexit(stop);
+}
+
 char *test_sql_row_postgres_url(const char *folder)
 {
-    if (!test_sql_row_server.process.pid) {
-        postgres_server_start(&test_sql_row_server);
-        atexit(stop);
-    }
+    test_sql_row_start();
     return url_of(folder);
 }
 

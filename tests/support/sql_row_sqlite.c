@@ -4,6 +4,10 @@
 #include "tests/support/sql_row.h"
 #include "tests/support/support.h"
 
+void test_sql_row_start(void)
+{
+}
+
 struct comb_sql *test_sql_row_open(const char *folder)
 {
     char *path = test_path(folder, "comb.db");

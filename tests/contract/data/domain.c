@@ -175,6 +175,16 @@ struct comb_data *domain_another(struct domain *d)
     return data;
 }
 
+struct comb_data *domain_successor(struct domain *d)
+{
+    struct comb_sql_info info;
+
+    comb_sql_get_info(d->sql, &info);
+    if (info.shared)
+        domain_advance_us(d, COMB_DATA_SESSION_LEASE_US + COMB_US_PER_S);
+    return domain_another(d);
+}
+
 struct comb_ctx *domain_next(struct domain *d)
 {
     struct comb_position reached = d->call.ctx.reached;

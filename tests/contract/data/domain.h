@@ -33,6 +33,9 @@ int domain_teardown(void **state);
 /* A second domain on the same stores, as a process that has taken over; the caller frees it. */
 struct comb_data *domain_another(struct domain *d);
 
+/* The same where the first one is gone: its session is dead, at once or by its lease. */
+struct comb_data *domain_successor(struct domain *d);
+
 /* A new call of the user; what the last one answered is gone. */
 struct comb_ctx *domain_next(struct domain *d);
 /* A key for a new request. */

@@ -8,6 +8,7 @@
 
 #include "comb/v1/node.grpcc.h"
 #include "tests/support/areas.h"
+#include "tests/support/sql_row.h"
 
 #define DEATHS 12
 /* The moments of death are spread over that much more than a start takes here. */
@@ -75,6 +76,7 @@ static void the_first_start_makes_one_administrator(void **state)
 /* In a process of its own: it starts no thread before, and dies in the middle. */
 static void start_and_die(const char *folder, int after_ms)
 {
+    test_sql_row_start();
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {

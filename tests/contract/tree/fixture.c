@@ -257,7 +257,14 @@ void fixture_restart(struct fixture *f)
     start(f);
 }
 
-int fixture_setup(void **state)
+void add_user(struct fixture *f, const struct comb_uuid *user)
+{
+    struct comb_uuid id = *user;
+
+    write_now(f, decide_user, &id);
+}
+
+struct fixture *fixture_new(struct comb_sql *sql)
 {
     static const struct comb_sql_schema *const *const schemas[] = {
         comb_mutation_schemas, comb_permissions_schemas, comb_tree_schemas,
@@ -267,10 +274,9 @@ int fixture_setup(void **state)
 
     assert_non_null(f);
     test_ctx_init(&f->test);
-    f->folder = test_folder_new();
-    f->sql = test_sql_row_open(f->folder);
-    for (size_t k = 0; k < sizeof schemas / sizeof schemas[0]; k++)
-        must_ok(comb_sql_migrate_schema(f->sql, schemas[k], &f->test.err), &f->test.err);
+    f->sql = sql;
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
+        must_ok(comb_sql_migrate_schema(sql, schemas[i], &f->test.err), &f->test.err);
     start(f);
     f->owner = comb_uuid_new();
     f->stranger = comb_uuid_new();
@@ -281,21 +287,31 @@ int fixture_setup(void **state)
                                                 .roots = &f->root,
                                                 .n_roots = 1};
     become(f, &f->owner);
-    write_now(f, decide_user, &f->owner);
-    write_now(f, decide_user, &f->stranger);
+    add_user(f, &f->owner);
+    add_user(f, &f->stranger);
     write_now(f, decide_workspace, f);
-    *state = f;
+    return f;
+}
+
+void fixture_free(struct fixture *f)
+{
+    stop(f);
+    comb_sql_close(f->sql);
+    test_ctx_done(&f->test);
+    free(f);
+}
+
+int fixture_setup(void **state)
+{
+    char *folder = test_folder_new();
+
+    *state = fixture_new(test_sql_row_open(folder));
+    free(folder);
     return 0;
 }
 
 int fixture_teardown(void **state)
 {
-    struct fixture *f = *state;
-
-    stop(f);
-    comb_sql_close(f->sql);
-    test_ctx_done(&f->test);
-    free(f->folder);
-    free(f);
+    fixture_free(*state);
     return 0;
 }

@@ -14,7 +14,6 @@
 
 struct fixture {
     struct test_ctx test;
-    char *folder;
     struct comb_sql *sql;
     struct comb_facts *facts;
     struct comb_access *access;
@@ -29,6 +28,9 @@ struct fixture {
 
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+/* Over any empty row, which it takes and closes in the end. */
+struct fixture *fixture_new(struct comb_sql *sql);
+void fixture_free(struct fixture *f);
 /* All but the tree, and the tree again: the server was restarted. */
 void fixture_restart(struct fixture *f);
 
@@ -38,6 +40,8 @@ struct comb_ctx *next(struct fixture *f);
 struct comb_ctx *more(struct fixture *f);
 /* From now on that user calls. */
 void become(struct fixture *f, const struct comb_uuid *user);
+/* A third user, and more. */
+void add_user(struct fixture *f, const struct comb_uuid *user);
 /* An entry on a node; rights UNSPECIFIED takes it away. */
 void grant(struct fixture *f, const struct comb_uuid *node, const struct comb_uuid *role,
            enum comb_v1_rights rights);

@@ -4,5 +4,5 @@
 int main(void)
 {
     return run_names() + run_moves() + run_trash() + run_lists() + run_metadata() + run_feed() +
-           run_watches() + run_totals() + run_model();
+           run_watches() + run_totals();
 }

@@ -11,6 +11,5 @@ int run_metadata(void);
 int run_feed(void);
 int run_watches(void);
 int run_totals(void);
-int run_model(void);
 
 #endif
