@@ -21,7 +21,9 @@
 
 #define COMBD_BINARY "server/combd"
 #define READY_MS_MAX 60000
-#define FLAGS_MAX 32
+#define FLAGS_MAX 64
+/* Homes with clustered stores that one test makes. */
+#define STORES_MAX 8
 /* What users made by combd_client_as log in with. */
 #define USER_PASSWORD "correct horse battery"
 
@@ -52,14 +54,26 @@ static void read_line(const char *path, const char *key, char *ret_value, size_t
         fail_msg("%s has no line %s", path, key);
 }
 
+static struct stores *new_stores(void)
+{
+    static struct stores all[STORES_MAX];
+    static size_t n;
+    assert_in_range(n, 0, STORES_MAX - 1);
+    stores_start(&all[n]);
+    return &all[n++];
+}
+
 static void make_home(struct combd *combd)
 {
+    const char *kind = getenv("COMB_TEST_STORES");
     const char *base = getenv("TEST_TMPDIR");
     snprintf(combd->home, sizeof combd->home, "%s/comb.XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(combd->home))
         fail_msg("%s: %s", combd->home, strerror(errno));
     snprintf(combd->address, sizeof combd->address, "127.0.0.1:%u", next_port++);
     snprintf(combd->admin_address, sizeof combd->admin_address, "127.0.0.1:%u", next_port++);
+    if (!combd->stores && kind && strcmp(kind, "clustered") == 0)
+        combd->stores = new_stores();
 }
 
 static void run_child(const struct combd *combd, const char *ready, const char *const *flags)
@@ -69,6 +83,8 @@ static void run_child(const struct combd *combd, const char *ready, const char *
                                         "--listen",           combd->address, "--admin-listen",
                                         combd->admin_address, "--ready-file", ready};
     size_t n = 9;
+    for (size_t i = 0; combd->stores && i < combd->stores->n_flags; i++)
+        arguments[n++] = combd->stores->flags[i];
     for (; flags && *flags && n < FLAGS_MAX - 1; flags++)
         arguments[n++] = *flags;
     snprintf(log, sizeof log, "%s/log", combd->home);
@@ -105,9 +121,9 @@ static void await_ready(struct combd *combd, const char *ready)
     }
 }
 
-void combd_start(struct combd *combd, const char *const *flags)
+static void start(struct combd *combd, const char *const *flags)
 {
-    char ready[512], password[512];
+    char ready[512];
     if (!combd->home[0])
         make_home(combd);
     snprintf(ready, sizeof ready, "%s/ready", combd->home);
@@ -121,8 +137,22 @@ void combd_start(struct combd *combd, const char *const *flags)
     await_ready(combd, ready);
     read_line(ready, "listen=", combd->address, sizeof combd->address);
     read_line(ready, "admin=", combd->admin_address, sizeof combd->admin_address);
+}
+
+void combd_start(struct combd *combd, const char *const *flags)
+{
+    char password[512];
+    start(combd, flags);
     snprintf(password, sizeof password, "%s/admin", combd->home);
     read_line(password, "", combd->password, sizeof combd->password);
+}
+
+void combd_start_beside(struct combd *combd, const struct combd *other, const char *const *flags)
+{
+    assert_non_null(other->stores);
+    combd->stores = other->stores;
+    snprintf(combd->password, sizeof combd->password, "%s", other->password);
+    start(combd, flags);
 }
 
 void combd_kill(struct combd *combd)

@@ -9,6 +9,8 @@ COMBD=$PWD/server/combd
 COMB=$PWD/client/cli/comb
 export COMB_HOME=$TEST_TMPDIR/home
 combd_pid=
+# Flags of all-clustered stores, where the test is run on those.
+stores=()
 
 comb() {
     "$COMB" "$@"
@@ -20,11 +22,20 @@ fail() {
     exit 1
 }
 
+# start_stores: starts them at first where COMB_TEST_STORES=clustered asks for them.
+start_stores() {
+    [ "${COMB_TEST_STORES:-}" = clustered ] && [ ${#stores[@]} = 0 ] || return 0
+    local line
+    line=$(bazel/stores start "$TEST_TMPDIR/stores") || fail "no stores"
+    read -ra stores <<<"$line"
+}
+
 # start_combd [FLAGS...]: returns when it serves; sets combd_pid, server and admin.
 start_combd() {
+    start_stores
     rm -f "$TEST_TMPDIR/ready"
     "$COMBD" --home "$COMB_HOME" --listen "${server:-127.0.0.1:0}" --admin-listen "${admin:-127.0.0.1:0}" \
-        --ready-file "$TEST_TMPDIR/ready" "$@" >>"$TEST_TMPDIR/combd.log" 2>&1 &
+        --ready-file "$TEST_TMPDIR/ready" "${stores[@]}" "$@" >>"$TEST_TMPDIR/combd.log" 2>&1 &
     combd_pid=$!
     local waited=0
     while [ ! -s "$TEST_TMPDIR/ready" ]; do
@@ -47,6 +58,7 @@ stop_combd() {
 
 cleanup() {
     [ -z "$combd_pid" ] || kill -KILL "$combd_pid" 2>/dev/null || true
+    [ ${#stores[@]} = 0 ] || bazel/stores stop "$TEST_TMPDIR/stores" || true
 }
 trap cleanup EXIT
 
