@@ -12,6 +12,10 @@ DRIVERS = {
         "mem": struct(dep = "//server/cache/driver:mem", open = "comb_cache_mem_open", needs = [], url = "mem:SIZE"),
         "redis": struct(dep = "//server/cache/driver:redis", open = "comb_cache_redis_open", needs = ["redis-server"], url = "redis://HOST:PORT/DATABASE", shared = True),
     },
+    "config": {
+        "etcd": struct(dep = "//server/config/driver:etcd", open = "comb_config_etcd_open", needs = ["etcd-server"], url = "etcd://HOST:PORT,.../PREFIX", shared = True),
+        "json": struct(dep = "//server/config/driver:json", open = "comb_config_json_open", needs = [], url = "json:PATH"),
+    },
     "data": {
         "files": struct(dep = "//server/data/driver:files", open = "comb_blob_files_open", rest = True, needs = [], url = "files:DIR"),
         "s3": struct(dep = "//server/data/driver:s3", open = "comb_blob_s3_open", needs = ["versitygw"], url = "s3://BUCKET?endpoint=URL", shared = True),
@@ -29,6 +33,7 @@ DRIVERS = {
 # functions _check, _status and _close (server/core/store.h); checked = False: it has only _close.
 ROWS = {
     "cache": struct(type = "comb_cache", header = "server/cache/cache_driver.h", dep = "//server/cache", prefix = "comb_cache"),
+    "config": struct(type = "comb_config_store", header = "server/config/config_driver.h", dep = "//server/config:store", prefix = "comb_config_store"),
     "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs"),
     "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql", checked = False),
     "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault", checked = False),
