@@ -32,7 +32,7 @@ struct json_store {
     bool has_thread;
 
     pthread_mutex_t lock; /* of all below */
-    struct json_file file;
+    struct config_file file;
     json_t *doc;
     /* Not OK: the file was edited and is of no use; doc goes on, and nothing is written. */
     struct comb_error edit;
@@ -55,8 +55,8 @@ static void tell_everything_locked(struct json_store *store)
     struct comb_config_entries all;
 
     if (store->observer.everything && arena &&
-        json_doc_list(store->doc, arena, STR("/"), (comb_str){0}, COMB_CONFIG_ENTRIES_MAX, &all,
-                      NULL) == COMB_OK)
+        config_doc_list(store->doc, arena, STR("/"), (comb_str){0}, COMB_CONFIG_ENTRIES_MAX, &all,
+                        NULL) == COMB_OK)
         store->observer.everything(store->observer.self, all.items, all.n, all.revision);
     grpcc_arena_free(arena);
 }
@@ -65,9 +65,9 @@ static bool append_change(const json_t *doc, struct grpcc_arena *arena, const ch
                           struct comb_config_entry *entries, size_t *n)
 {
     struct comb_error err;
-    if (!json_doc_find(doc, arena, comb_str_from(path), &entries[*n], &err))
+    if (!config_doc_find(doc, arena, comb_str_from(path), &entries[*n], &err))
         return false;
-    *n += entries[*n].revision == json_doc_revision(doc);
+    *n += entries[*n].revision == config_doc_revision(doc);
     return true;
 }
 
@@ -89,12 +89,12 @@ static void tell_changes_locked(struct json_store *store)
     json_object_foreach(history, path, states)
     {
         json_t *last = json_array_get(states, json_array_size(states) - 1);
-        if (whole &&
-            json_integer_value(json_object_get(last, "revision")) == json_doc_revision(store->doc))
+        if (whole && json_integer_value(json_object_get(last, "revision")) ==
+                         config_doc_revision(store->doc))
             whole = append_change(store->doc, arena, path, entries, &n);
     }
     if (whole && n > 0)
-        store->observer.changed(store->observer.self, entries, n, json_doc_revision(store->doc));
+        store->observer.changed(store->observer.self, entries, n, config_doc_revision(store->doc));
     grpcc_arena_free(arena);
     if (!whole)
         tell_everything_locked(store);
@@ -112,9 +112,9 @@ static void set_state_locked(struct json_store *store, const struct comb_error *
 /* doc, which is taken, becomes the state once it is on disk. */
 static enum comb_status save_locked(struct json_store *store, json_t *doc, struct comb_error *err)
 {
-    char *text = json_doc_text(doc);
-    enum comb_status status =
-        text ? json_file_write(&store->file, comb_str_from(text), err) : comb_error_no_memory(err);
+    char *text = config_doc_text(doc);
+    enum comb_status status = text ? config_file_write(&store->file, comb_str_from(text), err)
+                                   : comb_error_no_memory(err);
 
     free(text);
     /* Where it is open which file a loss of power leaves, memory goes with the likelier one. */
@@ -131,11 +131,11 @@ static enum comb_status read_locked(struct json_store *store, struct grpcc_arena
                                     json_t **ret_doc, struct comb_error *err)
 {
     comb_str text = {0};
-    enum comb_status status = json_file_read(&store->file, arena, &text, err);
+    enum comb_status status = config_file_read(&store->file, arena, &text, err);
 
     *ret_doc = NULL;
     if (status == COMB_OK && text.ptr)
-        status = json_doc_parse(text, store->file.path, ret_doc, err);
+        status = config_doc_parse(text, store->file.path, ret_doc, err);
     return status;
 }
 
@@ -151,13 +151,13 @@ static enum comb_status take_edit_locked(struct json_store *store, struct grpcc_
             comb_error_set(err, COMB_FAILED_PRECONDITION, 0, "%s is gone: put its copy %s.bak back",
                            store->file.path, store->file.path);
     if (status == COMB_OK)
-        status = json_doc_merge(store->doc, read, comb_clock_wall_us(), &next, err);
+        status = config_doc_merge(store->doc, read, comb_clock_wall_us(), &next, err);
     json_decref(read);
     if (status == COMB_OK && next) {
         status = save_locked(store, next, err);
         if (status == COMB_OK) {
             comb_log(COMB_LOG_INFO, domain, "the file was edited",
-                     comb_log_integer("revision", json_doc_revision(store->doc)));
+                     comb_log_integer("revision", config_doc_revision(store->doc)));
             tell_changes_locked(store);
         }
     }
@@ -169,7 +169,7 @@ static void look_locked(struct json_store *store)
 {
     struct comb_error err = {0};
 
-    if (!json_file_has_changed(&store->file))
+    if (!config_file_has_changed(&store->file))
         return;
     struct grpcc_arena *arena = grpcc_arena_new(ARENA_MAX);
     enum comb_status status =
@@ -218,7 +218,7 @@ static enum comb_status json_get(struct comb_config_store *self, struct comb_ctx
     pthread_mutex_lock(&store->lock);
     store->status.requests++;
     look_locked(store);
-    bool found = json_doc_find(store->doc, ctx->arena, path, &entry, &local);
+    bool found = config_doc_find(store->doc, ctx->arena, path, &entry, &local);
     pthread_mutex_unlock(&store->lock);
     if (!found && local.status != COMB_OK)
         return comb_error_no_memory(err);
@@ -239,7 +239,7 @@ static enum comb_status json_list(struct comb_config_store *self, struct comb_ct
     store->status.requests++;
     look_locked(store);
     enum comb_status status =
-        json_doc_list(store->doc, ctx->arena, prefix, after, limit, ret_entries, err);
+        config_doc_list(store->doc, ctx->arena, prefix, after, limit, ret_entries, err);
     pthread_mutex_unlock(&store->lock);
     return with_domain(status, err);
 }
@@ -263,7 +263,7 @@ static enum comb_status apply_locked(struct json_store *store,
     enum comb_status status = may_write_locked(store, err);
 
     if (status == COMB_OK)
-        status = json_doc_apply(store->doc, batch, comb_clock_wall_us(), &next, &outcome, err);
+        status = config_doc_apply(store->doc, batch, comb_clock_wall_us(), &next, &outcome, err);
     if (status == COMB_OK && next)
         status = save_locked(store, next, err);
     if (status == COMB_OK && next)
@@ -301,7 +301,7 @@ static enum comb_status json_history(struct comb_config_store *self, struct comb
     store->status.requests++;
     look_locked(store);
     enum comb_status status =
-        json_doc_history(store->doc, ctx->arena, path, before, limit, ret_entries, err);
+        config_doc_history(store->doc, ctx->arena, path, before, limit, ret_entries, err);
     pthread_mutex_unlock(&store->lock);
     return with_domain(status, err);
 }
@@ -318,7 +318,7 @@ static enum comb_status json_mark(struct comb_config_store *self, struct comb_ct
     pthread_mutex_lock(&store->lock);
     enum comb_status status = may_write_locked(store, &local);
     if (status == COMB_OK)
-        status = json_doc_raise_mark(store->doc, name, value, &next, ret_highest, &local);
+        status = config_doc_raise_mark(store->doc, name, value, &next, ret_highest, &local);
     if (status == COMB_OK && next)
         status = save_locked(store, next, &local);
     pthread_mutex_unlock(&store->lock);
@@ -351,9 +351,9 @@ static enum comb_status json_check(struct comb_config_store *self, struct comb_c
 
     pthread_mutex_lock(&store->lock);
     enum comb_status status = may_write_locked(store, &local);
-    char *text = json_doc_text(store->doc);
+    char *text = config_doc_text(store->doc);
     if (status == COMB_OK)
-        status = text ? json_file_try(&store->file, comb_str_from(text), &local)
+        status = text ? config_file_try(&store->file, comb_str_from(text), &local)
                       : comb_error_no_memory(&local);
     free(text);
     comb_store_status_set(&store->status, status == COMB_OK ? COMB_STORE_UP : COMB_STORE_DOWN,
@@ -386,7 +386,7 @@ static void json_close(struct comb_config_store *self)
     if (store->notify >= 0)
         close(store->notify);
     json_decref(store->doc);
-    json_file_close(&store->file);
+    config_file_close(&store->file);
     pthread_mutex_destroy(&store->lock);
     comb_memory_free(store);
 }
@@ -416,10 +416,10 @@ static enum comb_status load(struct json_store *store, struct comb_error *err)
     grpcc_arena_free(arena);
     if (status != COMB_OK)
         return status;
-    store->doc = read ? read : json_doc_new();
+    store->doc = read ? read : config_doc_new();
     if (!store->doc)
         return comb_error_no_memory(err);
-    status = json_doc_merge(store->doc, store->doc, comb_clock_wall_us(), &next, err);
+    status = config_doc_merge(store->doc, store->doc, comb_clock_wall_us(), &next, err);
     return status == COMB_OK && next ? save_locked(store, next, err) : status;
 }
 
@@ -455,7 +455,7 @@ enum comb_status comb_config_json_open(const struct comb_store_options *options,
     store->wake = store->notify = store->file.lock = -1;
     store->status = (struct comb_store_status){.driver = driver.name};
     pthread_mutex_init(&store->lock, NULL);
-    enum comb_status status = json_file_open(path, &store->file, &local);
+    enum comb_status status = config_file_open(path, &store->file, &local);
     if (status == COMB_OK)
         status = load(store, &local);
     if (status == COMB_OK)

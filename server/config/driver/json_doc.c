@@ -17,7 +17,7 @@ enum { N_PARTS = sizeof parts / sizeof parts[0] };
 
 /* ---- making and reading ---- */
 
-json_t *json_doc_new(void)
+json_t *config_doc_new(void)
 {
     return json_pack("{s:i, s:i, s:{}, s:{}, s:{}, s:{}}", FORMAT_KEY, FORMAT, "revision", 0,
                      parts[0], parts[1], parts[2], parts[3]);
@@ -93,15 +93,15 @@ static enum comb_status check_history(const json_t *doc, const char *file, struc
             return bad(err, file, path, "has a damaged history");
         json_array_foreach(states, i, state)
         {
-            if (!is_state(state, json_doc_revision(doc)))
+            if (!is_state(state, config_doc_revision(doc)))
                 return bad(err, file, path, "has a damaged history");
         }
     }
     return COMB_OK;
 }
 
-enum comb_status json_doc_parse(comb_str text, const char *file, json_t **ret_doc,
-                                struct comb_error *err)
+enum comb_status config_doc_parse(comb_str text, const char *file, json_t **ret_doc,
+                                  struct comb_error *err)
 {
     json_error_t native;
     char where[32];
@@ -113,7 +113,7 @@ enum comb_status json_doc_parse(comb_str text, const char *file, json_t **ret_do
         return bad(err, file, where, native.text);
     }
     if (json_integer_value(json_object_get(doc, FORMAT_KEY)) != FORMAT ||
-        !json_is_integer(json_object_get(doc, "revision")) || json_doc_revision(doc) < 0)
+        !json_is_integer(json_object_get(doc, "revision")) || config_doc_revision(doc) < 0)
         status = bad(err, file, "it", "is not a configuration that this version knows");
     for (size_t i = 0; i < N_PARTS && status == COMB_OK; i++) {
         if (!json_is_object(json_object_get(doc, parts[i])))
@@ -130,12 +130,12 @@ enum comb_status json_doc_parse(comb_str text, const char *file, json_t **ret_do
     return status;
 }
 
-char *json_doc_text(const json_t *doc)
+char *config_doc_text(const json_t *doc)
 {
     return json_dumps(doc, JSON_INDENT(2) | JSON_SORT_KEYS);
 }
 
-int64_t json_doc_revision(const json_t *doc)
+int64_t config_doc_revision(const json_t *doc)
 {
     return json_integer_value(json_object_get(doc, "revision"));
 }
@@ -171,8 +171,8 @@ static bool fill(struct grpcc_arena *arena, const char *path, const json_t *stat
     return true;
 }
 
-bool json_doc_find(const json_t *doc, struct grpcc_arena *arena, comb_str path,
-                   struct comb_config_entry *ret_entry, struct comb_error *err)
+bool config_doc_find(const json_t *doc, struct grpcc_arena *arena, comb_str path,
+                     struct comb_config_entry *ret_entry, struct comb_error *err)
 {
     const char *name = comb_str_dup(arena, path);
     const json_t *state = name ? newest_of(doc, name) : NULL;
@@ -198,9 +198,9 @@ static bool is_in(const char *path, comb_str prefix, comb_str after)
            (after.len == 0 || comb_str_compare(own, after) > 0);
 }
 
-enum comb_status json_doc_list(const json_t *doc, struct grpcc_arena *arena, comb_str prefix,
-                               comb_str after, size_t limit,
-                               struct comb_config_entries *ret_entries, struct comb_error *err)
+enum comb_status config_doc_list(const json_t *doc, struct grpcc_arena *arena, comb_str prefix,
+                                 comb_str after, size_t limit,
+                                 struct comb_config_entries *ret_entries, struct comb_error *err)
 {
     json_t *values = json_object_get(doc, "values"), *value;
     const char *path,
@@ -224,18 +224,18 @@ enum comb_status json_doc_list(const json_t *doc, struct grpcc_arena *arena, com
             return comb_error_no_memory(err);
     }
     *ret_entries = (struct comb_config_entries){
-        .items = items, .n = n_items, .more = n > limit, .revision = json_doc_revision(doc)};
+        .items = items, .n = n_items, .more = n > limit, .revision = config_doc_revision(doc)};
     return COMB_OK;
 }
 
-enum comb_status json_doc_history(const json_t *doc, struct grpcc_arena *arena, comb_str path,
-                                  int64_t before, size_t limit,
-                                  struct comb_config_entries *ret_entries, struct comb_error *err)
+enum comb_status config_doc_history(const json_t *doc, struct grpcc_arena *arena, comb_str path,
+                                    int64_t before, size_t limit,
+                                    struct comb_config_entries *ret_entries, struct comb_error *err)
 {
     const char *name = comb_str_dup(arena, path);
     struct comb_config_entry *items =
         grpcc_arena_calloc(arena, COMB_CONFIG_HISTORY_MAX, sizeof *items);
-    struct comb_config_entries page = {.items = items, .revision = json_doc_revision(doc)};
+    struct comb_config_entries page = {.items = items, .revision = config_doc_revision(doc)};
 
     if (!name || !items)
         return comb_error_no_memory(err);
@@ -279,7 +279,7 @@ static bool set(json_t *doc, const char *path, json_t *value, int64_t now_us, co
     json_t *old = json_object_get(history, path);
     json_t *states = old ? json_copy(old) : json_array();
     json_t *state =
-        json_pack("{s:I, s:I, s:s%}", "revision", (json_int_t)json_doc_revision(doc), "time_us",
+        json_pack("{s:I, s:I, s:s%}", "revision", (json_int_t)config_doc_revision(doc), "time_us",
                   (json_int_t)now_us, "actor", actor.ptr ? actor.ptr : "", actor.len);
     bool done = state && states && (!value || json_object_set(state, "value", value) == 0) &&
                 json_array_append(states, state) == 0 &&
@@ -313,8 +313,8 @@ static bool remember(json_t *doc, const char *request, const char *hash, int64_t
         if (is_old(row, now_us))
             json_object_del(requests, key);
     }
-    row = json_pack("{s:s, s:I, s:I}", "hash", hash, "revision", (json_int_t)json_doc_revision(doc),
-                    "time_us", (json_int_t)now_us);
+    row = json_pack("{s:s, s:I, s:I}", "hash", hash, "revision",
+                    (json_int_t)config_doc_revision(doc), "time_us", (json_int_t)now_us);
     return row && json_object_set_new(requests, request, row) == 0;
 }
 
@@ -405,28 +405,28 @@ static enum comb_status apply(const json_t *doc, struct grpcc_arena *arena,
         *ret_outcome = outcome;
     if (status != COMB_OK || outcome.replayed)
         return status;
-    json_t *copy = copy_doc(doc, json_doc_revision(doc) + 1);
+    json_t *copy = copy_doc(doc, config_doc_revision(doc) + 1);
     if (!copy)
         return comb_error_no_memory(err);
     status = apply_to(copy, arena, batch, now_us, err);
     if (status == COMB_OK && !remember(copy, key, hash, now_us))
         status = comb_error_no_memory(err);
     if (status == COMB_OK &&
-        json_object_size(json_object_get(copy, "requests")) > JSON_REQUESTS_MAX)
+        json_object_size(json_object_get(copy, "requests")) > CONFIG_REQUESTS_MAX)
         status = comb_error_set(err, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_OVERLOADED,
-                                "more than %d changes within 24 hours", JSON_REQUESTS_MAX);
+                                "more than %d changes within 24 hours", CONFIG_REQUESTS_MAX);
     if (status == COMB_OK) {
         *ret_doc = copy;
-        ret_outcome->revision = json_doc_revision(copy);
+        ret_outcome->revision = config_doc_revision(copy);
     } else {
         json_decref(copy);
     }
     return status;
 }
 
-enum comb_status json_doc_apply(const json_t *doc, const struct comb_config_batch *batch,
-                                int64_t now_us, json_t **ret_doc,
-                                struct comb_config_outcome *ret_outcome, struct comb_error *err)
+enum comb_status config_doc_apply(const json_t *doc, const struct comb_config_batch *batch,
+                                  int64_t now_us, json_t **ret_doc,
+                                  struct comb_config_outcome *ret_outcome, struct comb_error *err)
 {
     struct grpcc_arena *arena = grpcc_arena_new(0);
 
@@ -467,10 +467,10 @@ static bool merge_values(json_t *base, const json_t *read, int64_t now_us, bool 
     return done;
 }
 
-enum comb_status json_doc_merge(const json_t *doc, const json_t *read, int64_t now_us,
-                                json_t **ret_doc, struct comb_error *err)
+enum comb_status config_doc_merge(const json_t *doc, const json_t *read, int64_t now_us,
+                                  json_t **ret_doc, struct comb_error *err)
 {
-    json_t *copy = copy_doc(doc, json_doc_revision(doc) + 1);
+    json_t *copy = copy_doc(doc, config_doc_revision(doc) + 1);
     bool changed = false;
 
     *ret_doc = NULL;
@@ -487,9 +487,9 @@ enum comb_status json_doc_merge(const json_t *doc, const json_t *read, int64_t n
 
 /* ---- marks ---- */
 
-enum comb_status json_doc_raise_mark(const json_t *doc, comb_str name, uint64_t value,
-                                     json_t **ret_doc, uint64_t *ret_highest,
-                                     struct comb_error *err)
+enum comb_status config_doc_raise_mark(const json_t *doc, comb_str name, uint64_t value,
+                                       json_t **ret_doc, uint64_t *ret_highest,
+                                       struct comb_error *err)
 {
     char key[COMB_CONFIG_MARK_BYTES_MAX + 1];
 
@@ -501,7 +501,7 @@ enum comb_status json_doc_raise_mark(const json_t *doc, comb_str name, uint64_t 
         return COMB_OK;
     if (value == 0)
         return COMB_OK;
-    json_t *copy = copy_doc(doc, json_doc_revision(doc));
+    json_t *copy = copy_doc(doc, config_doc_revision(doc));
     if (!copy || json_object_set_new(json_object_get(copy, "marks"), key,
                                      json_integer((json_int_t)value)) != 0) {
         json_decref(copy);

@@ -28,7 +28,7 @@ static char *folder_of(comb_str path)
     return comb_memory_dup(comb_str_from(dirname(text)));
 }
 
-static enum comb_status take_lock(struct json_file *file, struct comb_error *err)
+static enum comb_status take_lock(struct config_file *file, struct comb_error *err)
 {
     file->lock = open(file->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file->lock < 0)
@@ -43,9 +43,10 @@ static enum comb_status take_lock(struct json_file *file, struct comb_error *err
                           file->path);
 }
 
-enum comb_status json_file_open(comb_str path, struct json_file *ret_file, struct comb_error *err)
+enum comb_status config_file_open(comb_str path, struct config_file *ret_file,
+                                  struct comb_error *err)
 {
-    struct json_file file = {.lock = -1};
+    struct config_file file = {.lock = -1};
     enum comb_status status;
 
     if (path.len == 0 || path.len >= PATH_MAX - 16 || memchr(path.ptr, '\0', path.len))
@@ -63,11 +64,11 @@ enum comb_status json_file_open(comb_str path, struct json_file *ret_file, struc
     if (status == COMB_OK)
         *ret_file = file;
     else
-        json_file_close(&file);
+        config_file_close(&file);
     return status;
 }
 
-void json_file_close(struct json_file *file)
+void config_file_close(struct config_file *file)
 {
     if (file->lock >= 0)
         close(file->lock);
@@ -86,7 +87,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-bool json_file_has_changed(const struct json_file *file)
+bool config_file_has_changed(const struct config_file *file)
 {
     struct stat now = {0};
 
@@ -108,8 +109,8 @@ static bool read_whole(int fd, char *data, size_t size)
     return true;
 }
 
-enum comb_status json_file_read(struct json_file *file, struct grpcc_arena *arena,
-                                comb_str *ret_text, struct comb_error *err)
+enum comb_status config_file_read(struct config_file *file, struct grpcc_arena *arena,
+                                  comb_str *ret_text, struct comb_error *err)
 {
     int fd = open(file->path, O_RDONLY | O_CLOEXEC);
     char *data;
@@ -119,7 +120,7 @@ enum comb_status json_file_read(struct json_file *file, struct grpcc_arena *aren
         *ret_text = (comb_str){0};
         return COMB_OK;
     }
-    if (fd < 0 || fstat(fd, &file->known) != 0 || file->known.st_size > JSON_FILE_BYTES_MAX) {
+    if (fd < 0 || fstat(fd, &file->known) != 0 || file->known.st_size > CONFIG_FILE_BYTES_MAX) {
         int number = fd < 0 ? errno : EFBIG;
         if (fd >= 0)
             close(fd);
@@ -153,9 +154,9 @@ static bool write_whole(int fd, comb_str text)
 }
 
 /* A new file, durable but for its name. */
-static enum comb_status write_new(struct json_file *file, comb_str text, struct comb_error *err)
+static enum comb_status write_new(struct config_file *file, comb_str text, struct comb_error *err)
 {
-    if (text.len > JSON_FILE_BYTES_MAX)
+    if (text.len > CONFIG_FILE_BYTES_MAX)
         return config_json_error(err, EFBIG, "write", file->path);
     if (unlink(file->new_path) != 0 && errno != ENOENT)
         return config_json_error(err, errno, "replace", file->new_path);
@@ -181,7 +182,7 @@ static bool sync_folder(const char *folder)
     return synced;
 }
 
-enum comb_status json_file_write(struct json_file *file, comb_str text, struct comb_error *err)
+enum comb_status config_file_write(struct config_file *file, comb_str text, struct comb_error *err)
 {
     enum comb_status status = write_new(file, text, err);
 
@@ -201,7 +202,7 @@ enum comb_status json_file_write(struct json_file *file, comb_str text, struct c
     return status;
 }
 
-enum comb_status json_file_try(struct json_file *file, comb_str text, struct comb_error *err)
+enum comb_status config_file_try(struct config_file *file, comb_str text, struct comb_error *err)
 {
     enum comb_status status = write_new(file, text, err);
 

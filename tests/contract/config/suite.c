@@ -362,7 +362,7 @@ static void *race(void *data)
         if (status != COMB_OK)
             break;
         snprintf(value, sizeof value, "%d",
-                 atoi(comb_str_dup(own.test.ctx.arena, entry.value)) + 1);
+                 (int)strtol(comb_str_dup(own.test.ctx.arena, entry.value), NULL, 10) + 1);
         status = config_try_set(&own, "/counter", value, entry.revision, &ignored);
         if (status == COMB_OK)
             racer->n_won++;
