@@ -68,7 +68,7 @@ def combd_flags(source):
 
 
 # Columns of `comb --help`: where a verb's arguments and its meaning begin.
-VERB, ARGUMENTS, MEANING = 2, 12, 51
+VERB, ARGUMENTS, MEANING = 2, 13, 52
 
 
 def comb_verbs(source):

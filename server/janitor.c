@@ -8,10 +8,11 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
+#include "server/data/sweep_kind.h"
 
-/* Between rounds, and where a round left something to do. */
+/* Between rounds, and before the first one, which comes soon after the start. */
 #define ROUND_MS 60000
-#define NEXT_MS 1000
+#define FIRST_MS 1000
 /* A round's own deadline. */
 #define ROUND_MS_MAX 30000
 #define US_PER_HOUR (3600LL * COMB_US_PER_S)
@@ -32,22 +33,23 @@ static void report(enum comb_status status, const struct comb_error *err)
                        err);
 }
 
-/* One round; true: there is more to do. */
-static bool do_round(struct comb_janitor *janitor)
+static void do_round(struct comb_janitor *janitor)
 {
     struct comb_services *s = janitor->services;
     struct comb_error err = {0};
-    bool more = false;
     struct comb_ctx ctx = {
         .arena = grpcc_arena_new(0),
         .deadline_ns = comb_clock_monotonic_ns() + ROUND_MS_MAX * COMB_NS_PER_MS,
     };
     if (!ctx.arena)
-        return false;
+        return;
     report(comb_mutations_trim(s->mutations, &ctx, janitor->feed_keep_us, &err), &err);
-    report(comb_data_sweep(s->data, &ctx, &more, &err), &err);
+    report(comb_data_keep_session(s->data, &ctx, &err), &err);
+    report(comb_operation_engine_purge(s->engine, &ctx, &err), &err);
+    report(comb_operation_engine_make_due(s->engine, &ctx, COMB_DATA_SWEEP_KIND,
+                                          COMB_DATA_SWEEP_INTERVAL_US, &err),
+           &err);
     grpcc_arena_free(ctx.arena);
-    return more;
 }
 
 /* Waits ms, or until it is to stop: true. */
@@ -68,9 +70,8 @@ static bool wait_for_stop(struct comb_janitor *janitor, int64_t ms)
 static void *run_rounds(void *data)
 {
     struct comb_janitor *janitor = data;
-    bool more = true; /* the first round comes soon after the start */
-    while (!wait_for_stop(janitor, more ? NEXT_MS : ROUND_MS))
-        more = do_round(janitor);
+    for (int64_t ms = FIRST_MS; !wait_for_stop(janitor, ms); ms = ROUND_MS)
+        do_round(janitor);
     return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that does what nobody waits for: trims the feed and old request ids, sweeps contents
- * that nothing names, ends uploads that have expired. Bounded rounds; what is left comes with the
- * next one.
+ * The thread that does what nobody waits for: trims the feed, old request ids and operations that
+ * ended long ago, says that this process is alive, and makes the operations that are due, which any
+ * replica then runs. Bounded rounds; what is left comes with the next one.
  */
 #ifndef COMB_JANITOR_H
 #define COMB_JANITOR_H

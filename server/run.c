@@ -337,7 +337,7 @@ static void drain(struct run *run, sigset_t *signals)
              comb_log_integer("delay_ms", atomic_load(&run->delay_ms)),
              comb_log_integer("grace_ms", atomic_load(&run->grace_ms)));
     /* Watches have no end of their own. */
-    comb_tree_drain(run->services.tree);
+    comb_services_drain(&run->services);
     grpcc_server_drain(run->api, atomic_load(&run->delay_ms), atomic_load(&run->grace_ms));
     grpcc_server_drain(run->admin, 0, 1000);
 }

@@ -4,10 +4,12 @@
 #include "comb/v1/auth.grpcc.h"
 #include "comb/v1/data.grpcc.h"
 #include "comb/v1/identity.grpcc.h"
+#include "comb/v1/operations.grpcc.h"
 #include "comb/v1/permissions.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/data/data_rpc.h"
+#include "server/data/sweep_kind.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
 
@@ -26,7 +28,7 @@ static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_sql_schema *const *areas[] = {
         comb_mutation_schemas, comb_tree_schemas,       comb_data_schemas, comb_permissions_schemas,
-        comb_identity_schemas, comb_workspaces_schemas, comb_auth_schemas,
+        comb_identity_schemas, comb_workspaces_schemas, comb_auth_schemas, comb_operations_schemas,
     };
     enum comb_status status = COMB_OK;
     for (size_t i = 0; i < sizeof areas / sizeof areas[0] && status == COMB_OK; i++)
@@ -48,6 +50,8 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
         status = comb_workspaces_store_open(s->sql, &s->workspaces_store, err);
     if (status == COMB_OK)
         status = comb_auth_store_open(s->sql, &s->auth_store, err);
+    if (status == COMB_OK)
+        status = comb_operations_store_open(s->sql, &s->operations_store, err);
     if (status == COMB_OK)
         status = comb_throttle_new(NULL, &s->throttle, err);
     return status;
@@ -187,6 +191,27 @@ static enum comb_status make_workspaces_and_auth(struct comb_services *s, struct
     return comb_auth_new(&auth, ctx, &s->auth, err);
 }
 
+/* ---- operations: what runs them, and the kinds that there are ---- */
+
+static enum comb_status make_operations(struct comb_services *s, struct comb_error *err)
+{
+    const struct comb_operation_engine_options engine = {.store = s->operations_store};
+    struct comb_operation_kind sweep;
+    enum comb_status status = comb_operation_engine_new(&engine, &s->engine, err);
+    comb_data_sweep_kind(s->data, &sweep);
+    if (status == COMB_OK)
+        status = comb_operation_engine_add(s->engine, &sweep, err);
+    if (status != COMB_OK)
+        return status;
+    const struct comb_operations_parts operations = {
+        .store = s->operations_store,
+        .engine = s->engine,
+        .facts = s->facts,
+        .mutations = s->mutations,
+    };
+    return comb_operations_new(&operations, &s->operations, err);
+}
+
 /* ---- the dispatcher's authenticator ---- */
 
 static bool peek(void *self, struct comb_ctx *ctx, comb_str bearer,
@@ -209,6 +234,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->identity_rpc = (struct comb_identity_rpc){s->identity, s->sealer};
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
+    s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     return comb_dispatch_new(&authenticator, s->info.incarnation, &s->dispatch, err);
 }
 
@@ -230,11 +256,17 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = make_workspaces_and_auth(s, ctx, err);
     if (status == COMB_OK)
+        status = make_operations(s, err);
+    if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
         status = comb_facts_start(s->facts, err);
     if (status == COMB_OK)
         status = comb_tree_start(s->tree, err);
+    if (status == COMB_OK)
+        status = comb_operations_start(s->operations, err);
+    if (status == COMB_OK)
+        status = comb_operation_engine_start(s->engine, err);
     if (status != COMB_OK)
         comb_services_close(s);
     return status;
@@ -244,8 +276,9 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
                                         struct comb_error *err)
 {
     static const struct grpcc_service *const services[] = {
-        &comb_v1_auth_service,        &comb_v1_data_service, &comb_v1_identity_service,
-        &comb_v1_permissions_service, &comb_v1_tree_service, &comb_v1_workspaces_service,
+        &comb_v1_auth_service,       &comb_v1_data_service,        &comb_v1_identity_service,
+        &comb_v1_operations_service, &comb_v1_permissions_service, &comb_v1_tree_service,
+        &comb_v1_workspaces_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -259,13 +292,25 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
     if (status == COMB_OK)
         status = comb_auth_rpc_register(server, s->auth, err);
     if (status == COMB_OK)
+        status = comb_operations_rpc_register(server, &s->operations_rpc, err);
+    if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
     return status;
 }
 
+void comb_services_drain(struct comb_services *s)
+{
+    comb_tree_drain(s->tree);
+    comb_operations_drain(s->operations);
+}
+
 void comb_services_close(struct comb_services *s)
 {
+    /* Its workers use all domains, and tell of changes to who waits. */
+    comb_operation_engine_stop(s->engine);
+    comb_operations_free(s->operations);
+    comb_operation_engine_free(s->engine);
     /* Its threads use facts and workspaces. */
     comb_tree_stop(s->tree);
     comb_dispatch_free(s->dispatch);
@@ -281,6 +326,7 @@ void comb_services_close(struct comb_services *s)
     comb_mutations_free(s->mutations);
     comb_sealer_free(s->sealer);
     comb_throttle_free(s->throttle);
+    comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);
     comb_workspaces_store_close(s->workspaces_store);
     comb_identity_store_close(s->identity_store);

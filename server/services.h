@@ -12,6 +12,8 @@
 #include "server/data/data.h"
 #include "server/identity/identity.h"
 #include "server/identity/identity_rpc.h"
+#include "server/operations/operations.h"
+#include "server/operations/operations_rpc.h"
 #include "server/permissions/permissions.h"
 #include "server/permissions/permissions_rpc.h"
 #include "server/rows.h"
@@ -38,6 +40,7 @@ struct comb_services {
     struct comb_identity_store *identity_store;
     struct comb_workspaces_store *workspaces_store;
     struct comb_auth_store *auth_store;
+    struct comb_operations_store *operations_store;
     struct comb_throttle *throttle;
 
     /* domains */
@@ -50,6 +53,8 @@ struct comb_services {
     struct comb_permissions *permissions;
     struct comb_workspaces *workspaces;
     struct comb_auth *auth;
+    struct comb_operation_engine *engine;
+    struct comb_operations *operations;
 
     /* what handlers share */
     struct comb_sealer *sealer;
@@ -58,6 +63,7 @@ struct comb_services {
     struct comb_identity_rpc identity_rpc;
     struct comb_permissions_rpc permissions_rpc;
     struct comb_workspaces_rpc workspaces_rpc;
+    struct comb_operations_rpc operations_rpc;
 };
 
 /*
@@ -72,6 +78,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
 enum comb_status comb_services_register(struct comb_services *services, struct grpcc_server *server,
                                         struct comb_error *err) COMB_MUST_CHECK;
 
+/* What waits for something is told to go elsewhere: before the server drains. */
+void comb_services_drain(struct comb_services *services);
 /* No call may be running. Copes with what is half made; leaves the rows open. */
 void comb_services_close(struct comb_services *services);
 

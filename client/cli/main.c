@@ -37,7 +37,8 @@ static const struct verb verbs[] = {
     {"role", "add|ls|show|set|rm ...", "roles", cli_role},
     {"workspace", "add|ls|show ...", "workspaces", cli_workspace},
     {"token", "add|rm ...", "personal access tokens", cli_token},
-    {"admin", "info|drain --server ADDRESS", "one replica, on its admin address", cli_admin},
+    {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
+    {"admin", "info|drain|sweep ...", "one replica, on its admin address; sweeping", cli_admin},
 };
 
 #define N_VERBS (sizeof verbs / sizeof verbs[0])
@@ -49,7 +50,7 @@ static void print_help(FILE *out)
           "SUBJECT is user:LOGIN or role:NAME; RIGHTS is read, write, rw or deny.\n\n",
           out);
     for (size_t i = 0; i < N_VERBS; i++)
-        fprintf(out, "  %-9s %-38s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+        fprintf(out, "  %-10s %-38s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
     fputs("\noptions:\n"
           "  --server ADDRESS   replicas, separated by commas (COMB_SERVER)\n"
           "  --home DIR         holds client.json with the session (COMB_HOME)\n"

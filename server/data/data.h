@@ -121,12 +121,24 @@ void comb_data_reader_free(struct comb_data_reader *reader); /* NULL is fine */
 
 /* ---- the background ---- */
 
+/* This process is alive: renews its session or, where it was taken for dead, makes a new one. Every
+ * few minutes; COMB_DATA_SESSION_LEASE_US without it, and others sweep what it has not named. */
+enum comb_status comb_data_keep_session(struct comb_data *data, struct comb_ctx *ctx,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+
+/* What was removed: sessions that had died, uploads that had ended, blobs that nothing named. */
+struct comb_data_swept {
+    uint64_t sessions, uploads, blobs;
+};
+
 /*
- * One bounded round of the sweeper: renews this process's session, sweeps after dead ones, drops
+ * One bounded round of the sweeper: keeps this process's session, sweeps after dead ones, drops
  * ended uploads, condemns blobs that nothing references, and deletes those whose restore window has
- * passed. *ret_more: call again soon, else within a few minutes. One at a time.
+ * passed. swept: added to. *ret_more: call again soon, else within a few minutes. Processes may
+ * sweep at the same time, and each round may be cut off anywhere.
  */
-enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx,
+                                 struct comb_data_swept *swept, bool *ret_more,
                                  struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

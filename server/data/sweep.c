@@ -127,7 +127,8 @@ static enum comb_status sweep_session(struct comb_data *data, struct comb_ctx *c
     return status == COMB_OK ? store->driver->set_swept(store, ctx, session, err) : status;
 }
 
-static enum comb_status sweep_sessions(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+static enum comb_status sweep_sessions(struct comb_data *data, struct comb_ctx *ctx,
+                                       struct comb_data_swept *swept, bool *ret_more,
                                        struct comb_error *err)
 {
     struct comb_data_store *store = data->use.store;
@@ -140,13 +141,14 @@ static enum comb_status sweep_sessions(struct comb_data *data, struct comb_ctx *
         status = store->driver->next_dead_session(store, ctx, &is_found, &session, err);
         if (status == COMB_OK && is_found)
             status = sweep_session(data, ctx, &session, err);
+        swept->sessions += status == COMB_OK && is_found;
     }
     *ret_more |= is_found && n == DROPS_PER_ROUND;
     return status;
 }
 
-/* This process is alive; where it was taken for dead, it gets a new session. */
-static enum comb_status renew(struct comb_data *data, struct comb_ctx *ctx, struct comb_error *err)
+enum comb_status comb_data_keep_session(struct comb_data *data, struct comb_ctx *ctx,
+                                        struct comb_error *err)
 {
     struct comb_uuid session = comb_data_session(data), now;
     enum comb_status status = comb_data_check_session(data, ctx, &session, err);
@@ -157,7 +159,8 @@ static enum comb_status renew(struct comb_data *data, struct comb_ctx *ctx, stru
 
 /* ---- uploads and blobs ---- */
 
-static enum comb_status sweep_uploads(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+static enum comb_status sweep_uploads(struct comb_data *data, struct comb_ctx *ctx,
+                                      struct comb_data_swept *swept, bool *ret_more,
                                       struct comb_error *err)
 {
     struct comb_data_store *store = data->use.store;
@@ -170,6 +173,7 @@ static enum comb_status sweep_uploads(struct comb_data *data, struct comb_ctx *c
         status = store->driver->next_ended_upload(store, ctx, &is_found, &upload, err);
         if (status == COMB_OK && is_found)
             status = comb_data_drop(data, ctx, &upload, err);
+        swept->uploads += status == COMB_OK && is_found;
     }
     *ret_more |= is_found && n == DROPS_PER_ROUND;
     return status;
@@ -187,7 +191,8 @@ static enum comb_status remove_blob(struct comb_data *data, struct comb_ctx *ctx
     return status == COMB_OK ? comb_data_drop(data, ctx, &blob->id, err) : status;
 }
 
-static enum comb_status sweep_blobs(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+static enum comb_status sweep_blobs(struct comb_data *data, struct comb_ctx *ctx,
+                                    struct comb_data_swept *swept, bool *ret_more,
                                     struct comb_error *err)
 {
     struct comb_data_store *store = data->use.store;
@@ -202,25 +207,27 @@ static enum comb_status sweep_blobs(struct comb_data *data, struct comb_ctx *ctx
                                             &blob, err);
         if (status == COMB_OK && is_found)
             status = remove_blob(data, ctx, &blob, err);
+        swept->blobs += status == COMB_OK && is_found;
     }
     *ret_more |= (is_found && n == DROPS_PER_ROUND) || !comb_uuid_is_nil(&data->condemned_after);
     return status;
 }
 
-enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx,
+                                 struct comb_data_swept *swept, bool *ret_more,
                                  struct comb_error *err)
 {
     enum comb_status status;
     bool more = false;
 
     pthread_mutex_lock(&data->sweep_lock);
-    status = renew(data, ctx, err);
+    status = comb_data_keep_session(data, ctx, err);
     if (status == COMB_OK)
-        status = sweep_sessions(data, ctx, &more, err);
+        status = sweep_sessions(data, ctx, swept, &more, err);
     if (status == COMB_OK)
-        status = sweep_uploads(data, ctx, &more, err);
+        status = sweep_uploads(data, ctx, swept, &more, err);
     if (status == COMB_OK)
-        status = sweep_blobs(data, ctx, &more, err);
+        status = sweep_blobs(data, ctx, swept, &more, err);
     pthread_mutex_unlock(&data->sweep_lock);
     if (status == COMB_OK)
         *ret_more = more;

@@ -210,10 +210,11 @@ void domain_advance_us(struct domain *d, int64_t us)
 
 void domain_sweep(struct domain *d, struct comb_data *data)
 {
+    struct comb_data_swept swept = {0};
     bool more = true;
 
     for (int i = 0; more && i < 100; i++)
-        must_ok(comb_data_sweep(data, domain_next(d), &more, &d->call.err), &d->call.err);
+        must_ok(comb_data_sweep(data, domain_next(d), &swept, &more, &d->call.err), &d->call.err);
     assert_false(more);
 }
 

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verbs for administrators: about one replica, on its admin side, and about the installation. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/operations.h"
+#include "comb/v1/admin.grpcc.h"
+
+#define ADMIN_DEFAULT "127.0.0.1:7071"
+
+/* The admin side has an address of its own; the session is the same. */
+static bool connect_admin(struct cli *cli)
+{
+    if (!cli->server)
+        cli->server = getenv("COMB_ADMIN_SERVER");
+    if (!cli->server || !*cli->server)
+        cli->server = ADMIN_DEFAULT;
+    cli->trust_server = true;
+    return cli_connect(cli);
+}
+
+static void print_info(const struct comb_v1_admin_info_response *info)
+{
+    printf("combd %s%s\n  replica   %s, since %s\n  stores of %s\n", info->version,
+           info->draining ? ", draining" : "", info->replica_id, cli_time(info->start_time),
+           info->installation_id);
+    for (size_t i = 0; i < info->n_listen_addresses; i++)
+        printf("  serves    %s\n", cli_name(info->listen_addresses[i]));
+    for (size_t i = 0; i < info->n_admin_addresses; i++)
+        printf("  admin     %s\n", cli_name(info->admin_addresses[i]));
+    for (size_t i = 0; i < info->n_drivers; i++)
+        printf("  %-9s %s (%s)%s\n", info->drivers[i]->row, cli_name(info->drivers[i]->url),
+               cli_name(info->drivers[i]->store),
+               info->drivers[i]->shared ? "" : ", one process only");
+    for (size_t i = 0; i < info->n_counters; i++)
+        printf("  %-32s %llu\n", info->counters[i]->name,
+               (unsigned long long)info->counters[i]->value);
+}
+
+static int admin_info(struct cli *cli, int argc, char **argv)
+{
+    const struct cli_option options[] = {{"--server", true, &cli->server}, {NULL, false, NULL}};
+    struct comb_v1_admin_info_request *request = comb_v1_admin_info_request_new(cli->arena);
+    struct comb_v1_admin_info_response *response = NULL;
+    if (!cli_arguments(options, &argc, argv, 0, 0, "comb admin info [--server ADDRESS]") ||
+        !connect_admin(cli))
+        return CLI_USAGE;
+    if (!request)
+        return cli_no_memory();
+    if (comb_v1_admin_info(cli_channel(cli), cli->arena, NULL, request, &response, &cli->err) !=
+        GRPCC_OK)
+        return cli_fail(cli, cli->server);
+    if (cli->json)
+        cli_print_json(stdout, &response->base);
+    else
+        print_info(response);
+    return CLI_OK;
+}
+
+static int admin_drain(struct cli *cli, int argc, char **argv)
+{
+    const struct cli_option options[] = {{"--server", true, &cli->server}, {NULL, false, NULL}};
+    struct comb_v1_admin_drain_request *request = comb_v1_admin_drain_request_new(cli->arena);
+    struct comb_v1_admin_drain_response *response = NULL;
+    if (!cli_arguments(options, &argc, argv, 0, 0, "comb admin drain [--server ADDRESS]") ||
+        !connect_admin(cli))
+        return CLI_USAGE;
+    if (!request)
+        return cli_no_memory();
+    if (comb_v1_admin_drain(cli_channel(cli), cli->arena, NULL, request, &response, &cli->err) !=
+        GRPCC_OK)
+        return cli_fail(cli, cli->server);
+    return CLI_OK;
+}
+
+/* ---- the installation, on the API's side ---- */
+
+static int admin_sweep(struct cli *cli, int argc, char **argv)
+{
+    const char *wait = NULL;
+    const struct cli_option options[] = {{"--wait", false, &wait}, {NULL, false, NULL}};
+    struct comb_v1_operations_start_request *request =
+        comb_v1_operations_start_request_new(cli->arena);
+    struct comb_v1_operations_start_response *response = NULL;
+    if (!cli_arguments(options, &argc, argv, 0, 0, "comb admin sweep [--wait]") ||
+        !cli_connect(cli))
+        return CLI_USAGE;
+    if (!request)
+        return cli_no_memory();
+    comb_v1_operations_start_request_set_kind(request, "data.sweep");
+    if (comb_v1_operations_start(cli_channel(cli), cli->arena, NULL, request, &response,
+                                 &cli->err) != GRPCC_OK)
+        return cli_fail(cli, "sweep");
+    if (wait)
+        return cli_wait_operation(cli, response->operation->id);
+    cli_print_operation(cli, response->operation);
+    return CLI_OK;
+}
+
+int cli_admin(struct cli *cli, int argc, char **argv)
+{
+    static const struct cli_verb verbs[] = {
+        {"info", admin_info}, {"drain", admin_drain}, {"sweep", admin_sweep}, {NULL, NULL}};
+    return cli_subverb(cli, verbs, "admin", argc, argv);
+}
