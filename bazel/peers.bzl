@@ -14,6 +14,7 @@ _PROGRAMS = {
     "interop_go_client": "bin/interop_go_client",
     "interop_go_server": "bin/interop_go_server",
     "python": "python/bin/python",
+    "vault_slim": "bin/vault_slim",
     "versitygw": "bin/versitygw",
     "weed": "python/bin/weed",
 }

@@ -3,8 +3,8 @@
 # bazel/peers.sh
 #
 # Installs what bazel/peers.txt lists into $COMB_PEERS (~/.cache/comb/peers), once a machine and version:
-# Python packages into a virtual environment of their own, Go programs built by the Go that is one of these packages, Java
-# packages with all that they need as folders of .jar files.
+# Python packages into a virtual environment of their own, Go programs built by the Go that is one of these packages (of a
+# folder of this tree: after the folder's prepare.sh), Java packages with all that they need as folders of .jar files.
 # Tests reach them as @peers//:NAME (bazel/peers.bzl).
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -39,6 +39,26 @@ write_pom() {
 END
 }
 
+# run_go ARGUMENT...: the Go that is one of the packages; what it fetches and builds stays among the peers.
+run_go() {
+    env GOBIN="$peers/go-bin" GOPATH="$peers/go" GOCACHE="$peers/go-build" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
+        CGO_ENABLED=0 PATH="$peers/python/bin:$PATH" "$@"
+}
+
+# build_main FOLDER NAME: builds a copy of a folder of this tree. Several minutes where nothing of it was built before.
+build_main() {
+    local copy=$peers/main/$2
+    rm -rf "$copy"
+    mkdir -p "$peers/main" "$peers/bin"
+    cp -r "$COMB_SOURCE/$1" "$copy"
+    (
+        cd "$copy" &&
+            { [ ! -x prepare.sh ] || run_go ./prepare.sh; } &&
+            run_go nice go build -mod=mod -trimpath -ldflags="-s -w" -o "$copy/$2" . &&
+            mv -f "$copy/$2" "$peers/bin/$2"
+    )
+}
+
 log=$peers/log
 installed=
 while read -r kind what version name; do
@@ -55,9 +75,11 @@ while read -r kind what version name; do
         # Built apart and moved: the programs of several modules are called `server`.
         name=${name:-${what##*/}}
         mkdir -p "$peers/bin" "$peers/go-bin"
-        env GOBIN="$peers/go-bin" GOPATH="$peers/go" GOCACHE="$peers/go-build" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false \
-            CGO_ENABLED=0 "$peers/python/bin/go" install "$what@$version" >"$log" 2>&1 &&
+        run_go go install "$what@$version" >"$log" 2>&1 &&
             mv -f "$peers/go-bin/${what##*/}" "$peers/bin/$name"
+        ;;
+    main)
+        build_main "$what" "${what##*/}" >"$log" 2>&1
         ;;
     mvn)
         folder=$peers/java/${what#*:}
@@ -72,7 +94,7 @@ while read -r kind what version name; do
         die "$what $version could not be installed (see above; all of it is in $log). It comes from $(
             case $kind in
             pip) echo PyPI ;;
-            go) echo "the Go module proxy" ;;
+            go | main) echo "the Go module proxy" ;;
             mvn) echo "Maven Central" ;;
             esac
         ): is the network there?" 2
@@ -83,5 +105,6 @@ done < <(read_list peers.txt)
 
 # A running Bazel remembers that they were missing.
 if [ -n "$installed" ] && command -v bazel >/dev/null; then
-    (cd "$COMB_SOURCE" && bazel sync --only=peers >/dev/null 2>&1) || true
+    # The server of Bazel that this may start must not keep the lock.
+    (cd "$COMB_SOURCE" && bazel sync --only=peers >/dev/null 2>&1 9>&-) || true
 fi
