@@ -25,7 +25,7 @@ DRIVERS = {
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
     },
     "vault": {
-        "json": struct(dep = "//server/vault/driver:json", open = "comb_vault_json_open", rest = True, needs = [], url = "json:PATH"),
+        "json": struct(dep = "//server/vault/driver:json", open = "comb_vault_json_open", needs = [], url = "json:PATH"),
     },
 }
 
@@ -36,7 +36,7 @@ ROWS = {
     "config": struct(type = "comb_config_store", header = "server/config/config_driver.h", dep = "//server/config:store", prefix = "comb_config_store"),
     "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs"),
     "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql", checked = False),
-    "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault", checked = False),
+    "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault"),
 }
 
 def contract_tests(interface, srcs, deps, name = None, row = None, **kwargs):

@@ -37,7 +37,8 @@ static void open_stores(struct test_areas *areas, struct comb_error *err)
 {
     char *vault = test_path(areas->folder, "vault");
     areas->sql = test_sql_row_open(areas->folder);
-    must_ok(comb_vault_json_open(comb_str_from(vault), &areas->vault, err), err);
+    const struct comb_store_options options = {.url = comb_str_from(vault)};
+    must_ok(comb_vault_json_open(&options, &areas->vault, err), err);
     free(vault);
     migrate(areas, err);
     must_ok(comb_permissions_store_open(areas->sql, &areas->permissions, err), err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/vault/driver/json_file.h"
 
+#include <argon2.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -18,10 +19,17 @@
 #include "server/core/seal.h"
 #include "server/vault/driver/json_error.h"
 
-#define MAGIC "COMBVLT1"
-#define MAGIC_SIZE (sizeof MAGIC - 1)
+/* Sealed with a key of its own, or with one out of a passphrase. */
+#define KEY_MAGIC "COMBVLT1"
+#define PASSPHRASE_MAGIC "COMBVLP1"
+#define MAGIC_SIZE (sizeof KEY_MAGIC - 1)
 #define FINGERPRINT_SIZE 8
-#define HEADER_SIZE (MAGIC_SIZE + FINGERPRINT_SIZE)
+#define SALT_SIZE 16
+#define HEADER_SIZE_MAX (MAGIC_SIZE + SALT_SIZE + FINGERPRINT_SIZE)
+/* Argon2id of the PASSPHRASE_MAGIC: RFC 9106's second choice. Others would be another magic. */
+#define ARGON2_KIB (64 << 10)
+#define ARGON2_PASSES 3
+#define ARGON2_LANES 1
 #define KEY_SIZE COMB_SEAL_KEY_SIZE
 /* The key as hexadecimal digits, with a line end or two. */
 #define KEY_TEXT_MAX (2 * KEY_SIZE + 2)
@@ -31,14 +39,23 @@
 static const char FINGERPRINT_LABEL[] = "comb vault key fingerprint";
 
 struct key_page {
-    uint8_t key[KEY_SIZE];
+    uint8_t reading[KEY_SIZE]; /* what the vault is sealed with, where it is there */
+    uint8_t writing[KEY_SIZE]; /* what it will be sealed with */
+};
+
+/* What stands before the sealed text. */
+struct header {
+    uint8_t bytes[HEADER_SIZE_MAX];
+    size_t size; /* 0: there is no vault yet */
 };
 
 struct json_file {
-    char *path, *key_path, *lock_path, *new_path, *folder;
+    char *path, *key_path, *next_key_path, *lock_path, *new_path, *folder;
     int lock;              /* descriptor that holds the lock; -1: none */
     struct key_page *page; /* of its own mapping: left out of core dumps */
-    uint8_t header[HEADER_SIZE];
+    struct header found;   /* of the vault as it is */
+    struct header header;  /* as it will be written */
+    bool next_key;         /* the key that is written with lies in next_key_path */
 };
 
 static char *path_with(comb_str path, const char *suffix)
@@ -128,6 +145,13 @@ static enum comb_status replace(const struct json_file *file, const char *path, 
     return status;
 }
 
+static enum comb_status damaged(const struct json_file *file, struct comb_error *err)
+{
+    return comb_error_set(err, COMB_DATA_LOSS, 0,
+                          "the vault is damaged or not whole; put a copy of it back: %s",
+                          file->path);
+}
+
 /* ---- lock and key ---- */
 
 static enum comb_status take_lock(struct json_file *file, struct comb_error *err)
@@ -182,7 +206,8 @@ static comb_str line_of(const char *text, size_t size)
     return comb_str_of(text, size);
 }
 
-static enum comb_status parse_key_file(struct json_file *file, int fd, struct comb_error *err)
+static enum comb_status parse_key_file(const struct json_file *file, int fd,
+                                       uint8_t ret_key[KEY_SIZE], struct comb_error *err)
 {
     enum comb_status status = check_key_file(file, fd, err);
     if (status != COMB_OK)
@@ -192,8 +217,8 @@ static enum comb_status parse_key_file(struct json_file *file, int fd, struct co
     if (size < 0)
         status = json_error_set(err, errno, "read", file->key_path);
     else if (size == KEY_SIZE)
-        memcpy(file->page->key, text, KEY_SIZE);
-    else if (!comb_hex_decode(line_of(text, (size_t)size), file->page->key, KEY_SIZE))
+        memcpy(ret_key, text, KEY_SIZE);
+    else if (!comb_hex_decode(line_of(text, (size_t)size), ret_key, KEY_SIZE))
         status = comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
                                 "put the right key file back: a vault's key has %d bytes or %d "
                                 "hexadecimal digits, not so %s",
@@ -204,9 +229,9 @@ static enum comb_status parse_key_file(struct json_file *file, int fd, struct co
 
 static enum comb_status make_key(struct json_file *file, struct comb_error *err)
 {
-    comb_random(file->page->key, KEY_SIZE);
+    comb_random(file->page->writing, KEY_SIZE);
     struct grpcc_arena *arena = grpcc_arena_new(0);
-    char *text = arena ? comb_hex_encode(arena, comb_str_of(file->page->key, KEY_SIZE)) : NULL;
+    char *text = arena ? comb_hex_encode(arena, comb_str_of(file->page->writing, KEY_SIZE)) : NULL;
     enum comb_status status =
         text ? replace(file, file->key_path, text, strlen(text), err) : comb_error_no_memory(err);
     if (text)
@@ -215,37 +240,181 @@ static enum comb_status make_key(struct json_file *file, struct comb_error *err)
     return status;
 }
 
-static enum comb_status load_key(struct json_file *file, struct comb_error *err)
-{
-    int fd = open(file->key_path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        enum comb_status status = parse_key_file(file, fd, err);
-        close(fd);
-        return status;
-    }
-    if (errno != ENOENT)
-        return json_error_set(err, errno, "read", file->key_path);
-    if (access(file->path, F_OK) == 0)
-        return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
-                              "put the key file back: the vault is there, but not its key %s",
-                              file->key_path);
-    return make_key(file, err);
-}
-
-static enum comb_status make_header(struct json_file *file, struct comb_error *err)
+/* Sets header to what a vault sealed with key begins with; salt NULL: it is out of a key file. */
+static enum comb_status make_header(struct header *header, const uint8_t key[KEY_SIZE],
+                                    const uint8_t *salt, struct comb_error *err)
 {
     uint8_t text[sizeof FINGERPRINT_LABEL + KEY_SIZE];
     uint8_t hash[COMB_SHA256_SIZE] = {0};
     memcpy(text, FINGERPRINT_LABEL, sizeof FINGERPRINT_LABEL);
-    memcpy(text + sizeof FINGERPRINT_LABEL, file->page->key, KEY_SIZE);
+    memcpy(text + sizeof FINGERPRINT_LABEL, key, KEY_SIZE);
     enum comb_status status = comb_sha256(comb_str_of(text, sizeof text), hash, err);
     comb_memory_wipe(text, sizeof text);
-    memcpy(file->header, MAGIC, MAGIC_SIZE);
-    memcpy(file->header + MAGIC_SIZE, hash, FINGERPRINT_SIZE);
+    memcpy(header->bytes, salt ? PASSPHRASE_MAGIC : KEY_MAGIC, MAGIC_SIZE);
+    header->size = MAGIC_SIZE;
+    if (salt) {
+        memcpy(header->bytes + header->size, salt, SALT_SIZE);
+        header->size += SALT_SIZE;
+    }
+    memcpy(header->bytes + header->size, hash, FINGERPRINT_SIZE);
+    header->size += FINGERPRINT_SIZE;
     return status;
 }
 
-enum comb_status json_file_open(comb_str path, struct json_file **ret_file, struct comb_error *err)
+static bool same_header(const struct header *a, const struct header *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static bool begins_with(const struct header *header, const char *magic)
+{
+    return header->size > MAGIC_SIZE && memcmp(header->bytes, magic, MAGIC_SIZE) == 0;
+}
+
+/* ---- a key out of files ---- */
+
+static enum comb_status read_key(const struct json_file *file, const char *path,
+                                 uint8_t ret_key[KEY_SIZE], bool *ret_there, struct comb_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *ret_there = fd >= 0;
+    if (fd < 0)
+        return errno == ENOENT ? COMB_OK : json_error_set(err, errno, "read", path);
+    enum comb_status status = parse_key_file(file, fd, ret_key, err);
+    close(fd);
+    return status;
+}
+
+static enum comb_status load_key(struct json_file *file, struct comb_error *err)
+{
+    bool there;
+    enum comb_status status = read_key(file, file->key_path, file->page->writing, &there, err);
+    if (status != COMB_OK)
+        return status;
+    if (!there && file->found.size > 0)
+        return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                              "put the key file back: the vault is there, but not its key %s",
+                              file->key_path);
+    if (!there)
+        status = make_key(file, err);
+    memcpy(file->page->reading, file->page->writing, KEY_SIZE);
+    return status;
+}
+
+/* The key to change to, where there is one. A crash may have left the vault sealed with either. */
+static enum comb_status load_next_key(struct json_file *file, struct comb_error *err)
+{
+    enum comb_status status =
+        read_key(file, file->next_key_path, file->page->writing, &file->next_key, err);
+    if (status == COMB_OK)
+        status = make_header(&file->header, file->page->writing, NULL, err);
+    if (status == COMB_OK && same_header(&file->header, &file->found))
+        memcpy(file->page->reading, file->page->writing, KEY_SIZE);
+    return status;
+}
+
+/* ---- a key out of a passphrase ---- */
+
+static enum comb_status derive(comb_str passphrase, const uint8_t salt[SALT_SIZE],
+                               uint8_t ret_key[KEY_SIZE], struct header *ret_header,
+                               struct comb_error *err)
+{
+    int result = argon2id_hash_raw(ARGON2_PASSES, ARGON2_KIB, ARGON2_LANES, passphrase.ptr,
+                                   passphrase.len, salt, SALT_SIZE, ret_key, KEY_SIZE);
+    if (result != ARGON2_OK)
+        return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "argon2: %s",
+                              argon2_error_message(result));
+    return make_header(ret_header, ret_key, salt, err);
+}
+
+/* Whether the vault was sealed with this passphrase; then its key is the one to read with. */
+static enum comb_status try_passphrase(struct json_file *file, comb_str passphrase, bool *ret_fits,
+                                       struct comb_error *err)
+{
+    struct header header = {.size = 0};
+    enum comb_status status =
+        derive(passphrase, file->found.bytes + MAGIC_SIZE, file->page->reading, &header, err);
+    *ret_fits = status == COMB_OK && same_header(&header, &file->found);
+    return status;
+}
+
+/* passphrases: the one to seal with and, on a second line, the former one. */
+static enum comb_status load_passphrase(struct json_file *file, comb_str passphrases,
+                                        struct comb_error *err)
+{
+    const char *end = memchr(passphrases.ptr, '\n', passphrases.len);
+    comb_str first =
+        end ? comb_str_of(passphrases.ptr, (size_t)(end - passphrases.ptr)) : passphrases;
+    comb_str former = end ? comb_str_of(end + 1, passphrases.len - first.len - 1) : (comb_str){0};
+    enum comb_status status = COMB_OK;
+    bool fits = false, there = false;
+    if (begins_with(&file->found, PASSPHRASE_MAGIC)) {
+        status = try_passphrase(file, first, &fits, err);
+        if (status == COMB_OK && fits) {
+            file->header = file->found;
+            memcpy(file->page->writing, file->page->reading, KEY_SIZE);
+            return COMB_OK;
+        }
+        if (status == COMB_OK && former.len > 0)
+            status = try_passphrase(file, former, &fits, err);
+        if (status == COMB_OK && !fits)
+            status = comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                                    "give the right passphrase: the vault %s was not sealed with "
+                                    "this one",
+                                    file->path);
+    } else if (file->found.size > 0) {
+        status = read_key(file, file->key_path, file->page->reading, &there, err);
+        if (status == COMB_OK && !there)
+            status = comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                                    "put the key file back: the vault is sealed with %s, and only "
+                                    "that can change it to a passphrase",
+                                    file->key_path);
+    }
+    uint8_t salt[SALT_SIZE];
+    comb_random(salt, sizeof salt);
+    return status == COMB_OK ? derive(first, salt, file->page->writing, &file->header, err)
+                             : status;
+}
+
+/* What the vault begins with, where it is there and its form is one of ours. */
+static enum comb_status peek_header(struct json_file *file, struct comb_error *err)
+{
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? COMB_OK : json_error_set(err, errno, "read", file->path);
+    ssize_t size = read_whole(fd, file->found.bytes, sizeof file->found.bytes);
+    int number = errno;
+    close(fd);
+    if (size < 0)
+        return json_error_set(err, number, "read", file->path);
+    file->found.size = (size_t)size;
+    bool salted = begins_with(&file->found, PASSPHRASE_MAGIC);
+    size_t whole = HEADER_SIZE_MAX - (salted ? 0 : SALT_SIZE);
+    if (file->found.size < whole || !(salted || begins_with(&file->found, KEY_MAGIC)))
+        return damaged(file, err);
+    file->found.size = whole;
+    return COMB_OK;
+}
+
+static enum comb_status load_keys(struct json_file *file, comb_str passphrases,
+                                  struct comb_error *err)
+{
+    enum comb_status status = peek_header(file, err);
+    if (status != COMB_OK)
+        return status;
+    if (passphrases.len > 0)
+        return load_passphrase(file, passphrases, err);
+    if (begins_with(&file->found, PASSPHRASE_MAGIC))
+        return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                              "give the passphrase by --vault-passphrase-file: the vault %s is "
+                              "sealed with one",
+                              file->path);
+    status = load_key(file, err);
+    return status == COMB_OK ? load_next_key(file, err) : status;
+}
+
+enum comb_status json_file_open(comb_str path, comb_str passphrases, struct json_file **ret_file,
+                                struct comb_error *err)
 {
     if (path.len == 0 || path.len > PATH_MAX_BYTES || memchr(path.ptr, '\0', path.len))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
@@ -256,20 +425,20 @@ enum comb_status json_file_open(comb_str path, struct json_file **ret_file, stru
     file->lock = -1;
     file->path = path_with(path, "");
     file->key_path = path_with(path, ".key");
+    file->next_key_path = path_with(path, ".key.next");
     file->lock_path = path_with(path, ".lock");
     file->new_path = path_with(path, ".new");
     file->folder = folder_of(path);
     enum comb_status status = COMB_OK;
-    if (!file->path || !file->key_path || !file->lock_path || !file->new_path || !file->folder)
+    if (!file->path || !file->key_path || !file->next_key_path || !file->lock_path ||
+        !file->new_path || !file->folder)
         status = comb_error_no_memory(err);
     if (status == COMB_OK)
         status = take_lock(file, err);
     if (status == COMB_OK)
         status = map_page(file, err);
     if (status == COMB_OK)
-        status = load_key(file, err);
-    if (status == COMB_OK)
-        status = make_header(file, err);
+        status = load_keys(file, passphrases, err);
     if (status == COMB_OK)
         *ret_file = file;
     else
@@ -289,6 +458,7 @@ void json_file_close(struct json_file *file)
         close(file->lock);
     comb_memory_free(file->path);
     comb_memory_free(file->key_path);
+    comb_memory_free(file->next_key_path);
     comb_memory_free(file->lock_path);
     comb_memory_free(file->new_path);
     comb_memory_free(file->folder);
@@ -323,26 +493,25 @@ static enum comb_status read_sealed(const struct json_file *file, struct grpcc_a
     return status;
 }
 
-static enum comb_status damaged(const struct json_file *file, struct comb_error *err)
-{
-    return comb_error_set(err, COMB_DATA_LOSS, 0,
-                          "the vault is damaged or not whole; put a copy of it back: %s",
-                          file->path);
-}
-
 static enum comb_status unseal(const struct json_file *file, struct grpcc_arena *arena,
                                comb_str sealed, comb_str *ret_text, struct comb_error *err)
 {
-    comb_str header = comb_str_of(file->header, HEADER_SIZE);
-    if (sealed.len < HEADER_SIZE + COMB_SEAL_OVERHEAD || !comb_str_starts_with(sealed, STR(MAGIC)))
+    comb_str header = comb_str_of(file->found.bytes, file->found.size);
+    if (sealed.len < header.len + COMB_SEAL_OVERHEAD || !comb_str_starts_with(sealed, header))
         return damaged(file, err);
-    if (!comb_str_starts_with(sealed, header))
+    struct header expected = {.size = 0};
+    const uint8_t *salt =
+        begins_with(&file->found, PASSPHRASE_MAGIC) ? file->found.bytes + MAGIC_SIZE : NULL;
+    enum comb_status status = make_header(&expected, file->page->reading, salt, err);
+    if (status != COMB_OK)
+        return status;
+    if (!same_header(&expected, &file->found))
         return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
                               "put the right key file back: the vault was not written with the "
                               "key %s",
                               file->key_path);
-    comb_str body = comb_str_of(sealed.ptr + HEADER_SIZE, sealed.len - HEADER_SIZE);
-    enum comb_status status = comb_seal_open(arena, file->page->key, body, header, ret_text, err);
+    comb_str body = comb_str_of(sealed.ptr + header.len, sealed.len - header.len);
+    status = comb_seal_open(arena, file->page->reading, body, header, ret_text, err);
     return status == COMB_INVALID_ARGUMENT ? damaged(file, err) : status;
 }
 
@@ -356,9 +525,25 @@ enum comb_status json_file_read(struct json_file *file, struct grpcc_arena *aren
     return status;
 }
 
+bool json_file_is_stale(const struct json_file *file)
+{
+    return file->next_key || !same_header(&file->found, &file->header);
+}
+
+/* The next key takes the place of the former one, once the vault is sealed with it. */
+static enum comb_status adopt_next_key(struct json_file *file, struct comb_error *err)
+{
+    if (!file->next_key)
+        return COMB_OK;
+    if (rename(file->next_key_path, file->key_path) != 0 || !sync_folder(file->folder))
+        return json_error_set(err, errno, "rename", file->next_key_path);
+    file->next_key = false;
+    return COMB_OK;
+}
+
 enum comb_status json_file_write(struct json_file *file, comb_str text, struct comb_error *err)
 {
-    size_t size = HEADER_SIZE + COMB_SEAL_OVERHEAD + text.len;
+    size_t size = file->header.size + COMB_SEAL_OVERHEAD + text.len;
     if (size > JSON_FILE_BYTES_MAX)
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0,
                               "the vault %s would be larger than %zu bytes", file->path,
@@ -366,17 +551,20 @@ enum comb_status json_file_write(struct json_file *file, comb_str text, struct c
     struct grpcc_arena *arena = grpcc_arena_new(0);
     if (!arena)
         return comb_error_no_memory(err);
-    comb_str sealed = {0};
-    enum comb_status status = comb_seal(arena, file->page->key, text,
-                                        comb_str_of(file->header, HEADER_SIZE), &sealed, err);
+    comb_str header = comb_str_of(file->header.bytes, file->header.size), sealed = {0};
+    enum comb_status status = comb_seal(arena, file->page->writing, text, header, &sealed, err);
     char *data = status == COMB_OK ? grpcc_arena_alloc(arena, size) : NULL;
     if (data) {
-        memcpy(data, file->header, HEADER_SIZE);
-        memcpy(data + HEADER_SIZE, sealed.ptr, sealed.len);
+        memcpy(data, header.ptr, header.len);
+        memcpy(data + header.len, sealed.ptr, sealed.len);
         status = replace(file, file->path, data, size, err);
     } else if (status == COMB_OK) {
         status = comb_error_no_memory(err);
     }
     grpcc_arena_free(arena);
-    return status;
+    if (status != COMB_OK)
+        return status;
+    file->found = file->header;
+    memcpy(file->page->reading, file->page->writing, KEY_SIZE);
+    return adopt_next_key(file, err);
 }

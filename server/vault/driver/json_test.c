@@ -13,12 +13,14 @@
 #include <cmocka.h>
 
 #include "server/core/memory.h"
+#include "server/vault/driver/json_secrets.h"
 #include "server/vault/vault_driver.h"
 
 #define FILE_ROOM 4096
 
 struct fixture {
-    char path[256], key[300], new_path[300];
+    char path[256], key[300], next_key[310], new_path[300];
+    const char *passphrase; /* NULL: none */
     struct grpcc_arena *arena;
     struct comb_error err;
 };
@@ -30,6 +32,7 @@ static int setup(void **state)
     f = (struct fixture){.arena = grpcc_arena_new(0)};
     snprintf(f.path, sizeof f.path, "%s/v%d", getenv("TEST_TMPDIR"), places++);
     snprintf(f.key, sizeof f.key, "%s.key", f.path);
+    snprintf(f.next_key, sizeof f.next_key, "%s.next", f.key);
     snprintf(f.new_path, sizeof f.new_path, "%s.new", f.path);
     *state = &f;
     return 0;
@@ -44,7 +47,9 @@ static int teardown(void **state)
 
 static enum comb_status try_open(struct fixture *f, struct comb_vault **ret_vault)
 {
-    return comb_vault_json_open(comb_str_from(f->path), ret_vault, &f->err);
+    const struct comb_store_options options = {.url = comb_str_from(f->path),
+                                               .credentials = comb_str_from(f->passphrase)};
+    return comb_vault_json_open(&options, ret_vault, &f->err);
 }
 
 static void must_refuse(struct fixture *f, enum comb_status status, const char *part_of_message)
@@ -249,6 +254,85 @@ static void a_failed_write_changes_nothing(void **state)
     must_hold_secret(f);
 }
 
+static void the_key_is_changed(void **state)
+{
+    struct fixture *f = *state;
+    make_vault(f);
+    char former[FILE_ROOM], sealed_before[FILE_ROOM], next[64];
+    size_t size = read_file(f->key, former), sealed_size = read_file(f->path, sealed_before);
+    memset(next, 'b', sizeof next);
+    write_file(f->next_key, next, sizeof next);
+    must_hold_secret(f);
+    assert_int_equal(access(f->next_key, F_OK), -1);
+    char now[FILE_ROOM];
+    assert_int_equal(read_file(f->key, now), sizeof next);
+    assert_memory_equal(now, next, sizeof next);
+    must_hold_secret(f);
+
+    /* A crash before the vault was sealed anew, and one after: either key may be the right one. */
+    write_file(f->path, sealed_before, sealed_size);
+    write_file(f->key, former, size);
+    write_file(f->next_key, next, sizeof next);
+    must_hold_secret(f);
+    write_file(f->key, former, size);
+    write_file(f->next_key, next, sizeof next);
+    must_hold_secret(f);
+
+    write_file(f->key, former, size);
+    must_refuse(f, COMB_FAILED_PRECONDITION, "put the right key file back");
+}
+
+static void a_passphrase_takes_the_key_files_place(void **state)
+{
+    struct fixture *f = *state;
+    f->passphrase = "correct horse";
+    make_vault(f);
+    assert_int_equal(access(f->key, F_OK), -1);
+    must_hold_secret(f);
+    f->passphrase = "wrong horse";
+    must_refuse(f, COMB_FAILED_PRECONDITION, "give the right passphrase");
+    f->passphrase = NULL;
+    must_refuse(f, COMB_FAILED_PRECONDITION, "--vault-passphrase-file");
+    f->passphrase = "battery staple\ncorrect horse";
+    must_hold_secret(f);
+    f->passphrase = "battery staple";
+    must_hold_secret(f);
+    f->passphrase = "correct horse";
+    must_refuse(f, COMB_FAILED_PRECONDITION, "give the right passphrase");
+}
+
+static void a_key_file_gives_way_to_a_passphrase(void **state)
+{
+    struct fixture *f = *state;
+    make_vault(f);
+    f->passphrase = "correct horse";
+    must_hold_secret(f);
+    assert_int_equal(unlink(f->key), 0);
+    must_hold_secret(f);
+}
+
+/* The first layout, of before versions could be deleted, is read. */
+static void secrets_of_the_first_layout_are_read(void **state)
+{
+    struct fixture *f = *state;
+    struct json_secrets secrets;
+    static const char OLD[] =
+        "{\"format\":1,\"secrets\":{\"a/b\":[{\"create_us\":7,\"value\":\"aGk\"}]}}";
+    assert_int_equal(json_secrets_init(&secrets, &f->err), COMB_OK);
+    assert_int_equal(json_secrets_read(&secrets, comb_str_from(OLD), &f->err), COMB_OK);
+    const struct json_secret *secret = json_secrets_find(&secrets, STR("a/b"));
+    comb_str value;
+    assert_int_equal(json_secrets_value(&secrets, &secret->versions[0], f->arena, &value, &f->err),
+                     COMB_OK);
+    assert_true(comb_str_equal(value, STR("hi")));
+    assert_int_equal(secret->versions[0].create_us, 7);
+    json_secrets_done(&secrets);
+    assert_int_equal(json_secrets_init(&secrets, &f->err), COMB_OK);
+    assert_int_equal(json_secrets_read(&secrets, STR("{\"format\":3,\"secrets\":{}}"), &f->err),
+                     COMB_DATA_LOSS);
+    json_secrets_done(&secrets);
+}
+
 /* ---- every allocation fails once ---- */
 
 static int allocations_left;
@@ -297,6 +381,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_crash_left_behind_does_no_harm, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_process_is_kept_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_write_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_key_is_changed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_passphrase_takes_the_key_files_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_file_gives_way_to_a_passphrase, setup, teardown),
+        cmocka_unit_test_setup_teardown(secrets_of_the_first_layout_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,5 +10,6 @@ enum comb_status vault_fixture_open(struct vault_fixture *fixture)
     if (fixture->place[0] == '\0')
         snprintf(fixture->place, sizeof fixture->place, "%s/vault-%d", getenv("TEST_TMPDIR"),
                  places++);
-    return comb_vault_json_open(comb_str_from(fixture->place), &fixture->vault, &fixture->err);
+    const struct comb_store_options options = {.url = comb_str_from(fixture->place)};
+    return comb_vault_json_open(&options, &fixture->vault, &fixture->err);
 }

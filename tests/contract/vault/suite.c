@@ -163,6 +163,226 @@ static void a_key_is_made_once(void **state)
     assert_int_equal(version, 1);
 }
 
+/* ---- states of versions ---- */
+
+static void must_change(struct vault_fixture *f, comb_str path, enum comb_vault_change change,
+                        uint32_t version)
+{
+    assert_int_equal(comb_vault_change(f->vault, &f->ctx, path, change, &version, 1, &f->err),
+                     COMB_OK);
+}
+
+static void must_not_hold(struct vault_fixture *f, comb_str path, uint32_t version)
+{
+    struct comb_vault_secret secret = {.version = 77};
+    assert_int_equal(comb_vault_get(f->vault, &f->ctx, path, version, &secret, &f->err),
+                     COMB_NOT_FOUND);
+    assert_int_equal(secret.version, 77);
+}
+
+static void what_is_deleted_comes_back(void **state)
+{
+    struct vault_fixture *f = *state;
+    must_put(f, STR("s"), STR("one"), 0);
+    must_put(f, STR("s"), STR("two"), 1);
+    must_change(f, STR("s"), COMB_VAULT_DELETE, 2);
+    must_change(f, STR("s"), COMB_VAULT_DELETE, 2);
+    must_not_hold(f, STR("s"), 0);
+    must_not_hold(f, STR("s"), 2);
+    must_hold(f, STR("s"), 1, STR("one"), 1);
+    /* Its number is not given again. */
+    uint32_t version = 77;
+    assert_int_equal(comb_vault_put(f->vault, &f->ctx, STR("s"), STR("no"), 1, &version, &f->err),
+                     COMB_ABORTED);
+    assert_int_equal(comb_vault_put(f->vault, &f->ctx, STR("s"), STR("no"), 0, &version, &f->err),
+                     COMB_ABORTED);
+    reopen(f);
+    must_not_hold(f, STR("s"), 2);
+    must_change(f, STR("s"), COMB_VAULT_UNDELETE, 2);
+    must_change(f, STR("s"), COMB_VAULT_UNDELETE, 2);
+    must_hold(f, STR("s"), 0, STR("two"), 2);
+    must_change(f, STR("s"), COMB_VAULT_DELETE, 2);
+    assert_int_equal(must_put(f, STR("s"), STR("three"), 2), 3);
+    must_hold(f, STR("s"), 0, STR("three"), 3);
+}
+
+static void what_is_destroyed_does_not(void **state)
+{
+    struct vault_fixture *f = *state;
+    must_put(f, STR("s"), STR("one"), 0);
+    must_put(f, STR("s"), STR("two"), 1);
+    must_change(f, STR("s"), COMB_VAULT_DESTROY, 1);
+    must_change(f, STR("s"), COMB_VAULT_DESTROY, 1);
+    must_change(f, STR("s"), COMB_VAULT_UNDELETE, 1);
+    must_not_hold(f, STR("s"), 1);
+    must_hold(f, STR("s"), 0, STR("two"), 2);
+    reopen(f);
+    must_not_hold(f, STR("s"), 1);
+    must_change(f, STR("s"), COMB_VAULT_DESTROY, 2);
+    must_not_hold(f, STR("s"), 0);
+    assert_int_equal(must_put(f, STR("s"), STR("three"), 2), 3);
+}
+
+static void changes_of_nothing(void **state)
+{
+    struct vault_fixture *f = *state;
+    const uint32_t versions[] = {0, 5, UINT32_MAX, 1};
+    assert_int_equal(
+        comb_vault_change(f->vault, &f->ctx, STR("none"), COMB_VAULT_DELETE, versions, 4, &f->err),
+        COMB_NOT_FOUND);
+    must_put(f, STR("s"), STR("one"), 0);
+    assert_int_equal(
+        comb_vault_change(f->vault, &f->ctx, STR("s"), COMB_VAULT_UNDELETE, versions, 4, &f->err),
+        COMB_OK);
+    must_hold(f, STR("s"), 0, STR("one"), 1);
+    assert_int_equal(
+        comb_vault_change(f->vault, &f->ctx, STR("s"), COMB_VAULT_DELETE, versions, 4, &f->err),
+        COMB_OK);
+    must_not_hold(f, STR("s"), 0);
+    assert_int_equal(
+        comb_vault_change(f->vault, &f->ctx, STR("s"), COMB_VAULT_DELETE, versions, 0, &f->err),
+        COMB_INVALID_ARGUMENT);
+}
+
+static void versions_tell_their_state(void **state)
+{
+    struct vault_fixture *f = *state;
+    struct comb_vault_version *versions = NULL;
+    size_t n = 77;
+    assert_int_equal(comb_vault_versions(f->vault, &f->ctx, STR("s"), &versions, &n, &f->err),
+                     COMB_NOT_FOUND);
+    assert_int_equal(n, 77);
+    for (uint32_t i = 0; i < 3; i++)
+        must_put(f, STR("s"), STR("x"), i);
+    must_change(f, STR("s"), COMB_VAULT_DELETE, 2);
+    must_change(f, STR("s"), COMB_VAULT_DESTROY, 3);
+    reopen(f);
+    assert_int_equal(comb_vault_versions(f->vault, &f->ctx, STR("s"), &versions, &n, &f->err),
+                     COMB_OK);
+    assert_int_equal(n, 3);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(versions[i].version, i + 1);
+        assert_true(versions[i].create_us > 0);
+        assert_int_equal(versions[i].delete_us != 0, i == 1);
+        assert_int_equal(versions[i].destroyed, i == 2);
+    }
+    assert_true(versions[1].delete_us >= versions[1].create_us);
+}
+
+static void a_repetition_is_known(void **state)
+{
+    struct vault_fixture *f = *state;
+    const struct comb_vault_put put = {
+        .value = STR("one"), .expected = 0, .request_id = STR("request-1")};
+    struct comb_vault_put other = put;
+    other.request_id = STR("request-2");
+    uint32_t version = 0;
+    for (int i = 0; i < 2; i++) {
+        version = 77;
+        assert_int_equal(comb_vault_put_once(f->vault, &f->ctx, STR("s"), &put, &version, &f->err),
+                         COMB_OK);
+        assert_int_equal(version, 1);
+        reopen(f);
+    }
+    assert_int_equal(comb_vault_put_once(f->vault, &f->ctx, STR("s"), &other, &version, &f->err),
+                     COMB_ABORTED);
+    other.expected = 1;
+    assert_int_equal(comb_vault_put_once(f->vault, &f->ctx, STR("s"), &other, &version, &f->err),
+                     COMB_OK);
+    assert_int_equal(version, 2);
+    /* Also after others came. */
+    assert_int_equal(comb_vault_put_once(f->vault, &f->ctx, STR("s"), &put, &version, &f->err),
+                     COMB_OK);
+    assert_int_equal(version, 1);
+}
+
+/* ---- lists ---- */
+
+static void must_list(struct vault_fixture *f, comb_str folder, comb_str after, size_t limit,
+                      const char *expected)
+{
+    struct comb_vault_names names = {0};
+    char text[256] = "";
+    size_t len = 0;
+    assert_int_equal(comb_vault_list(f->vault, &f->ctx, folder, after, limit, &names, &f->err),
+                     COMB_OK);
+    for (size_t i = 0; i < names.n; i++) {
+        len +=
+            (size_t)snprintf(text + len, sizeof text - len, "%.*s ", COMB_STR_ARG(names.names[i]));
+    }
+    snprintf(text + len, sizeof text - len, "%s", names.more ? "+" : ".");
+    assert_string_equal(text, expected);
+}
+
+static void names_come_in_order_and_pages(void **state)
+{
+    struct vault_fixture *f = *state;
+    must_list(f, STR(""), STR(""), 10, ".");
+    must_list(f, STR("no/such"), STR(""), 10, ".");
+    const comb_str paths[] = {STR("b/x"), STR("a"), STR("b"), STR("b/y/z"), STR("bc/d"), STR("B")};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        must_put(f, paths[i], STR("v"), 0);
+    must_list(f, STR(""), STR(""), 10, "B a b b/ bc/ .");
+    must_list(f, STR(""), STR(""), 2, "B a +");
+    must_list(f, STR(""), STR("a"), 2, "b b/ +");
+    must_list(f, STR(""), STR("b/"), 2, "bc/ .");
+    must_list(f, STR("b"), STR(""), 10, "x y/ .");
+    must_list(f, STR("b/y"), STR(""), 10, "z .");
+    must_list(f, STR("a"), STR(""), 10, ".");
+    must_change(f, STR("a"), COMB_VAULT_DELETE, 1);
+    must_list(f, STR(""), STR("B"), 1, "a +");
+}
+
+/* ---- references ---- */
+
+static void references_find_members(void **state)
+{
+    struct vault_fixture *f = *state;
+    comb_str value = STR("untouched");
+    must_put(f, STR("db/app"), STR("{\"password\":\"p \\\"q\",\"port\":5}"), 0);
+    must_put(f, STR("plain"), STR("all of it"), 0);
+    assert_int_equal(comb_vault_reference(f->vault, &f->ctx, STR("db/none#x"), &value, &f->err),
+                     COMB_NOT_FOUND);
+    assert_int_equal(comb_vault_reference(f->vault, &f->ctx, STR("db/app#x"), &value, &f->err),
+                     COMB_NOT_FOUND);
+    assert_int_equal(comb_vault_reference(f->vault, &f->ctx, STR("db/app#port"), &value, &f->err),
+                     COMB_NOT_FOUND);
+    assert_int_equal(comb_vault_reference(f->vault, &f->ctx, STR("plain#x"), &value, &f->err),
+                     COMB_NOT_FOUND);
+    assert_null(strstr(f->err.msg, "all of it"));
+    assert_int_equal(comb_vault_reference(f->vault, &f->ctx, STR("keys/a"), &value, &f->err),
+                     COMB_INVALID_ARGUMENT);
+    assert_true(comb_str_equal(value, STR("untouched")));
+    assert_int_equal(
+        comb_vault_reference(f->vault, &f->ctx, STR("db/app#password"), &value, &f->err), COMB_OK);
+    assert_true(comb_str_equal(value, STR("p \"q")));
+    assert_int_equal(comb_vault_reference(f->vault, &f->ctx, STR("plain"), &value, &f->err),
+                     COMB_OK);
+    assert_true(comb_str_equal(value, STR("all of it")));
+}
+
+static void paths_have_a_form(void **state)
+{
+    struct vault_fixture *f = *state;
+    const comb_str paths[] = {STR("/a"), STR("a/"),   STR("a//b"), STR("."),   STR("a/.."),
+                              STR("a%"), STR("a\0b"), STR("a?b"),  STR("a#b"), STR("\xc3\xa4")};
+    struct comb_vault_secret secret;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        assert_int_equal(comb_vault_get(f->vault, &f->ctx, paths[i], 0, &secret, &f->err),
+                         COMB_INVALID_ARGUMENT);
+}
+
+static void a_vault_that_works_says_so(void **state)
+{
+    struct vault_fixture *f = *state;
+    struct comb_store_status status;
+    assert_int_equal(comb_vault_check(f->vault, &f->ctx, &f->err), COMB_OK);
+    comb_vault_status(f->vault, &status);
+    assert_int_equal(status.state, COMB_STORE_UP);
+    assert_string_equal(status.driver, f->vault->driver->name);
+    assert_int_equal(status.shared, (f->vault->driver->caps & COMB_VAULT_CAP_SHARED) != 0);
+}
+
 /* ---- many at once ---- */
 
 #define THREADS 4
@@ -223,6 +443,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_past_deadline_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_is_made_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_deleted_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_destroyed_does_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(changes_of_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(versions_tell_their_state, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_repetition_is_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_come_in_order_and_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(references_find_members, setup, teardown),
+        cmocka_unit_test_setup_teardown(paths_have_a_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_vault_that_works_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(of_many_writers_one_wins, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
