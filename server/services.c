@@ -22,6 +22,7 @@ static void take_rows(struct comb_services *s, struct comb_rows *rows)
     s->sql = comb_rows_store(rows, COMB_ROW_SQL);
     s->blobs = comb_rows_store(rows, COMB_ROW_DATA);
     s->cache = comb_rows_store(rows, COMB_ROW_CACHE);
+    s->events = comb_rows_store(rows, COMB_ROW_EVENTS);
 }
 
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
@@ -53,16 +54,24 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
     if (status == COMB_OK)
         status = comb_operations_store_open(s->sql, &s->operations_store, err);
     if (status == COMB_OK)
-        status = comb_throttle_new(NULL, &s->throttle, err);
+        status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
 }
 
 /* ---- what domains stand on ---- */
 
+/* After a commit of ours: our own facts, and by the events row those of the other replicas. */
 static void wake_facts(void *data, struct comb_position position)
 {
     const struct comb_services *s = data;
     (void)position;
+    comb_facts_wake(s->facts);
+    comb_feed_hint_raise(s->feed_hint);
+}
+
+static void wake_by_hint(void *data)
+{
+    const struct comb_services *s = data;
     comb_facts_wake(s->facts);
 }
 
@@ -82,9 +91,15 @@ static enum comb_status make_base(struct comb_services *s, struct comb_ctx *ctx,
     const struct comb_facts_options facts = {.bytes_max =
                                                  s->rows->options->facts_mib * BYTES_PER_MIB};
     const struct comb_mutations_hooks hooks = {wake_facts, refresh_facts, s};
+    bool others = s->events->driver->caps & COMB_EVENTS_CAP_SHARED;
     enum comb_status status = comb_mutations_new(s->sql, &s->mutations, err);
     if (status == COMB_OK)
         status = comb_facts_new(s->sql, &facts, &s->facts, err);
+    if (status == COMB_OK)
+        status = comb_hub_new(s->events, &s->hub, err);
+    if (status == COMB_OK)
+        status = comb_feed_hint_new(s->hub, others, &s->info.installation, wake_by_hint, s,
+                                    &s->feed_hint, err);
     if (status == COMB_OK) {
         comb_mutations_set_hooks(s->mutations, &hooks);
         status = comb_access_new(s->facts, &s->access, err);
@@ -317,6 +332,10 @@ void comb_services_close(struct comb_services *s)
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);
     comb_data_free(s->data);
+    /* It wakes facts; nothing commits any more. */
+    comb_feed_hint_free(s->feed_hint);
+    s->feed_hint = NULL;
+    comb_hub_free(s->hub);
     /* Facts call tree and auth by their listeners: they go first. */
     comb_facts_free(s->facts);
     comb_auth_free(s->auth);

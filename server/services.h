@@ -10,6 +10,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/auth_rpc.h"
 #include "server/data/data.h"
+#include "server/events/feed_hint.h"
 #include "server/identity/identity.h"
 #include "server/identity/identity_rpc.h"
 #include "server/operations/operations.h"
@@ -31,6 +32,7 @@ struct comb_services {
     struct comb_sql *sql;
     struct comb_blobs *blobs;
     struct comb_cache *cache;
+    struct comb_events *events;
     struct comb_sql_info info;
 
     /* stores of areas on the sql row, and in memory */
@@ -42,6 +44,10 @@ struct comb_services {
     struct comb_auth_store *auth_store;
     struct comb_operations_store *operations_store;
     struct comb_throttle *throttle;
+
+    /* over the events row */
+    struct comb_hub *hub;
+    struct comb_feed_hint *feed_hint;
 
     /* domains */
     struct comb_mutations *mutations;

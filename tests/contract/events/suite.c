@@ -107,7 +107,7 @@ static void of_a_group_one_hears(void **state)
             struct comb_event event;
             while (comb_hub_next(members[i].subscription, f->t.ctx.arena, &event)) {
                 assert_int_equal(event.kind, COMB_EVENT_MESSAGE);
-                heard[atoi(event.payload.ptr)]++;
+                heard[strtol(event.payload.ptr, NULL, 10)]++;
                 n_heard++;
             }
         }
