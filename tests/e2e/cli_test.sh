@@ -104,7 +104,7 @@ says ADMINISTRATOR_ONLY
 # Tokens, log-out, administration.
 expect 0 comb token add script --days 1
 expect 0 comb admin info --server "$admin"
-says sqlite
+says "  sql  "
 expect 0 alice logout
 expect 4 alice whoami
 
