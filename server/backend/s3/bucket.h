@@ -80,12 +80,12 @@ enum comb_status comb_s3_put_part(struct comb_s3_bucket *bucket, struct comb_ctx
                                   const char *upload, unsigned number, comb_str body,
                                   char ret_etag[COMB_S3_ETAG_SIZE],
                                   struct comb_error *err) COMB_MUST_CHECK;
-/* Makes the parts 1…n one object, where none of that key is there. As comb_s3_put where the answer
- * is lost. ABORTED: the upload has been given up; ALREADY_EXISTS. */
+/* Makes the parts 1…n one object of that size, where none of that key is there. As comb_s3_put
+ * where the answer is lost. ABORTED: the upload has been given up; ALREADY_EXISTS. */
 enum comb_status comb_s3_end_upload(struct comb_s3_bucket *bucket, struct comb_ctx *ctx,
                                     comb_str key, const char *upload, const char *mark,
                                     const char (*etags)[COMB_S3_ETAG_SIZE], unsigned n,
-                                    struct comb_error *err) COMB_MUST_CHECK;
+                                    uint64_t size, struct comb_error *err) COMB_MUST_CHECK;
 /* Drops an upload and its parts; one that is not there is a success. */
 enum comb_status comb_s3_abort_upload(struct comb_s3_bucket *bucket, struct comb_ctx *ctx,
                                       comb_str key, const char *upload,

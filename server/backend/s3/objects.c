@@ -11,25 +11,29 @@
 /* ---- writing ---- */
 
 enum comb_status comb_s3_look_for_own(struct comb_s3_bucket *bucket, struct comb_ctx *ctx,
-                                      comb_str key, const char *mark, struct comb_error *err)
+                                      comb_str key, const char *mark, uint64_t size,
+                                      struct comb_error *err)
 {
     struct comb_error failure;
     struct comb_s3_head head;
     enum comb_status status = comb_s3_head(bucket, ctx, key, &head, &failure);
 
-    if (status == COMB_OK && strcmp(head.mark, mark) == 0)
-        return COMB_OK;
-    if (status == COMB_OK)
-        return comb_error_set(err, COMB_ALREADY_EXISTS, 0, "the blob's key is in use");
-    if (err) {
+    if (status != COMB_OK && err) {
         *err = failure;
         err->ambiguous = status != COMB_NOT_FOUND;
     }
-    return status;
+    if (status != COMB_OK)
+        return status;
+    if (strcmp(head.mark, mark) == 0 && head.size == size)
+        return COMB_OK;
+    if (strcmp(head.mark, mark) != 0 && head.mark[0] != '\0')
+        return comb_error_set(err, COMB_ALREADY_EXISTS, 0, "the blob's key is in use");
+    return comb_error_set(err, COMB_DATA_LOSS, 0,
+                          "the data store has kept a part of a blob whose connection broke");
 }
 
-enum comb_status comb_s3_put(struct comb_s3_bucket *bucket, struct comb_ctx *ctx, comb_str key,
-                             const char *mark, comb_str body, struct comb_error *err)
+static enum comb_status put_once(struct comb_s3_bucket *bucket, struct comb_ctx *ctx, comb_str key,
+                                 const char *mark, comb_str body, struct comb_error *err)
 {
     const struct comb_s3_pair headers[] = {
         {STR("if-none-match"), STR("*")},
@@ -50,8 +54,29 @@ enum comb_status comb_s3_put(struct comb_s3_bucket *bucket, struct comb_ctx *ctx
     status = comb_s3_send(bucket, ctx, &request, &answer, err);
     comb_s3_answer_done(&answer);
     /* Our own first attempt, whose answer was lost, may be what stands in the way. */
-    return status == COMB_ALREADY_EXISTS ? comb_s3_look_for_own(bucket, ctx, key, mark, err)
-                                         : status;
+    return status == COMB_ALREADY_EXISTS
+               ? comb_s3_look_for_own(bucket, ctx, key, mark, body.len, err)
+               : status;
+}
+
+/* Some servers (SeaweedFS 4.48) keep an empty object where a connection breaks in the middle of a
+ * PUT: that one goes, and the whole comes again. */
+enum comb_status comb_s3_put(struct comb_s3_bucket *bucket, struct comb_ctx *ctx, comb_str key,
+                             const char *mark, comb_str body, struct comb_error *err)
+{
+    enum comb_status status = put_once(bucket, ctx, key, mark, body, err);
+
+    if (status != COMB_DATA_LOSS)
+        return status;
+    status = comb_s3_delete(bucket, ctx, key, err);
+    if (status == COMB_OK)
+        status = put_once(bucket, ctx, key, mark, body, err);
+    if (status == COMB_DATA_LOSS) {
+        status = COMB_UNAVAILABLE;
+        if (err)
+            err->status = status;
+    }
+    return status;
 }
 
 /* ---- reading ---- */
@@ -179,7 +204,8 @@ static bool list_leaf(void *data, const char *path, comb_str text)
 static enum comb_status list_page(struct comb_s3_bucket *bucket, struct comb_ctx *ctx,
                                   comb_str prefix, struct list *list, struct comb_error *err)
 {
-    char token[COMB_S3_XML_TEXT_MAX] = "";
+    char token[COMB_S3_XML_TEXT_MAX]; /* of this page, while that of the next is read */
+    snprintf(token, sizeof token, "%s", list->token);
     const struct comb_s3_pair query[] = {
         {STR("list-type"), STR("2")},
         {STR("prefix"), prefix},
@@ -190,7 +216,6 @@ static enum comb_status list_page(struct comb_s3_bucket *bucket, struct comb_ctx
     struct comb_s3_answer answer;
     enum comb_status status;
 
-    memcpy(token, list->token, sizeof token);
     if (token[0] == '\0')
         request.n_query = 2;
     list->token[0] = '\0';

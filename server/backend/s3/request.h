@@ -65,10 +65,11 @@ enum comb_status comb_s3_send(struct comb_s3_bucket *bucket, struct comb_ctx *ct
 
 /*
  * After a write that met a key in use, or may have happened: OK where the object there carries our
- * mark, ALREADY_EXISTS where it is another's, NOT_FOUND.
+ * mark and has our size, ALREADY_EXISTS where it is another's, DATA_LOSS where it is a rest of
+ * ours, NOT_FOUND.
  */
 enum comb_status comb_s3_look_for_own(struct comb_s3_bucket *bucket, struct comb_ctx *ctx,
-                                      comb_str key, const char *mark,
+                                      comb_str key, const char *mark, uint64_t size,
                                       struct comb_error *err) COMB_MUST_CHECK;
 /* Copies text as a string; what is too long for it becomes "". */
 void comb_s3_keep(char *ret, size_t size, comb_str text);

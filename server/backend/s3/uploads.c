@@ -125,7 +125,7 @@ static void append_parts(struct comb_buf *body, const char (*etags)[COMB_S3_ETAG
 enum comb_status comb_s3_end_upload(struct comb_s3_bucket *bucket, struct comb_ctx *ctx,
                                     comb_str key, const char *upload, const char *mark,
                                     const char (*etags)[COMB_S3_ETAG_SIZE], unsigned n,
-                                    struct comb_error *err)
+                                    uint64_t size, struct comb_error *err)
 {
     const struct comb_s3_pair query = {STR("uploadId"), comb_str_from(upload)};
     const struct comb_s3_pair headers = {STR("if-none-match"), STR("*")};
@@ -157,7 +157,7 @@ enum comb_status comb_s3_end_upload(struct comb_s3_bucket *bucket, struct comb_c
         return status;
     /* An upload that is gone, or a key in use: an attempt whose answer was lost may have ended it.
      */
-    status = comb_s3_look_for_own(bucket, ctx, key, mark, err);
+    status = comb_s3_look_for_own(bucket, ctx, key, mark, size, err);
     return status == COMB_NOT_FOUND
                ? comb_error_set(err, COMB_ABORTED, 0, "the blob was removed meanwhile")
                : status;

@@ -31,6 +31,7 @@ struct comb_blob_writer {
     char upload[COMB_S3_UPLOAD_SIZE]; /* "": all so far fits into one PUT */
     char (*etags)[COMB_S3_ETAG_SIZE];
     unsigned n_parts, etags_capacity;
+    uint64_t sent; /* bytes of the parts */
 };
 
 static size_t part_size(const struct comb_blob_writer *writer)
@@ -164,6 +165,7 @@ static enum comb_status send_part(struct comb_data_s3 *s3, struct comb_ctx *ctx,
                                   writer->etags[writer->n_parts], err);
     if (status == COMB_OK) {
         writer->n_parts++;
+        writer->sent += writer->length;
         writer->length = 0;
     }
     return status;
@@ -251,7 +253,7 @@ enum comb_status comb_data_s3_commit(struct comb_blobs *self, struct comb_ctx *c
     if (status == COMB_OK && writer->upload[0] != '\0')
         status = comb_s3_end_upload(s3->bucket, ctx, writer->key, writer->upload, writer->mark,
                                     (const char(*)[COMB_S3_ETAG_SIZE])writer->etags,
-                                    writer->n_parts, &failure);
+                                    writer->n_parts, writer->sent, &failure);
     /* By this process, while the request was on its way. */
     if (status == COMB_OK && is_removed(s3, writer)) {
         take_back(s3, writer);
@@ -261,7 +263,7 @@ enum comb_status comb_data_s3_commit(struct comb_blobs *self, struct comb_ctx *c
         free_writer(s3, writer);
         return COMB_OK;
     }
-    if (failure.ambiguous)
+    if (failure.ambiguous || status == COMB_DATA_LOSS)
         take_back(s3, writer);
     self->driver->abort(self, writer);
     if (err)

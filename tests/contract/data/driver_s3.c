@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/contract/data/driver_s3.h"
+
 #include <stdio.h>
 
 #include "tests/contract/data/fixture.h"
-#include "tests/support/s3_server.h"
 
 /* One server for all cases, and a prefix for each. */
 static struct s3_server server = {.kind = FIXTURE_S3_KIND};
+
+struct s3_server *fixture_s3_server(void)
+{
+    return &server;
+}
 
 enum comb_status fixture_open_store(const char *folder, struct comb_blobs **ret_blobs,
                                     struct comb_error *err)

@@ -27,15 +27,15 @@ int fixture_teardown(void **state)
     return 0;
 }
 
-bool fixture_is_shared(void)
+uint32_t fixture_caps(void)
 {
     void *state = NULL;
-    bool is_shared;
+    uint32_t caps;
 
     fixture_setup(&state);
-    is_shared = ((struct fixture *)state)->blobs->driver->caps & COMB_BLOB_CAP_SHARED;
+    caps = ((struct fixture *)state)->blobs->driver->caps;
     fixture_teardown(&state);
-    return is_shared;
+    return caps;
 }
 
 void fixture_reopen(struct fixture *f)

@@ -21,8 +21,8 @@ enum comb_status fixture_open_store(const char *folder, struct comb_blobs **ret_
 /* cmocka's setup and teardown of one case. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
-/* What the driver says of itself: COMB_BLOB_CAP_SHARED. Needs no case. */
-bool fixture_is_shared(void);
+/* What the driver says of itself: COMB_BLOB_CAP_…. Needs no case. */
+uint32_t fixture_caps(void);
 /* Lets the store go and opens it again, as a new process would. */
 void fixture_reopen(struct fixture *f);
 

@@ -6,5 +6,6 @@
 int suite_content(void); /* what is written is read */
 int suite_names(void);   /* keys, listing, removing */
 int suite_crash(void);   /* writers killed, threads at once, no room */
+int suite_store(void);   /* checked, asked how it is, presigned */
 
 #endif

@@ -154,6 +154,22 @@ static void list_is_by_session(void **state)
     assert_int_equal(calls, 1);
 }
 
+/* More than a store tells of in one answer. */
+#define MANY 1010
+
+static void long_list_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    char text[COMB_BLOB_KEY_MAX];
+    uint64_t bytes = 0;
+
+    f->call.ctx.deadline_ns = INT64_MAX;
+    for (int i = 0; i < MANY; i++)
+        fixture_put(f, fixture_new_key(f, text), 3, 3);
+    assert_int_equal(fixture_count(f, STR(""), &bytes), MANY);
+    assert_int_equal(bytes, 3 * MANY);
+}
+
 int suite_names(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +179,7 @@ int suite_names(void)
         cmocka_unit_test_setup_teardown(blob_removed_while_written_cannot_commit, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(list_is_by_session, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(long_list_is_whole, fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
