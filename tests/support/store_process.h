@@ -32,7 +32,7 @@ void store_process_thaw(struct store_process *process);
 /* Ends it by the signal where it runs, and frees the folder's name; the folder stays. */
 void store_process_done(struct store_process *process, int signal);
 
-/* A port of 127.0.0.1 that nobody has: the kernel chooses. */
+/* A port of 127.0.0.1, from 10000 to 19999, that nobody has. */
 int test_free_port(void);
 
 #endif
