@@ -24,6 +24,10 @@ DRIVERS = {
         "mem": struct(dep = "//server/events/driver:mem", open = "comb_events_mem_open", needs = [], url = "mem:"),
         "nats": struct(dep = "//server/events/driver:nats", open = "comb_events_nats_open", needs = ["nats-server"], url = "nats://HOST:PORT", shared = True),
     },
+    "registry": {
+        "mem": struct(dep = "//server/registry/driver:mem", open = "comb_registry_mem_open", needs = [], url = "mem:"),
+        "etcd": struct(dep = "//server/registry/driver:etcd", open = "comb_registry_etcd_open", needs = ["etcd-server"], url = "etcd://HOST:PORT,.../PREFIX", shared = True),
+    },
     "sql": {
         "postgres": struct(dep = "//server/backend/sql/postgres", open = "comb_sql_postgres_open", rest = True, header = "server/backend/sql/postgres/open.h", needs = ["postgresql-15"], url = "postgres://USER@HOST:PORT/DATABASE", shared = True),
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
@@ -40,6 +44,7 @@ ROWS = {
     "config": struct(type = "comb_config_store", header = "server/config/config_driver.h", dep = "//server/config:store", prefix = "comb_config_store"),
     "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs"),
     "events": struct(type = "comb_events", header = "server/events/events_driver.h", dep = "//server/events:driver_contract", prefix = "comb_events"),
+    "registry": struct(type = "comb_registry", header = "server/registry/registry_driver.h", dep = "//server/registry", prefix = "comb_registry"),
     "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql", checked = False),
     "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault"),
 }

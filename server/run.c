@@ -24,6 +24,7 @@
 #include "server/janitor.h"
 #include "server/listen.h"
 #include "server/observe.h"
+#include "server/replica.h"
 #include "server/rows.h"
 #include "server/services.h"
 
@@ -45,6 +46,7 @@ struct run {
     char listen[COMB_ADDRESS_TEXT_MAX], admin_listen[COMB_ADDRESS_TEXT_MAX];
     char metrics_listen[COMB_ADDRESS_TEXT_MAX];
     struct comb_admin info;
+    struct comb_replica replica;
     /* Written by Admin.Drain before it signals, read by the main thread after the signal. */
     atomic_uint delay_ms, grace_ms;
     atomic_bool draining;
@@ -298,6 +300,9 @@ static enum comb_status start(struct run *run, struct comb_error *err)
         status = start_admin(run, err);
     if (status == COMB_OK)
         status = comb_observe_serve(run->observe, run->api, run->admin, run->metrics_listen, err);
+    if (status == COMB_OK)
+        status = comb_replica_announce(&run->replica, run->services.directory, &run->info, run->api,
+                                       err);
     if (status == COMB_OK && run->options->ready_file)
         status = comb_ready_write(run->options->ready_file, run->listen, run->admin_listen,
                                   run->metrics_listen, err);
@@ -336,15 +341,18 @@ static void drain(struct run *run, sigset_t *signals)
     comb_log(COMB_LOG_INFO, "run", "draining",
              comb_log_integer("delay_ms", atomic_load(&run->delay_ms)),
              comb_log_integer("grace_ms", atomic_load(&run->grace_ms)));
+    comb_replica_refresh(&run->replica);
     /* Watches have no end of their own. */
     comb_services_drain(&run->services);
     grpcc_server_drain(run->api, atomic_load(&run->delay_ms), atomic_load(&run->grace_ms));
     grpcc_server_drain(run->admin, 0, 1000);
+    comb_replica_withdraw(&run->replica);
 }
 
 static void stop(struct run *run)
 {
     comb_observe_stop(run->observe);
+    comb_replica_withdraw(&run->replica);
     grpcc_server_free(run->admin);
     grpcc_server_free(run->api);
     comb_observe_free(run->observe);

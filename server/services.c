@@ -6,6 +6,7 @@
 #include "comb/v1/identity.grpcc.h"
 #include "comb/v1/operations.grpcc.h"
 #include "comb/v1/permissions.grpcc.h"
+#include "comb/v1/registry.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/data/data_rpc.h"
@@ -23,6 +24,7 @@ static void take_rows(struct comb_services *s, struct comb_rows *rows)
     s->blobs = comb_rows_store(rows, COMB_ROW_DATA);
     s->cache = comb_rows_store(rows, COMB_ROW_CACHE);
     s->events = comb_rows_store(rows, COMB_ROW_EVENTS);
+    s->registry = comb_rows_store(rows, COMB_ROW_REGISTRY);
 }
 
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
@@ -250,7 +252,11 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
-    return comb_dispatch_new(&authenticator, s->info.incarnation, &s->dispatch, err);
+    enum comb_status status =
+        comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
+    if (status == COMB_OK)
+        status = comb_dispatch_new(&authenticator, s->info.incarnation, &s->dispatch, err);
+    return status;
 }
 
 enum comb_status comb_services_open(struct comb_services *services, struct comb_rows *rows,
@@ -273,6 +279,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = make_operations(s, err);
     if (status == COMB_OK)
+        status = comb_directory_new(s->registry, &s->directory, err);
+    if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
         status = comb_facts_start(s->facts, err);
@@ -292,8 +300,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
 {
     static const struct grpcc_service *const services[] = {
         &comb_v1_auth_service,       &comb_v1_data_service,        &comb_v1_identity_service,
-        &comb_v1_operations_service, &comb_v1_permissions_service, &comb_v1_tree_service,
-        &comb_v1_workspaces_service,
+        &comb_v1_operations_service, &comb_v1_permissions_service, &comb_v1_registry_service,
+        &comb_v1_tree_service,       &comb_v1_workspaces_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -309,6 +317,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
     if (status == COMB_OK)
         status = comb_operations_rpc_register(server, &s->operations_rpc, err);
     if (status == COMB_OK)
+        status = comb_registry_rpc_register(server, &s->registry_rpc, err);
+    if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
     return status;
@@ -318,6 +328,7 @@ void comb_services_drain(struct comb_services *s)
 {
     comb_tree_drain(s->tree);
     comb_operations_drain(s->operations);
+    comb_registry_rpc_drain(&s->registry_rpc);
 }
 
 void comb_services_close(struct comb_services *s)
@@ -328,6 +339,8 @@ void comb_services_close(struct comb_services *s)
     comb_operation_engine_free(s->engine);
     /* Its threads use facts and workspaces. */
     comb_tree_stop(s->tree);
+    comb_registry_rpc_done(&s->registry_rpc);
+    comb_directory_free(s->directory);
     comb_dispatch_free(s->dispatch);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);

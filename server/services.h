@@ -17,6 +17,7 @@
 #include "server/operations/operations_rpc.h"
 #include "server/permissions/permissions.h"
 #include "server/permissions/permissions_rpc.h"
+#include "server/registry/registry_rpc.h"
 #include "server/rows.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/sealer.h"
@@ -33,6 +34,7 @@ struct comb_services {
     struct comb_blobs *blobs;
     struct comb_cache *cache;
     struct comb_events *events;
+    struct comb_registry *registry;
     struct comb_sql_info info;
 
     /* stores of areas on the sql row, and in memory */
@@ -61,6 +63,7 @@ struct comb_services {
     struct comb_auth *auth;
     struct comb_operation_engine *engine;
     struct comb_operations *operations;
+    struct comb_directory *directory;
 
     /* what handlers share */
     struct comb_sealer *sealer;
@@ -70,6 +73,7 @@ struct comb_services {
     struct comb_permissions_rpc permissions_rpc;
     struct comb_workspaces_rpc workspaces_rpc;
     struct comb_operations_rpc operations_rpc;
+    struct comb_registry_rpc registry_rpc;
 };
 
 /*
@@ -86,6 +90,7 @@ enum comb_status comb_services_register(struct comb_services *services, struct g
 
 /* What waits for something is told to go elsewhere: before the server drains. */
 void comb_services_drain(struct comb_services *services);
+
 /* No call may be running. Copes with what is half made; leaves the rows open. */
 void comb_services_close(struct comb_services *services);
 

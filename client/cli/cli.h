@@ -132,6 +132,7 @@ int cli_user(struct cli *cli, int argc, char **argv);
 int cli_role(struct cli *cli, int argc, char **argv);
 int cli_workspace(struct cli *cli, int argc, char **argv);
 int cli_operations(struct cli *cli, int argc, char **argv);
+int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
 
 #endif

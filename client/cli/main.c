@@ -38,6 +38,7 @@ static const struct verb verbs[] = {
     {"workspace", "add|ls|show ...", "workspaces", cli_workspace},
     {"token", "add|rm ...", "personal access tokens", cli_token},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
+    {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"admin", "info|drain|sweep ...", "one replica, on its admin address; sweeping", cli_admin},
 };
 

@@ -92,6 +92,10 @@ enum comb_status comb_etcd_lease_grant(struct comb_etcd *etcd, struct comb_ctx *
 enum comb_status comb_etcd_lease_revoke(struct comb_etcd *etcd, struct comb_ctx *ctx, int64_t lease,
                                         struct comb_error *err) COMB_MUST_CHECK;
 
+/* Prolongs a lease once, to its whole time: *ret_ttl_s is 0 where it is gone. err: not NULL. */
+enum comb_status comb_etcd_lease_keep(struct comb_etcd *etcd, struct comb_ctx *ctx, int64_t lease,
+                                      int64_t *ret_ttl_s, struct comb_error *err) COMB_MUST_CHECK;
+
 /* Parts of a transaction, appended to it, all in arena. False: no room. */
 enum comb_etcd_target { COMB_ETCD_VERSION = 0, COMB_ETCD_CREATED = 1, COMB_ETCD_MODIFIED = 2 };
 /* The number of key equals number; of a key that is missing all are 0. */

@@ -84,24 +84,28 @@ static enum comb_etcd_verdict ask_again(struct comb_etcd_member *member, struct 
     return comb_etcd_judge(member, &native, err);
 }
 
-static enum comb_status keep_alive(struct comb_etcd_lease *lease, struct comb_ctx *ctx,
-                                   int64_t *ret_ttl_s, struct comb_error *err)
+enum comb_status comb_etcd_lease_keep(struct comb_etcd *etcd, struct comb_ctx *ctx, int64_t lease,
+                                      int64_t *ret_ttl_s, struct comb_error *err)
 {
-    struct comb_etcd_member *member = comb_etcd_take(lease->etcd, err);
+    int left_ms = comb_ctx_left_ms(ctx);
     struct grpcc_metadata header;
     struct grpcc_call_options options = {
-        .size = sizeof options, .metadata = &header, .timeout_ms = COMB_ETCD_ATTEMPT_MS};
+        .size = sizeof options,
+        .metadata = &header,
+        .timeout_ms = left_ms < COMB_ETCD_ATTEMPT_MS ? left_ms : COMB_ETCD_ATTEMPT_MS};
     enum comb_etcd_verdict verdict;
+    struct comb_etcd_member *member;
 
-    if (!member)
+    *err = (struct comb_error){0};
+    if (comb_ctx_check(ctx, err) != COMB_OK || !(member = comb_etcd_take(etcd, err)))
         return err->status;
-    verdict = comb_etcd_login(lease->etcd, member, ctx->arena, options.timeout_ms, &header,
+    verdict = comb_etcd_login(etcd, member, ctx->arena, options.timeout_ms, &header,
                               &options.n_metadata, err);
     if (err->status == COMB_OK)
-        verdict = ask_again(member, ctx, &options, lease->id, ret_ttl_s, err);
+        verdict = ask_again(member, ctx, &options, lease, ret_ttl_s, err);
     if (verdict == COMB_ETCD_LOGIN)
-        comb_etcd_forget_login(lease->etcd);
-    comb_etcd_give(lease->etcd, member, verdict != COMB_ETCD_MEMBER, err);
+        comb_etcd_forget_login(etcd);
+    comb_etcd_give(etcd, member, verdict != COMB_ETCD_MEMBER, err);
     return err->status;
 }
 
@@ -127,7 +131,7 @@ static int64_t step(struct comb_etcd_lease *lease, struct comb_ctx *ctx)
         if (grant(lease, ctx, &err) != COMB_OK)
             return comb_backoff_next_ms(&lease->backoff);
         lease->owner.held(lease->owner.self, lease->id);
-    } else if (keep_alive(lease, ctx, &ttl_s, &err) != COMB_OK) {
+    } else if (comb_etcd_lease_keep(lease->etcd, ctx, lease->id, &ttl_s, &err) != COMB_OK) {
         return comb_backoff_next_ms(&lease->backoff);
     } else if (ttl_s <= 0) {
         lose(lease, "etcd has ended it");

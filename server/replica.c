@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/replica.h"
+
+#include <stdio.h>
+
+#include "google/protobuf/timestamp.grpcc.h"
+#include "server/registry/registry_rpc.h"
+
+/* What a client may want to know before it chooses: the drivers, as "sql=postgres". */
+static bool add_capabilities(const struct comb_replica *replica, struct grpcc_arena *arena,
+                             struct comb_v1_registry_entry *entry)
+{
+    for (size_t i = 0; i < replica->info->n_rows; i++) {
+        const struct comb_admin_row *row = &replica->info->rows[i];
+        char *text = grpcc_arena_printf(arena, "%s=%s", row->row, row->driver);
+        if (!text || !comb_v1_registry_entry_add_capabilities(arena, entry, text))
+            return false;
+    }
+    return true;
+}
+
+/* Steps of ten: an entry that changes with every call would be written with every heartbeat. */
+static uint32_t coarse(uint64_t number)
+{
+    return (uint32_t)((number + 9) / 10 * 10);
+}
+
+static bool add_load(const struct comb_replica *replica, struct grpcc_arena *arena,
+                     struct comb_v1_registry_entry *entry)
+{
+    struct grpcc_server_stats calls;
+    grpcc_server_get_stats(replica->api, &calls);
+    entry->load = comb_v1_registry_load_new(arena);
+    if (!entry->load)
+        return false;
+    entry->load->calls_in_flight = coarse(calls.calls_in_flight);
+    entry->load->connections = coarse(calls.connections);
+    return true;
+}
+
+static comb_str tell_body(void *data, struct grpcc_arena *arena)
+{
+    const struct comb_replica *replica = data;
+    const struct comb_admin *info = replica->info;
+    struct comb_v1_registry_entry *entry = comb_v1_registry_entry_new(arena);
+    if (!entry)
+        return (comb_str){0};
+    comb_v1_registry_entry_set_version(entry, COMB_VERSION);
+    entry->installation_id = comb_uuid_text(arena, &info->installation);
+    entry->start_time = google_protobuf_timestamp_new(arena);
+    entry->draining = info->is_draining(info->data);
+    if (!entry->installation_id || !entry->start_time ||
+        !comb_v1_registry_entry_add_addresses(arena, entry, info->listen) ||
+        !comb_v1_registry_entry_add_admin_addresses(arena, entry, info->admin_listen) ||
+        !add_capabilities(replica, arena, entry) || !add_load(replica, arena, entry))
+        return (comb_str){0};
+    entry->start_time->seconds = info->start_us / 1000000;
+    entry->start_time->nanos = (int32_t)(info->start_us % 1000000 * 1000);
+    return comb_registry_body(arena, entry);
+}
+
+enum comb_status comb_replica_announce(struct comb_replica *replica,
+                                       struct comb_directory *directory,
+                                       const struct comb_admin *info, struct grpcc_server *api,
+                                       struct comb_error *err)
+{
+    *replica = (struct comb_replica){.directory = directory, .info = info, .api = api};
+    comb_uuid_format(&info->replica, replica->id);
+    const struct comb_directory_self self = {comb_str_from(replica->id), tell_body, replica};
+    return comb_directory_announce(directory, &self, err);
+}
+
+void comb_replica_refresh(struct comb_replica *replica)
+{
+    if (replica->directory)
+        comb_directory_refresh(replica->directory);
+}
+
+void comb_replica_withdraw(struct comb_replica *replica)
+{
+    if (replica->directory)
+        comb_directory_withdraw(replica->directory);
+    replica->directory = NULL;
+}
