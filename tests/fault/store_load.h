@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clients that go on calling combd while a store of its is broken and mended: what each was
+ * answered, and whether what was acknowledged is there in the end. One thread a load, one attempt a
+ * call, so that what the SDK would repeat is seen.
+ */
+#ifndef TESTS_FAULT_STORE_LOAD_H
+#define TESTS_FAULT_STORE_LOAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "tests/e2e/combd.h"
+
+/* Of each call. The server has to answer before: the client's own end of it is another status. */
+#define STORE_LOAD_TIMEOUT_MS 5000
+/* Calls of one load. */
+#define STORE_LOAD_CALLS_MAX 100000
+
+/* What one load does, again and again. Both get the call's number. */
+struct store_load_kind {
+    const char *name; /* for people: "create a folder" */
+    enum grpcc_status (*call)(struct comb_client *client, struct grpcc_arena *arena,
+                              unsigned number, struct grpcc_error *err);
+    /* Whether what was acknowledged is there, as it was written; NULL: it leaves nothing. */
+    enum grpcc_status (*verify)(struct comb_client *client, struct grpcc_arena *arena,
+                                unsigned number, struct grpcc_error *err);
+};
+
+/* Rows of the table, by number. */
+enum store_load_number {
+    STORE_LOAD_STAT,
+    STORE_LOAD_CREATE,
+    STORE_LOAD_PUT,
+    STORE_LOAD_LOGIN,
+    STORE_LOADS
+};
+extern const struct store_load_kind store_load_kinds[STORE_LOADS];
+
+struct store_load {
+    const struct store_load_kind *kind;
+    struct comb_client *client;
+    pthread_t thread;
+    atomic_bool stop;
+    struct store_load_call {
+        int64_t begin_ns, end_ns;
+        enum grpcc_status status;
+    } * calls;
+    atomic_uint n;
+    /* The first failure of each status, for people. */
+    char messages[GRPCC_UNAUTHENTICATED + 1][GRPCC_STATUS_MESSAGE_MAX + 1];
+};
+
+/* Makes what the loads of one combd call for. Once. */
+void store_load_prepare(const struct combd *combd);
+
+void store_load_start(struct store_load *load, enum store_load_number number,
+                      const struct combd *combd);
+/* Blocks until a call that begins from now on has succeeded; fails the test after a minute. Gives
+ * the nanoseconds from now to that call's end. */
+int64_t store_load_await_success(struct store_load *load);
+/* Ends it, and asks for all that was acknowledged: *ret_lost is how much of it is not there. */
+void store_load_stop(struct store_load *load, unsigned *ret_acknowledged, unsigned *ret_lost);
+void store_load_free(struct store_load *load);
+
+#endif
