@@ -29,7 +29,7 @@ DRIVERS = {
         "etcd": struct(dep = "//server/registry/driver:etcd", open = "comb_registry_etcd_open", needs = ["etcd-server"], url = "etcd://HOST:PORT,.../PREFIX", shared = True),
     },
     "sql": {
-        "postgres": struct(dep = "//server/backend/sql/postgres", open = "comb_sql_postgres_open", rest = True, header = "server/backend/sql/postgres/open.h", needs = ["postgresql-15"], url = "postgres://USER@HOST:PORT/DATABASE", shared = True),
+        "postgres": struct(dep = "//server/backend/sql/postgres", open = "comb_sql_postgres_open", header = "server/backend/sql/postgres/open.h", needs = ["postgresql-15"], url = "postgres://USER@HOST:PORT/DATABASE", shared = True),
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
     },
     "vault": {
@@ -45,7 +45,7 @@ ROWS = {
     "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs"),
     "events": struct(type = "comb_events", header = "server/events/events_driver.h", dep = "//server/events:driver_contract", prefix = "comb_events"),
     "registry": struct(type = "comb_registry", header = "server/registry/registry_driver.h", dep = "//server/registry", prefix = "comb_registry"),
-    "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql", checked = False),
+    "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql"),
     "vault": struct(type = "comb_vault", header = "server/vault/vault_driver.h", dep = "//server/vault", prefix = "comb_vault"),
 }
 

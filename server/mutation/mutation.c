@@ -101,9 +101,17 @@ static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_er
     return COMB_OK;
 }
 
+/* A failure of the way to the store, which says nothing of what the store would have said. */
+static bool is_of_the_way(enum comb_status status)
+{
+    return status == COMB_UNAVAILABLE || status == COMB_DEADLINE_EXCEEDED ||
+           status == COMB_RESOURCE_EXHAUSTED;
+}
+
 /*
  * What is answered instead of a failure: the first outcome, where the request id has one. Where the
- * look-up itself fails, the failure stays, and what may have happened stays ambiguous.
+ * look-up itself fails, a failure of the way stays, and what may have happened stays ambiguous; any
+ * other may be the echo of the request's own first execution, so nobody is told of it.
  */
 static enum comb_status resolve(struct run *run, enum comb_status failure, bool *ret_replayed,
                                 struct comb_error *err)
@@ -112,8 +120,13 @@ static enum comb_status resolve(struct run *run, enum comb_status failure, bool 
     bool found = false;
     *ret_replayed = false;
     enum comb_status status = look_up(run, &found, &look_up_err);
-    if (!found)
+    if (!found && (status == COMB_OK || is_of_the_way(failure)))
         return failure;
+    if (!found) {
+        *err = look_up_err;
+        err->ambiguous = true;
+        return status;
+    }
     *ret_replayed = true;
     if (status != COMB_OK)
         *err = look_up_err;

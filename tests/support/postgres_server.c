@@ -37,16 +37,14 @@ static void make_cluster(struct postgres_server *server)
 static char *url_of(const struct postgres_server *server, const char *database)
 {
     char *url = NULL;
-    assert_true(asprintf(&url, "//app@127.0.0.1:%d/%s", server->port, database) > 0);
+    assert_true(asprintf(&url, "postgres://app@127.0.0.1:%d/%s", server->port, database) > 0);
     return url;
 }
 
 static PGconn *connect_to(const struct postgres_server *server, const char *database)
 {
-    char *rest = url_of(server, database), *url = NULL;
-    assert_true(asprintf(&url, "postgres:%s", rest) > 0);
+    char *url = url_of(server, database);
     PGconn *pq = PQconnectdb(url);
-    free(rest);
     free(url);
     return pq;
 }

@@ -19,8 +19,7 @@ void postgres_server_start(struct postgres_server *server);
 /* Stops it where it runs; the folder stays. */
 void postgres_server_done(struct postgres_server *server);
 
-/* A new, empty database on it: "//app@127.0.0.1:PORT/NAME", what follows "postgres:". The caller
- * frees it. */
+/* A new, empty database on it: "postgres://app@127.0.0.1:PORT/NAME". The caller frees it. */
 char *postgres_server_database(struct postgres_server *server);
 
 #endif

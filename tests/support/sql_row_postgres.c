@@ -53,7 +53,9 @@ struct comb_sql *test_sql_row_open(const char *folder)
     char *url = test_sql_row_postgres_url(folder);
     struct comb_sql *sql = NULL;
     struct comb_error err;
-    must_ok(comb_sql_postgres_open(comb_str_from(url), &sql, &err), &err);
+    must_ok(
+        comb_sql_postgres_open(&(struct comb_store_options){.url = comb_str_from(url)}, &sql, &err),
+        &err);
     free(url);
     return sql;
 }

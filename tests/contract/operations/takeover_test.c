@@ -56,7 +56,9 @@ static int run_child(const char *url, int in, int out)
     struct comb_error err;
     counting_init(&counting);
     counting.stop_at = 3;
-    must_ok(comb_sql_postgres_open(comb_str_from(url), &sql, &err), &err);
+    must_ok(
+        comb_sql_postgres_open(&(struct comb_store_options){.url = comb_str_from(url)}, &sql, &err),
+        &err);
     must_ok(comb_operations_store_open(sql, &store, &err), &err);
     struct comb_operation_engine *engine = counting_engine(store, &counting, LEASE_MS);
     counting_await_standing(&counting, 1);

@@ -51,5 +51,6 @@ char *driver_place(void)
 
 enum comb_status driver_open(const char *place, struct comb_sql **ret_sql, struct comb_error *err)
 {
-    return comb_sql_postgres_open(comb_str_from(place), ret_sql, err);
+    return comb_sql_postgres_open(&(struct comb_store_options){.url = comb_str_from(place)},
+                                  ret_sql, err);
 }

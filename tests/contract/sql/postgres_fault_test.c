@@ -159,7 +159,10 @@ static void must_not_open(const char *url, enum comb_status expected, const char
 {
     struct comb_sql *sql = NULL;
     struct comb_error err;
-    must_fail(expected, comb_sql_postgres_open(comb_str_from(url), &sql, &err), &err);
+    must_fail(
+        expected,
+        comb_sql_postgres_open(&(struct comb_store_options){.url = comb_str_from(url)}, &sql, &err),
+        &err);
     assert_null(sql);
     if (!strstr(err.msg, words))
         fail_msg("\"%s\" does not say \"%s\"", err.msg, words);
@@ -169,13 +172,82 @@ static void what_is_wrong_with_a_url_is_said(void **state)
 {
     char url[128];
     (void)state;
-    must_not_open("//app@127.0.0.1:1/test", COMB_UNAVAILABLE, "cannot be reached");
-    must_not_open("//app@127.0.0.1:99999/test", COMB_UNAVAILABLE, "port");
-    must_not_open("//app@127.0.0.1:1/test?nonsense=1", COMB_INVALID_ARGUMENT, "nonsense");
-    snprintf(url, sizeof url, "//app@127.0.0.1:%d/nowhere", driver_server.port);
+    must_not_open("postgres://app@127.0.0.1:1/test", COMB_UNAVAILABLE, "cannot be reached");
+    must_not_open("postgres://app@127.0.0.1:99999/test", COMB_UNAVAILABLE, "port");
+    must_not_open("postgres://app@127.0.0.1:1/test?nonsense=1", COMB_INVALID_ARGUMENT, "nonsense");
+    snprintf(url, sizeof url, "postgres://app@127.0.0.1:%d/nowhere", driver_server.port);
     must_not_open(url, COMB_FAILED_PRECONDITION, "does not exist");
-    snprintf(url, sizeof url, "//nobody_known@127.0.0.1:%d/postgres", driver_server.port);
+    snprintf(url, sizeof url, "postgres://nobody_known@127.0.0.1:%d/postgres", driver_server.port);
     must_not_open(url, COMB_FAILED_PRECONDITION, "refuses the user");
+}
+
+static void a_url_with_a_password_is_refused_and_not_repeated(void **state)
+{
+    static const char *const urls[] = {
+        "postgres://app:geheim@127.0.0.1:1/test",
+        "postgres://127.0.0.1:1/test?password=geheim",
+        "postgres://app:geheim@127.0.0.1:1/test?nonsense=1",
+        "postgres://app:geheim@[127.0.0.1:1/test",
+    };
+    (void)state;
+    for (size_t i = 0; i < N_OF(urls); i++) {
+        struct comb_sql *sql = NULL;
+        struct comb_error err;
+        must_fail(COMB_INVALID_ARGUMENT,
+                  comb_sql_postgres_open(
+                      &(struct comb_store_options){.url = comb_str_from(urls[i])}, &sql, &err),
+                  &err);
+        assert_null(strstr(err.msg, "geheim"));
+    }
+}
+
+/* A user who needs a password from now on. */
+static void make_guarded_user(struct fixture *f)
+{
+    const struct comb_sql_result *result;
+    char *path = test_path(driver_server.process.folder, "data/pg_hba.conf");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("host all guarded 127.0.0.1/32 scram-sha-256\n"
+                      "host all all 127.0.0.1/32 trust\n",
+                      file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    free(path);
+    must_ok(
+        run_text(f, COMB_SQL_WRITE, "CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'a:b'", &result),
+        &f->t.err);
+    must_ok(run_text(f, COMB_SQL_WRITE, "SELECT pg_reload_conf()", &result), &f->t.err);
+}
+
+static void credentials_are_used_and_told_to_nobody(void **state)
+{
+    struct fixture *f = *state;
+    make_guarded_user(f);
+    struct comb_store_options options = {.url = comb_str_from(f->place)};
+    struct comb_sql *sql = NULL;
+    struct comb_store_status status;
+    const comb_str bad[] = {STR("guarded:"), STR("guarded:geheim"), STR("guarded")};
+    for (size_t i = 0; i < N_OF(bad); i++) {
+        options.credentials = bad[i];
+        /* The server reads its rules again when it gets to it. */
+        while (comb_sql_postgres_open(&options, &sql, &f->t.err) == COMB_OK) {
+            comb_sql_close(sql);
+            sql = NULL;
+        }
+        assert_int_equal(f->t.err.status, COMB_FAILED_PRECONDITION);
+        assert_non_null(strstr(f->t.err.msg, "password"));
+        assert_null(strstr(f->t.err.msg, "geheim"));
+    }
+    options.credentials = STR("guarded:a:b");
+    must_ok(comb_sql_postgres_open(&options, &sql, &f->t.err), &f->t.err);
+    must_ok(comb_sql_check(sql, &f->t.ctx, &f->t.err), &f->t.err);
+    must_ok(insert_item(sql, &f->t.ctx, 1, STR("a"), &f->t.err), &f->t.err);
+    comb_sql_status(sql, &status);
+    assert_string_equal(status.driver, "postgres");
+    assert_int_equal(status.state, COMB_STORE_UP);
+    assert_true(status.shared && status.connections > 0 && status.requests > 0);
+    assert_non_null(strstr(status.server, "PostgreSQL"));
+    comb_sql_close(sql);
 }
 
 static void of_several_hosts_the_one_that_answers_is_used(void **state)
@@ -184,8 +256,11 @@ static void of_several_hosts_the_one_that_answers_is_used(void **state)
     struct comb_sql *sql;
     char url[160];
     const char *database = strrchr(f->place, '/') + 1;
-    snprintf(url, sizeof url, "//app@127.0.0.1:1,127.0.0.1:%d/%s", driver_server.port, database);
-    must_ok(comb_sql_postgres_open(comb_str_from(url), &sql, &f->t.err), &f->t.err);
+    snprintf(url, sizeof url, "postgres://app@127.0.0.1:1,127.0.0.1:%d/%s", driver_server.port,
+             database);
+    must_ok(comb_sql_postgres_open(&(struct comb_store_options){.url = comb_str_from(url)}, &sql,
+                                   &f->t.err),
+            &f->t.err);
     must_ok(insert_item(sql, &f->t.ctx, 1, STR("a"), &f->t.err), &f->t.err);
     comb_sql_close(sql);
     assert_int_equal(number(f, "SELECT count(*) FROM item"), 1);
@@ -214,6 +289,8 @@ int main(void)
         TEST(a_killed_server_loses_nothing_and_is_found_again),
         TEST(a_frozen_server_hangs_nobody),
         TEST(what_is_wrong_with_a_url_is_said),
+        TEST(a_url_with_a_password_is_refused_and_not_repeated),
+        TEST(credentials_are_used_and_told_to_nobody),
         TEST(of_several_hosts_the_one_that_answers_is_used),
         TEST(another_installation_is_not_taken_for_ours),
     };

@@ -208,6 +208,25 @@ static void guarded_increments_lose_none(void **state)
     assert_int_equal(number(f, "SELECT rev FROM item"), 1 + 4 * EACH);
 }
 
+static void a_store_that_works_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_sql_info info;
+    struct comb_store_status status;
+    must_ok(comb_sql_check(f->sql, &f->t.ctx, &f->t.err), &f->t.err);
+    must_ok(insert_item(f->sql, &f->t.ctx, 1, STR("a"), &f->t.err), &f->t.err);
+    comb_sql_get_info(f->sql, &info);
+    comb_sql_status(f->sql, &status);
+    assert_string_equal(status.driver, info.driver);
+    assert_string_equal(status.server, info.store);
+    assert_true(status.shared == info.shared);
+    assert_int_equal(status.state, COMB_STORE_UP);
+    assert_true(status.since_us > 0 && status.connections > 0 && status.requests > 0);
+    assert_int_equal(status.failures, 0);
+    f->t.ctx.deadline_ns = 0;
+    must_fail(COMB_DEADLINE_EXCEEDED, comb_sql_check(f->sql, &f->t.ctx, &f->t.err), &f->t.err);
+}
+
 int run_suite_write(void)
 {
     const struct CMUnitTest write[] = {
@@ -218,6 +237,7 @@ int run_suite_write(void)
         TEST(writers_share_commits_and_fail_alone),
         TEST(what_is_queued_is_told_one_by_one),
         TEST(guarded_increments_lose_none),
+        TEST(a_store_that_works_says_so),
     };
     return cmocka_run_group_tests(write, NULL, NULL);
 }

@@ -386,6 +386,10 @@ bool comb_pg_conn_adopt(struct comb_pg_conn *conn, PGconn *pq)
     conn->pq = pq;
     conn->wants_write = conn->warned = false;
     conn->pg->sets[conn->set].n_ready++;
+    atomic_fetch_add_explicit(&conn->pg->n_open, 1, memory_order_relaxed);
+    if (conn->was_open)
+        atomic_fetch_add_explicit(&conn->pg->reconnects, 1, memory_order_relaxed);
+    conn->was_open = true;
     return true;
 }
 
@@ -417,8 +421,14 @@ void comb_pg_conn_drop(struct comb_pg_conn *conn, const char *why)
     epoll_ctl(pg->epoll, EPOLL_CTL_DEL, PQsocket(conn->pq), NULL);
     PQfinish(conn->pq);
     conn->pq = NULL;
-    if (--set->n_ready == 0)
+    atomic_fetch_sub_explicit(&pg->n_open, 1, memory_order_relaxed);
+    if (--set->n_ready == 0) {
+        struct comb_error err;
         set->down_since_ns = comb_clock_monotonic_ns();
+        comb_pg_unreachable(&err, reason);
+        if (!pg->refusing)
+            comb_pg_set_state(pg, COMB_STORE_DOWN, &err);
+    }
     pthread_mutex_lock(&pg->lock);
     conn->state = pg->closing ? COMB_PG_CLOSED : COMB_PG_WANTED;
     pthread_cond_signal(&pg->connect_wake);

@@ -176,9 +176,12 @@ static PGconn *connect_host(struct comb_pg *pg, enum comb_pg_set_number set, con
                                 "host",
                                 "hostaddr",
                                 "port",
+                                "user",
+                                "password",
                                 NULL};
-    const char *const values[] = {application, "read-write", pg->url, "UTF8",
-                                  host,        hostaddr,     port,    NULL};
+    /* What is empty leaves what was there. */
+    const char *const values[] = {application, "read-write", pg->url,  "UTF8",       host,
+                                  hostaddr,    port,         pg->user, pg->password, NULL};
     int64_t deadline_ns = comb_clock_monotonic_ns() + COMB_PG_CONNECT_MS * COMB_NS_PER_MS;
     PGconn *pq = PQconnectStartParams(keys, values, 1);
     if (!pq) {
@@ -238,18 +241,32 @@ static PGconn *connect_any(struct comb_pg *pg, enum comb_pg_set_number set,
     return pq;
 }
 
+/* libpq's words on a URL that it cannot read repeat it. */
+static bool has_password(const char *url)
+{
+    const char *at = strchr(url, '@'), *colon = strchr(url, ':');
+    colon = colon ? strchr(colon + 1, ':') : NULL;
+    return strstr(url, "password") || (at && colon && colon < at);
+}
+
 PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, struct comb_error *err)
 {
     char *why = NULL;
     PQconninfoOption *options = PQconninfoParse(pg->url, &why);
     if (!options) {
         comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "not a URL of a database: %.*s",
-                       why ? (int)strcspn(why, "\n") : 0, why ? why : "");
+                       why && !has_password(pg->url) ? (int)strcspn(why, "\n") : 0, why ? why : "");
         err->domain = comb_pg_domain;
         PQfreemem(why);
         return NULL;
     }
-    PGconn *pq = connect_any(pg, set, options, err);
+    PGconn *pq = NULL;
+    if (option_of(options, "password"))
+        comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                       "a URL is no place for a password: others see it; give a file with "
+                       "user:password by --sql-credentials-file");
+    else
+        pq = connect_any(pg, set, options, err);
     PQconninfoFree(options);
     return pq;
 }
@@ -299,9 +316,8 @@ void *comb_pg_connect_all(void *data)
             PQfinish(pq);
             pq = NULL;
         }
+        comb_pg_set_state(pg, pq ? COMB_STORE_UP : COMB_STORE_DOWN, &err);
         pthread_mutex_lock(&pg->lock);
-        if (!pq && pg->connect_err.status == COMB_OK)
-            comb_log_error(COMB_LOG_WARN, comb_pg_domain, "no connection", &err);
         pg->connect_err = err;
         if (pq) {
             conn->fresh = pq;

@@ -75,6 +75,7 @@ void comb_pg_answer(struct comb_pg *pg, struct comb_pg_job *job)
     if (job->answered)
         return;
     job->answered = true;
+    atomic_fetch_sub_explicit(&pg->n_live, 1, memory_order_relaxed);
     if (job->live_next)
         job->live_next->live_previous = job->live_previous;
     if (job->live_previous)
@@ -84,6 +85,8 @@ void comb_pg_answer(struct comb_pg *pg, struct comb_pg_job *job)
     const struct comb_sql_result *result = &job->reply->result;
     bool has_result =
         job->status == COMB_OK || result->guard_failed >= 0 || result->constraint_failed >= 0;
+    if (!has_result)
+        atomic_fetch_add_explicit(&pg->failures, 1, memory_order_relaxed);
     job->done(job->data, job->status, has_result ? result : NULL,
               job->status == COMB_OK ? NULL : &job->err);
 }
@@ -157,6 +160,7 @@ static enum comb_status enter(struct comb_pg *pg, struct comb_pg_job *job, struc
         else
             pg->door = job;
         pg->door_last = job;
+        atomic_fetch_add_explicit(&pg->n_live, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&pg->waiting[job->set], 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&pg->lock);

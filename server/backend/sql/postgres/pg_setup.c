@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comb/v1/errors.grpcc.h"
 #include "server/backend/sql/postgres/postgres.h"
 #include "server/core/clock.h"
 
@@ -111,6 +112,30 @@ enum comb_status comb_pg_setup(struct comb_pg *pg, struct comb_error *err)
     if (status == COMB_OK)
         status = read_identity(pq, &pg->info, err);
     PQfinish(pq);
+    return status;
+}
+
+enum comb_status comb_pg_check(struct comb_sql *sql, struct comb_ctx *ctx, struct comb_error *err)
+{
+    static const char write_sql[] = "UPDATE comb_store SET restored = restored";
+    struct comb_pg *pg = (struct comb_pg *)sql;
+    struct comb_error cause = {.status = COMB_OK};
+    int64_t deadline_ns = deadline_after(COMB_PG_CONNECT_MS);
+    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &cause);
+    enum comb_status status = pq ? comb_pg_identify(pg, pq, &cause) : cause.status;
+    if (ctx->deadline_ns < deadline_ns)
+        deadline_ns = ctx->deadline_ns;
+    if (status == COMB_OK)
+        status = run(pq, write_sql, deadline_ns, &cause);
+    if (status == COMB_UNAVAILABLE && pq && comb_clock_monotonic_ns() >= deadline_ns)
+        comb_error_set(
+            &cause, status, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
+            "the database answers, but no write ends: does its synchronous standby run?");
+    PQfinish(pq);
+    if (status != COMB_OK && err) {
+        cause.domain = comb_pg_domain;
+        *err = cause;
+    }
     return status;
 }
 

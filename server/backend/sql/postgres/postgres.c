@@ -10,6 +10,7 @@
 
 #include "server/backend/sql/postgres/open.h"
 #include "server/core/clock.h"
+#include "server/core/log.h"
 #include "server/core/memory.h"
 
 static void postgres_info(struct comb_sql *sql, struct comb_sql_info *ret_info)
@@ -30,6 +31,37 @@ static void postgres_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stat
         .polls = atomic_load_explicit(&pg->polls, memory_order_relaxed),
         .retries = atomic_load_explicit(&pg->retries, memory_order_relaxed),
     };
+}
+
+static void postgres_status(struct comb_sql *sql, struct comb_store_status *ret_status)
+{
+    struct comb_pg *pg = (struct comb_pg *)sql;
+    struct comb_sql_stats stats;
+    postgres_stats(sql, &stats);
+    pthread_mutex_lock(&pg->lock);
+    *ret_status = pg->status;
+    snprintf(ret_status->server, sizeof ret_status->server, "%s", pg->info.store);
+    pthread_mutex_unlock(&pg->lock);
+    ret_status->connections = atomic_load_explicit(&pg->n_open, memory_order_relaxed);
+    ret_status->in_flight = atomic_load_explicit(&pg->n_live, memory_order_relaxed);
+    ret_status->requests = stats.reads + stats.writes + stats.polls;
+    ret_status->failures = atomic_load_explicit(&pg->failures, memory_order_relaxed);
+    ret_status->reconnects = atomic_load_explicit(&pg->reconnects, memory_order_relaxed);
+}
+
+void comb_pg_set_state(struct comb_pg *pg, enum comb_store_state state,
+                       const struct comb_error *err)
+{
+    pthread_mutex_lock(&pg->lock);
+    bool changed = comb_store_status_set(&pg->status, state, err);
+    pthread_mutex_unlock(&pg->lock);
+    if (!changed)
+        return;
+    if (state == COMB_STORE_UP)
+        comb_log(COMB_LOG_INFO, comb_pg_domain, "the database answers",
+                 comb_log_integer("sessions", (int64_t)atomic_load(&pg->n_open)));
+    else
+        comb_log_error(COMB_LOG_WARN, comb_pg_domain, "the database cannot be used", err);
 }
 
 static void stop_threads(struct comb_pg *pg)
@@ -62,6 +94,10 @@ static void postgres_close(struct comb_sql *sql)
     pthread_mutex_destroy(&pg->lock);
     comb_memory_free(pg->conns);
     comb_memory_free(pg->url);
+    comb_memory_free(pg->user);
+    if (pg->password)
+        explicit_bzero(pg->password, strlen(pg->password));
+    comb_memory_free(pg->password);
     comb_memory_free(pg);
 }
 
@@ -72,6 +108,8 @@ static const struct comb_sql_driver postgres_driver = {
     .migrate = comb_pg_migrate,
     .info = postgres_info,
     .stats = postgres_stats,
+    .check = comb_pg_check,
+    .status = postgres_status,
     .close = postgres_close,
 };
 
@@ -97,7 +135,31 @@ static bool make_connections(struct comb_pg *pg)
     return true;
 }
 
-static struct comb_pg *pg_new(comb_str rest)
+/* A copy that ends with NUL; NULL: no memory. */
+static char *copy_text(comb_str text)
+{
+    char *copy = comb_memory_alloc(text.len + 1);
+    if (copy) {
+        memcpy(copy, text.len ? text.ptr : "", text.len);
+        copy[text.len] = '\0';
+    }
+    return copy;
+}
+
+/* False: no memory. */
+static bool keep_options(struct comb_pg *pg, const struct comb_store_options *options)
+{
+    comb_str credentials = options->credentials;
+    const char *colon = credentials.len ? memchr(credentials.ptr, ':', credentials.len) : NULL;
+    size_t user = colon ? (size_t)(colon - credentials.ptr) : credentials.len;
+    size_t password = colon ? user + 1 : user;
+    pg->url = copy_text(options->url);
+    pg->user = copy_text(comb_str_of(credentials.ptr, user));
+    pg->password = copy_text(comb_str_of(credentials.ptr + password, credentials.len - password));
+    return pg->url && pg->user && pg->password;
+}
+
+static struct comb_pg *pg_new(const struct comb_store_options *options)
 {
     struct comb_pg *pg = comb_memory_zalloc(sizeof *pg);
     if (!pg)
@@ -110,18 +172,16 @@ static struct comb_pg *pg_new(comb_str rest)
     pthread_mutex_init(&pg->lock, NULL);
     comb_map_init(&pg->texts, COMB_PG_TEXTS_MAX, comb_pg_text_free);
     pg->base.driver = &postgres_driver;
+    pg->status = (struct comb_store_status){.driver = "postgres", .shared = true};
     pg->next_deadline_ns = INT64_MAX;
     pg->epoll = epoll_create1(EPOLL_CLOEXEC);
     pg->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    size_t url_size = sizeof "postgres:" + rest.len;
-    pg->url = comb_memory_alloc(url_size);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (pg->epoll < 0 || pg->wake < 0 || !pg->url || !make_connections(pg) ||
+    if (pg->epoll < 0 || pg->wake < 0 || !keep_options(pg, options) || !make_connections(pg) ||
         epoll_ctl(pg->epoll, EPOLL_CTL_ADD, pg->wake, &event) != 0) {
         postgres_close(&pg->base);
         return NULL;
     }
-    snprintf(pg->url, url_size, "postgres:%.*s", (int)rest.len, rest.ptr);
     return pg;
 }
 
@@ -150,11 +210,11 @@ static enum comb_status start_threads(struct comb_pg *pg, struct comb_error *err
     return status;
 }
 
-enum comb_status comb_sql_postgres_open(comb_str rest, struct comb_sql **ret_sql,
-                                        struct comb_error *err)
+enum comb_status comb_sql_postgres_open(const struct comb_store_options *options,
+                                        struct comb_sql **ret_sql, struct comb_error *err)
 {
     struct comb_error cause = {.status = COMB_OK};
-    struct comb_pg *pg = pg_new(rest);
+    struct comb_pg *pg = pg_new(options);
     if (!pg)
         return comb_error_no_memory(err);
     enum comb_status status = comb_pg_setup(pg, &cause);

@@ -113,7 +113,7 @@ struct comb_pg_conn {
     struct comb_pg_job *first, *last;
     unsigned n;
     int64_t head_since_ns; /* the oldest one's last sign of life */
-    bool wants_write, warned;
+    bool wants_write, warned, was_open;
     /* By text: whether it has been prepared here, under which generation of its name. */
     struct {
         bool ready;
@@ -132,12 +132,14 @@ struct comb_pg_set {
 struct comb_pg {
     struct comb_sql base;
     char *url;
-    int epoll, wake; /* wake: an eventfd */
+    char *user, *password; /* of the credentials; "": the URL's. Nowhere else. */
+    int epoll, wake;       /* wake: an eventfd */
 
     pthread_mutex_t lock;                 /* of what follows */
     struct comb_pg_job *door, *door_last; /* submitted, not yet seen by the driving thread */
     bool closing;
     struct comb_sql_info info;
+    struct comb_store_status status;
     struct comb_error connect_err; /* why the last attempt to connect failed */
     pthread_cond_t connect_wake;
 
@@ -152,7 +154,8 @@ struct comb_pg {
     bool refusing; /* closing, and queues have been ended */
 
     _Atomic size_t waiting[COMB_PG_SETS]; /* at the door and in the queue */
-    _Atomic uint64_t reads, writes, commits, polls, retries;
+    _Atomic uint64_t reads, writes, commits, polls, retries, failures, reconnects;
+    _Atomic uint32_t n_open, n_live; /* sessions; requests that have been let in, not answered */
     pthread_t driver, connector;
     bool driver_started, connector_started;
 };
@@ -211,6 +214,12 @@ void comb_pg_conn_drop(struct comb_pg_conn *conn, const char *why);
 /* Makes a connection that the connecting thread has opened one of its set. */
 bool comb_pg_conn_adopt(struct comb_pg_conn *conn, PGconn *pq) COMB_MUST_CHECK;
 
+/* ---- postgres.c ---- */
+
+/* What the row says of itself from now on. err: why, where state is DOWN. */
+void comb_pg_set_state(struct comb_pg *pg, enum comb_store_state state,
+                       const struct comb_error *err);
+
 /* ---- pg_drive.c: the thread that drives ---- */
 
 void *comb_pg_drive(void *pg);
@@ -239,6 +248,9 @@ PGresult *comb_pg_ask(PGconn *pq, const char *sql, const char *const *params, in
 enum comb_status comb_pg_setup(struct comb_pg *pg, struct comb_error *err) COMB_MUST_CHECK;
 enum comb_status comb_pg_migrate(struct comb_sql *sql, const struct comb_sql_migration *migrations,
                                  size_t n, struct comb_error *err) COMB_MUST_CHECK;
+/* A session and a durable write of its own. */
+enum comb_status comb_pg_check(struct comb_sql *sql, struct comb_ctx *ctx,
+                               struct comb_error *err) COMB_MUST_CHECK;
 /* Whether a new session is to the store that we know, and not to one that was left behind. A newer
  * one raises info.incarnation. */
 enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "server/backend/sql/sqlite/sqlite_error.h"
+#include "server/core/clock.h"
 #include "server/core/memory.h"
 
 static void sqlite_info(struct comb_sql *sql, struct comb_sql_info *ret_info)
@@ -24,6 +25,37 @@ static void sqlite_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats)
         .polls = atomic_load_explicit(&sqlite->polls, memory_order_relaxed),
         .retries = atomic_load_explicit(&sqlite->retries, memory_order_relaxed),
     };
+}
+
+static enum comb_status sqlite_check(struct comb_sql *sql, struct comb_ctx *ctx,
+                                     struct comb_error *err)
+{
+    static const char write_text[] = "UPDATE comb_installation SET one = one";
+    const struct comb_sql_statement statement = {.text = write_text};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    return comb_sql_run(sql, ctx, &request, &result, err);
+}
+
+/* A file that is open is there: what a write of now would say, only a write tells. */
+static void sqlite_status(struct comb_sql *sql, struct comb_store_status *ret_status)
+{
+    struct comb_sqlite *sqlite = (struct comb_sqlite *)sql;
+    struct comb_sql_stats stats;
+    sqlite_stats(sql, &stats);
+    *ret_status = (struct comb_store_status){
+        .driver = "sqlite",
+        .state = COMB_STORE_UP,
+        .since_us = sqlite->open_us,
+        .connections = COMB_SQLITE_WORKERS,
+        .requests = stats.reads + stats.writes + stats.polls,
+        .failures = atomic_load_explicit(&sqlite->failures, memory_order_relaxed),
+    };
+    memcpy(ret_status->server, sqlite->info.store, sizeof ret_status->server);
+    pthread_mutex_lock(&sqlite->lock);
+    for (const struct comb_sqlite_job *job = sqlite->live; job; job = job->live_next)
+        ret_status->in_flight++;
+    pthread_mutex_unlock(&sqlite->lock);
 }
 
 /* Ends the threads that have been started, the keeper last: until then deadlines hold. */
@@ -67,6 +99,8 @@ static const struct comb_sql_driver sqlite_driver = {
     .migrate = comb_sqlite_migrate,
     .info = sqlite_info,
     .stats = sqlite_stats,
+    .check = sqlite_check,
+    .status = sqlite_status,
     .close = sqlite_close,
 };
 
@@ -159,6 +193,7 @@ enum comb_status comb_sql_sqlite_open(comb_str path, struct comb_sql **ret_sql,
         sqlite_close(&sqlite->base);
         return status;
     }
+    sqlite->open_us = comb_clock_wall_us();
     *ret_sql = &sqlite->base;
     return COMB_OK;
 }

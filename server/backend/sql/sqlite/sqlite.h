@@ -79,7 +79,8 @@ struct comb_sqlite {
     pthread_t keeper;
     bool keeper_started;
 
-    _Atomic uint64_t reads, writes, commits, polls, retries;
+    int64_t open_us; /* wall clock: since when it is open */
+    _Atomic uint64_t reads, writes, commits, polls, retries, failures;
     struct comb_sqlite_worker workers[COMB_SQLITE_WORKERS];
 };
 

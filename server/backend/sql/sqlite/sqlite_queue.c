@@ -205,6 +205,8 @@ void comb_sqlite_answer(struct comb_sqlite *sqlite, struct comb_sqlite_job *job)
     pthread_mutex_lock(&sqlite->lock);
     bool mine = claim_locked(sqlite, job);
     pthread_mutex_unlock(&sqlite->lock);
+    if (mine && !has_result(job->status))
+        atomic_fetch_add_explicit(&sqlite->failures, 1, memory_order_relaxed);
     if (mine)
         job->done(job->data, job->status, has_result(job->status) ? &job->reply->result : NULL,
                   job->status == COMB_OK ? NULL : &job->err);
