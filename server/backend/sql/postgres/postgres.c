@@ -210,6 +210,24 @@ static enum comb_status start_threads(struct comb_pg *pg, struct comb_error *err
     return status;
 }
 
+/* Each set begins with a session where the server gives one: calls of a slow start would find
+ * none, and be refused. */
+static void connect_sets(struct comb_pg *pg)
+{
+    for (int i = 0; i < COMB_PG_SETS; i++) {
+        struct comb_error err = {.status = COMB_OK};
+        struct comb_pg_conn *conn = &pg->sets[i].conns[0];
+        PGconn *pq = comb_pg_connect(pg, conn->set, &err);
+        if (!pq || comb_pg_identify(pg, pq, &err) != COMB_OK) {
+            PQfinish(pq);
+            return;
+        }
+        conn->fresh = pq;
+        conn->state = COMB_PG_FRESH;
+        comb_pg_set_state(pg, COMB_STORE_UP, NULL);
+    }
+}
+
 enum comb_status comb_sql_postgres_open(const struct comb_store_options *options,
                                         struct comb_sql **ret_sql, struct comb_error *err)
 {
@@ -218,8 +236,10 @@ enum comb_status comb_sql_postgres_open(const struct comb_store_options *options
     if (!pg)
         return comb_error_no_memory(err);
     enum comb_status status = comb_pg_setup(pg, &cause);
-    if (status == COMB_OK)
+    if (status == COMB_OK) {
+        connect_sets(pg);
         status = start_threads(pg, &cause);
+    }
     if (status != COMB_OK) {
         if (err)
             *err = cause;
