@@ -5,8 +5,11 @@
 set -euo pipefail
 
 tree=$PWD/$1 combd=$PWD/$2 comb=$PWD/$3
+peers=$PWD/external/peers
 cd "$TEST_TMPDIR"
 cp -rL "$tree/bazel" bazel
+mkdir external
+ln -s "$peers" external/peers
 stores=$TEST_TMPDIR/stores
 export COMB_HOME=$TEST_TMPDIR/home
 combd_pid=
