@@ -2,6 +2,7 @@
 #include "server/services.h"
 
 #include "comb/v1/auth.grpcc.h"
+#include "comb/v1/config.grpcc.h"
 #include "comb/v1/data.grpcc.h"
 #include "comb/v1/identity.grpcc.h"
 #include "comb/v1/operations.grpcc.h"
@@ -25,6 +26,7 @@ static void take_rows(struct comb_services *s, struct comb_rows *rows)
     s->cache = comb_rows_store(rows, COMB_ROW_CACHE);
     s->events = comb_rows_store(rows, COMB_ROW_EVENTS);
     s->registry = comb_rows_store(rows, COMB_ROW_REGISTRY);
+    s->config_store = comb_rows_store(rows, COMB_ROW_CONFIG);
 }
 
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
@@ -251,6 +253,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->identity_rpc = (struct comb_identity_rpc){s->identity, s->sealer};
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
+    s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
@@ -281,6 +284,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = comb_directory_new(s->registry, &s->directory, err);
     if (status == COMB_OK)
+        status = comb_config_new(s->config_store, s->facts, &s->config, err);
+    if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
         status = comb_facts_start(s->facts, err);
@@ -299,9 +304,9 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
                                         struct comb_error *err)
 {
     static const struct grpcc_service *const services[] = {
-        &comb_v1_auth_service,       &comb_v1_data_service,        &comb_v1_identity_service,
-        &comb_v1_operations_service, &comb_v1_permissions_service, &comb_v1_registry_service,
-        &comb_v1_tree_service,       &comb_v1_workspaces_service,
+        &comb_v1_auth_service,     &comb_v1_config_service,     &comb_v1_data_service,
+        &comb_v1_identity_service, &comb_v1_operations_service, &comb_v1_permissions_service,
+        &comb_v1_registry_service, &comb_v1_tree_service,       &comb_v1_workspaces_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -318,6 +323,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         status = comb_operations_rpc_register(server, &s->operations_rpc, err);
     if (status == COMB_OK)
         status = comb_registry_rpc_register(server, &s->registry_rpc, err);
+    if (status == COMB_OK)
+        status = comb_config_rpc_register(server, &s->config_rpc, err);
     if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
@@ -341,6 +348,7 @@ void comb_services_close(struct comb_services *s)
     comb_tree_stop(s->tree);
     comb_registry_rpc_done(&s->registry_rpc);
     comb_directory_free(s->directory);
+    comb_config_free(s->config);
     comb_dispatch_free(s->dispatch);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);

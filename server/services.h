@@ -9,6 +9,8 @@
 #include "grpcc/server.h"
 #include "server/auth/auth.h"
 #include "server/auth/auth_rpc.h"
+#include "server/config/config.h"
+#include "server/config/config_rpc.h"
 #include "server/data/data.h"
 #include "server/events/feed_hint.h"
 #include "server/identity/identity.h"
@@ -35,6 +37,7 @@ struct comb_services {
     struct comb_cache *cache;
     struct comb_events *events;
     struct comb_registry *registry;
+    struct comb_config_store *config_store;
     struct comb_sql_info info;
 
     /* stores of areas on the sql row, and in memory */
@@ -64,6 +67,7 @@ struct comb_services {
     struct comb_operation_engine *engine;
     struct comb_operations *operations;
     struct comb_directory *directory;
+    struct comb_config *config;
 
     /* what handlers share */
     struct comb_sealer *sealer;
@@ -74,6 +78,7 @@ struct comb_services {
     struct comb_workspaces_rpc workspaces_rpc;
     struct comb_operations_rpc operations_rpc;
     struct comb_registry_rpc registry_rpc;
+    struct comb_config_rpc config_rpc;
 };
 
 /*

@@ -134,5 +134,6 @@ int cli_workspace(struct cli *cli, int argc, char **argv);
 int cli_operations(struct cli *cli, int argc, char **argv);
 int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
+int cli_config(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -39,6 +39,7 @@ static const struct verb verbs[] = {
     {"token", "add|rm ...", "personal access tokens", cli_token},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
+    {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"admin", "info|drain|sweep ...", "one replica, on its admin address; sweeping", cli_admin},
 };
 

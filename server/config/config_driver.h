@@ -119,14 +119,15 @@ struct comb_config_driver {
      * value where that is more, and gives what it is then; value 0 only asks. */
     enum comb_status (*mark)(struct comb_config_store *self, struct comb_ctx *ctx, comb_str name,
                              uint64_t value, uint64_t *ret_highest, struct comb_error *err);
-    /* Once, before other threads use the store. observer is copied. */
+    /* From now on the observer is told; NULL: it is not called any more when this has returned. One
+     * at a time; observer is copied. */
     enum comb_status (*watch)(struct comb_config_store *self,
                               const struct comb_config_observer *observer, struct comb_error *err);
     /* As server/core/store.h says. */
     enum comb_status (*check)(struct comb_config_store *self, struct comb_ctx *ctx,
                               struct comb_error *err);
     void (*status)(struct comb_config_store *self, struct comb_store_status *ret_status);
-    /* No call may be running; the observer is not called any more when it has returned. */
+    /* No call may be running. */
     void (*close)(struct comb_config_store *self);
 };
 /* caps: other processes see and change the same values. */

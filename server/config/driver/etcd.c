@@ -626,6 +626,10 @@ static enum comb_status etcd_watch(struct comb_config_store *self,
     const struct comb_etcd_watcher watcher = {
         .everything = on_everything, .changed = on_changed, .state = on_state, .self = store};
 
+    comb_etcd_watch_close(store->watch);
+    store->watch = NULL;
+    if (!observer)
+        return COMB_OK;
     store->observer = *observer;
     return with_domain(
         comb_etcd_watch_open(store->etcd, STR("config/v/"), &watcher, &store->watch, err), err);

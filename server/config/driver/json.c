@@ -335,7 +335,7 @@ static enum comb_status json_watch(struct comb_config_store *self,
     (void)err;
 
     pthread_mutex_lock(&store->lock);
-    store->observer = *observer;
+    store->observer = observer ? *observer : (struct comb_config_observer){0};
     tell_everything_locked(store);
     set_state_locked(store, store->edit.status != COMB_OK ? &store->edit : NULL);
     pthread_mutex_unlock(&store->lock);

@@ -27,8 +27,8 @@ static enum comb_status bad(struct comb_error *err, const char *file, const char
                             const char *what)
 {
     return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
-                          "correct %s, or put its copy %s.bak back: %s %s", file, file, where,
-                          what);
+                          "%s %s: correct the file, or put its copy (.bak) back: %s", where, what,
+                          file);
 }
 
 static size_t depth_of(const json_t *value)
