@@ -8,6 +8,7 @@
 #include "server/permissions/permissions_store.h"
 #include "server/tree/tree.h"
 #include "server/workspaces/workspaces_store.h"
+#include "tests/contract/data/fixture.h"
 #include "tests/support/sql_row.h"
 
 static void migrate(struct domain *d)
@@ -122,16 +123,13 @@ static void open_areas(struct domain *d)
 int domain_setup(void **state)
 {
     struct domain *d = calloc(1, sizeof *d);
-    char *blobs;
 
     assert_non_null(d);
     test_ctx_init(&d->call);
     test_ctx_init(&d->stranger);
     d->folder = test_folder_new();
-    blobs = test_path(d->folder, "data");
     d->sql = test_sql_row_open(d->folder);
-    must_ok(comb_blob_files_open(comb_str_from(blobs), &d->blobs, &d->call.err), &d->call.err);
-    free(blobs);
+    must_ok(fixture_open_store(d->folder, &d->blobs, &d->call.err), &d->call.err);
     migrate(d);
     populate(d);
     open_areas(d);
