@@ -119,6 +119,17 @@ enum comb_status comb_data_read(struct comb_data_reader *reader, struct comb_ctx
                                 comb_str *ret_bytes, struct comb_error *err) COMB_MUST_CHECK;
 void comb_data_reader_free(struct comb_data_reader *reader); /* NULL is fine */
 
+/* Pieces of a content that URLs are made for in one call. */
+#define COMB_DATA_PRESIGN_PARTS_MAX 1000
+
+/* Fills the answer with URLs that read the file's content from the data store itself. UNIMPLEMENTED
+ * where that has none. Errors: those of comb_access_resolve; NOT_A_FILE, FIELD_INVALID, TOO_LARGE.
+ */
+enum comb_status comb_data_presign(struct comb_data *data, struct comb_ctx *ctx,
+                                   const struct comb_v1_data_presign_request *request,
+                                   struct comb_v1_data_presign_response *response,
+                                   struct comb_error *err) COMB_MUST_CHECK;
+
 /* ---- the background ---- */
 
 /* This process is alive: renews its session or, where it was taken for dead, makes a new one. Every

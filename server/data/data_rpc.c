@@ -383,6 +383,19 @@ static void download(void *self, struct grpcc_call *call,
         comb_rpc_fail(call, &err);
 }
 
+static void presign(void *self, struct grpcc_call *call,
+                    const struct comb_v1_data_presign_request *request)
+{
+    struct comb_v1_data_presign_response *response =
+        comb_v1_data_presign_response_new(grpcc_call_arena(call));
+    struct comb_error err;
+    enum comb_status status =
+        response ? comb_data_presign(self, comb_rpc_ctx(call), request, response, &err)
+                 : comb_error_no_memory(&err);
+
+    comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
+}
+
 enum comb_status comb_data_rpc_register(struct grpcc_server *server, struct comb_data *data,
                                         struct comb_error *err)
 {
@@ -396,6 +409,7 @@ enum comb_status comb_data_rpc_register(struct grpcc_server *server, struct comb
         .commit_upload = commit_upload,
         .abort_upload = abort_upload,
         .download = download,
+        .presign = presign,
     };
     struct grpcc_error native;
 

@@ -33,17 +33,17 @@ static enum comb_status range_of(const struct comb_v1_data_download_request *req
 
 /* The file, and the blob that is its content. */
 static enum comb_status find(struct comb_data *data, struct comb_ctx *ctx,
-                             const struct comb_v1_data_download_request *request,
-                             struct comb_access_node *ret_node, bool *ret_found,
-                             struct comb_data_blob *ret_blob, struct comb_error *err)
+                             const struct comb_v1_node_ref *ref, struct comb_access_node *ret_node,
+                             bool *ret_found, struct comb_data_blob *ret_blob,
+                             struct comb_error *err)
 {
     static const struct comb_access_options options = {.need = COMB_V1_NEED_READ, .field = "node"};
     struct comb_data_store *store = data->use.store;
     enum comb_status status;
 
-    if (!request->node)
+    if (!ref)
         return comb_error_field(err, "node", "a node is needed");
-    status = comb_access_resolve(data->use.access, ctx, request->node, &options, ret_node, err);
+    status = comb_access_resolve(data->use.access, ctx, ref, &options, ret_node, err);
     if (status != COMB_OK)
         return status;
     if (ret_node->node->kind != COMB_V1_NODE_KIND_FILE)
@@ -55,18 +55,18 @@ static enum comb_status find(struct comb_data *data, struct comb_ctx *ctx,
 
 /* Memory may name a content that was replaced longer ago than the restore window, if that is
  * short: then the truth is asked. */
-static enum comb_status find_for_sure(struct comb_data *data, struct comb_ctx *ctx,
-                                      const struct comb_v1_data_download_request *request,
-                                      struct comb_access_node *ret_node,
-                                      struct comb_data_blob *ret_blob, struct comb_error *err)
+enum comb_status comb_data_find_content(struct comb_data *data, struct comb_ctx *ctx,
+                                        const struct comb_v1_node_ref *ref,
+                                        struct comb_access_node *ret_node,
+                                        struct comb_data_blob *ret_blob, struct comb_error *err)
 {
     bool was_strong = ctx->strong, is_found = false;
-    enum comb_status status = find(data, ctx, request, ret_node, &is_found, ret_blob, err);
+    enum comb_status status = find(data, ctx, ref, ret_node, &is_found, ret_blob, err);
 
     if (status != COMB_OK || is_found)
         return status;
     ctx->strong = true;
-    status = find(data, ctx, request, ret_node, &is_found, ret_blob, err);
+    status = find(data, ctx, ref, ret_node, &is_found, ret_blob, err);
     ctx->strong = was_strong;
     return status == COMB_OK && !is_found
                ? comb_error_set(err, COMB_DATA_LOSS, 0, "the file's content is not in the store")
@@ -112,7 +112,7 @@ enum comb_status comb_data_begin_download(struct comb_data *data, struct comb_ct
     struct comb_data_blob blob;
     struct comb_v1_download_header *header = NULL;
     struct comb_data_reader *reader;
-    enum comb_status status = find_for_sure(data, ctx, request, &node, &blob, err);
+    enum comb_status status = comb_data_find_content(data, ctx, request->node, &node, &blob, err);
 
     if (status == COMB_OK)
         status = make_header(ctx, request, &node, &header, err);

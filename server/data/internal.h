@@ -72,6 +72,13 @@ enum comb_status comb_data_node_message(struct comb_data *data, struct comb_ctx 
                                         struct comb_tree_written *written,
                                         struct comb_v1_node **ret_node, struct comb_error *err);
 
+/* The file that the caller may read, and the blob that is its content. NOT_A_FILE; those of
+ * comb_access_resolve. */
+enum comb_status comb_data_find_content(struct comb_data *data, struct comb_ctx *ctx,
+                                        const struct comb_v1_node_ref *ref,
+                                        struct comb_access_node *ret_node,
+                                        struct comb_data_blob *ret_blob, struct comb_error *err);
+
 /* Reads `length` bytes of a content from `offset` on, across its parts. */
 struct comb_data_span {
     struct comb_data *data;

@@ -146,6 +146,59 @@ static void download_crosses_parts(void **state)
     free(id);
 }
 
+static enum comb_status presign(struct domain *d, struct comb_ctx *ctx, const char *name,
+                                uint32_t ttl_s, struct comb_v1_data_presign_response **ret_response,
+                                struct comb_error *err)
+{
+    struct comb_v1_data_presign_request *request = comb_v1_data_presign_request_new(ctx->arena);
+
+    *ret_response = comb_v1_data_presign_response_new(ctx->arena);
+    assert_non_null(request);
+    assert_non_null(*ret_response);
+    request->node = comb_v1_node_ref_new(ctx->arena);
+    assert_non_null(request->node);
+    request->node->path = grpcc_arena_printf(ctx->arena, "/w/%s", name);
+    request->ttl_seconds = ttl_s;
+    return comb_data_presign(d->data, ctx, request, *ret_response, err);
+}
+
+/* That the URLs work is the drivers' suite's; here, who gets them, and that they are all. */
+static void urls_are_for_readers_and_cover_the_content(void **state)
+{
+    struct domain *d = *state;
+    bool has_urls = d->blobs->driver->caps & COMB_BLOB_CAP_PRESIGN;
+    struct comb_v1_data_presign_response *response;
+    struct comb_v1_upload *upload;
+    struct comb_v1_node *node;
+    char *id = start(d, "parts", 30);
+
+    must_ok(put_part(d, id, 0, 10, &upload), &d->call.err);
+    must_ok(put_part(d, id, 10, 20, &upload), &d->call.err);
+    must_ok(commit(d, id, &node), &d->call.err);
+    domain_put(d, "whole", STR("one"));
+    domain_next(d);
+    must_fail(
+        COMB_INVALID_ARGUMENT,
+        presign(d, &d->call.ctx, "whole", COMB_BLOB_PRESIGN_S_MAX + 1, &response, &d->call.err),
+        &d->call.err);
+    must_fail(COMB_NOT_FOUND, presign(d, &d->stranger.ctx, "whole", 1, &response, &d->stranger.err),
+              &d->stranger.err);
+    if (has_urls) {
+        must_ok(presign(d, &d->call.ctx, "whole", 0, &response, &d->call.err), &d->call.err);
+        assert_int_equal(response->n_parts, 1);
+        assert_int_equal(response->parts[0]->length, 3);
+        must_ok(presign(d, &d->call.ctx, "parts", 10, &response, &d->call.err), &d->call.err);
+        assert_int_equal(response->n_parts, 2);
+        assert_int_equal(response->parts[1]->offset, 10);
+        assert_int_equal(response->parts[1]->length, 20);
+        assert_string_equal(response->node->name, "parts");
+    } else {
+        must_fail(COMB_UNIMPLEMENTED, presign(d, &d->call.ctx, "whole", 0, &response, &d->call.err),
+                  &d->call.err);
+    }
+    free(id);
+}
+
 static void many_parts_are_read_through(void **state)
 {
     struct domain *d = *state;
@@ -438,6 +491,8 @@ int suite_domain_upload(void)
         cmocka_unit_test_setup_teardown(parts_in_any_order_make_a_file, domain_setup,
                                         domain_teardown),
         cmocka_unit_test_setup_teardown(download_crosses_parts, domain_setup, domain_teardown),
+        cmocka_unit_test_setup_teardown(urls_are_for_readers_and_cover_the_content, domain_setup,
+                                        domain_teardown),
         cmocka_unit_test_setup_teardown(many_parts_are_read_through, domain_setup, domain_teardown),
         cmocka_unit_test_setup_teardown(ranges_say_where_to_go_on, domain_setup, domain_teardown),
         cmocka_unit_test_setup_teardown(part_that_was_cut_off_leaves_nothing, domain_setup,
