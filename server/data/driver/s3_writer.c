@@ -17,8 +17,9 @@
 #define PARTS_PER_STEP (COMB_S3_PARTS_MAX / 4)
 /* Memory that a writer begins with where it was not told a size. */
 #define BUFFER_FIRST (64u << 10)
-/* Giving up has no deadline of its own. */
-#define ABORT_MS 5000
+/* What a writer that gives up has for removing what it left, on top of its call's deadline. What it
+ * does not get done is for the sweeper. */
+#define CLEAN_MS 500
 
 struct comb_blob_writer {
     struct comb_blob_writer *next; /* in the driver's list */
@@ -228,12 +229,19 @@ enum comb_status comb_data_s3_write(struct comb_blobs *self, struct comb_ctx *ct
     return COMB_OK;
 }
 
-/* A write whose answer was lost may have happened: the blob goes, as far as can be said now. */
-static void take_back(struct comb_data_s3 *s3, const struct comb_blob_writer *writer)
+static struct comb_ctx cleaning_ctx(void)
 {
-    struct comb_ctx ctx = {.deadline_ns = comb_clock_monotonic_ns() + ABORT_MS * COMB_NS_PER_MS};
+    return (struct comb_ctx){.deadline_ns = comb_clock_monotonic_ns() + CLEAN_MS * COMB_NS_PER_MS};
+}
 
-    (void)!comb_s3_delete(s3->bucket, &ctx, writer->key, NULL);
+/* A write whose answer was lost may have happened: the blob goes, as far as can be said now. */
+static void take_back(struct comb_data_s3 *s3, struct comb_blob_writer *writer)
+{
+    struct comb_ctx ctx = cleaning_ctx();
+
+    /* Who does not answer that will not answer more. */
+    if (comb_s3_delete(s3->bucket, &ctx, writer->key, NULL) != COMB_OK)
+        writer->upload[0] = '\0';
 }
 
 enum comb_status comb_data_s3_commit(struct comb_blobs *self, struct comb_ctx *ctx,
@@ -278,7 +286,7 @@ void comb_data_s3_abort(struct comb_blobs *self, struct comb_blob_writer *writer
 
     if (!writer)
         return;
-    ctx = (struct comb_ctx){.deadline_ns = comb_clock_monotonic_ns() + ABORT_MS * COMB_NS_PER_MS};
+    ctx = cleaning_ctx();
     /* What stays open is listed once the session has died, and removed by the sweeper. */
     if (writer->upload[0] != '\0')
         (void)!comb_s3_abort_upload(s3->bucket, &ctx, writer->key, writer->upload, NULL);
