@@ -7,8 +7,7 @@
 
 /* Runs from the first row on. */
 extern struct postgres_server test_sql_row_server;
-/* What follows "postgres:" in the URL of the folder's database, which is made where there is none.
- * The caller frees it. */
+/* The URL of the folder's database, which is made where there is none. The caller frees it. */
 char *test_sql_row_postgres_url(const char *folder);
 
 #endif
