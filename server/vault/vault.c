@@ -17,7 +17,8 @@
 
 static bool is_part(comb_str part)
 {
-    if (part.len == 0 || comb_str_equal(part, STR(".")) || comb_str_equal(part, STR("..")))
+    if (part.len == 0 || part.len > COMB_VAULT_PART_MAX || comb_str_equal(part, STR(".")) ||
+        comb_str_equal(part, STR("..")))
         return false;
     for (size_t i = 0; i < part.len; i++) {
         char c = part.ptr[i];
@@ -48,8 +49,8 @@ static enum comb_status check(const struct comb_ctx *ctx, comb_str path, struct 
     if (!is_path(path))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
                               "a vault path has 1 to %d letters, digits, \"-\", \"_\", \".\", in "
-                              "parts between single \"/\"",
-                              COMB_VAULT_PATH_MAX);
+                              "parts of at most %d between single \"/\"",
+                              COMB_VAULT_PATH_MAX, COMB_VAULT_PART_MAX);
     return comb_ctx_check(ctx, err);
 }
 

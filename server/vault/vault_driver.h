@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vault row: secrets by path, versioned. Drivers: json (a file, sealed with a key of its own);
- * HashiCorp Vault comes beside it. The keys that sign tokens, seal page tokens and derive secrets
+ * The vault row: secrets by path, versioned. Drivers: json (a file, sealed with a key of its own)
+ * and vault (HashiCorp Vault). The keys that sign tokens, seal page tokens and derive secrets
  * live here, credentials of other rows may, and what administrators keep.
  *
  * Versions count from 1 and are never given again. A version may be deleted, which hides its value,
@@ -18,8 +18,10 @@
 
 struct comb_vault;
 
-/* Longest path and value, and request id. */
+/* Longest path, part of it between "/" (stores keep a part as a file's name, sealed), value, and
+ * request id; bytes. */
 #define COMB_VAULT_PATH_MAX 256
+#define COMB_VAULT_PART_MAX 100
 #define COMB_VAULT_VALUE_MAX 65536
 #define COMB_VAULT_REQUEST_ID_MAX 64
 /* Versions named in one change, and names of one page. */
@@ -132,6 +134,12 @@ void comb_vault_close(struct comb_vault *vault);
 enum comb_status comb_vault_json_open(const struct comb_store_options *options,
                                       struct comb_vault **ret_vault,
                                       struct comb_error *err) COMB_MUST_CHECK;
+
+/* Opens "vault://HOST:PORT/MOUNT"; credentials: a token, or "ROLE_ID:SECRET_ID". All of it is in
+ * the driver's README. */
+enum comb_status comb_vault_hashivault_open(const struct comb_store_options *options,
+                                            struct comb_vault **ret_vault,
+                                            struct comb_error *err) COMB_MUST_CHECK;
 
 /*
  * A key under a name: made at first use (32 random bytes), then always the same one. For the

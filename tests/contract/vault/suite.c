@@ -118,6 +118,8 @@ static void limits_are_kept(void **state)
     memset(value, 'v', sizeof value);
     char path[COMB_VAULT_PATH_MAX + 2];
     memset(path, 'p', sizeof path);
+    path[COMB_VAULT_PART_MAX] = '/';
+    path[2 * COMB_VAULT_PART_MAX + 1] = '/';
     uint32_t version;
     comb_str longest = comb_str_of(path, COMB_VAULT_PATH_MAX);
     assert_int_equal(must_put(f, longest, comb_str_of(value, COMB_VAULT_VALUE_MAX), 0), 1);
@@ -127,6 +129,10 @@ static void limits_are_kept(void **state)
                                     0, &version, &f->err),
                      COMB_INVALID_ARGUMENT);
     assert_int_equal(comb_vault_put(f->vault, &f->ctx, comb_str_of(path, COMB_VAULT_PATH_MAX + 1),
+                                    STR("v"), 0, &version, &f->err),
+                     COMB_INVALID_ARGUMENT);
+    memset(path, 'p', sizeof path);
+    assert_int_equal(comb_vault_put(f->vault, &f->ctx, comb_str_of(path, COMB_VAULT_PART_MAX + 1),
                                     STR("v"), 0, &version, &f->err),
                      COMB_INVALID_ARGUMENT);
     assert_int_equal(comb_vault_put(f->vault, &f->ctx, STR("a b"), STR("v"), 0, &version, &f->err),
