@@ -233,10 +233,8 @@ static void leave(struct comb_http *http, struct http_lane *lane, bool trying,
     lane->next_free = http->free_lanes;
     http->free_lanes = lane;
     http->status.in_flight--;
-    uint32_t lanes = 0;
-    for (uint32_t i = 0; i < http->options.connections_max; i++)
-        lanes += http->lanes[i].multi != NULL;
-    http->status.connections = lanes;
+    http->status.connections += !lane->used;
+    lane->used = true;
     if (trying)
         http->trying = false;
     if (outcome->status != COMB_OK)

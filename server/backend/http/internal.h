@@ -15,7 +15,8 @@
 
 /* A place for one call, with connections of its own that outlive calls. */
 struct http_lane {
-    CURLM *multi; /* made with the lane's first call */
+    CURLM *multi; /* of whoever has the lane; made with its first call */
+    bool used;    /* it has been made; under the client's lock */
     struct http_lane *next_free;
 };
 
