@@ -15,7 +15,6 @@ DRIVERS = {
     "config": {
         "etcd": struct(dep = "//server/config/driver:etcd", open = "comb_config_etcd_open", needs = ["etcd-server"], url = "etcd://HOST:PORT,.../PREFIX", shared = True),
         "json": struct(dep = "//server/config/driver:json", open = "comb_config_json_open", needs = [], url = "json:PATH"),
-        "vault": struct(dep = "//server/vault/driver:vault", open = "comb_vault_hashivault_open", needs = [], url = "vault://HOST:PORT/MOUNT", shared = True),
     },
     "data": {
         "files": struct(dep = "//server/data/driver:files", open = "comb_blob_files_open", rest = True, needs = [], url = "files:DIR"),
