@@ -290,9 +290,9 @@ static enum comb_status vault_change(struct comb_vault *self, struct comb_ctx *c
                                      enum comb_vault_change change, const uint32_t *versions,
                                      size_t n_versions, struct comb_error *err)
 {
-    static const char *const whats[] = {[COMB_VAULT_DELETE] = "delete",
-                                        [COMB_VAULT_UNDELETE] = "undelete",
-                                        [COMB_VAULT_DESTROY] = "destroy"};
+    static const char *const actions[] = {[COMB_VAULT_DELETE] = "delete",
+                                          [COMB_VAULT_UNDELETE] = "undelete",
+                                          [COMB_VAULT_DESTROY] = "destroy"};
     struct comb_vault_version *known = NULL;
     struct comb_hashivault_answer answer = {0};
     size_t n_known = 0;
@@ -305,7 +305,7 @@ static enum comb_status vault_change(struct comb_vault *self, struct comb_ctx *c
     if (!body)
         return comb_error_no_memory(err);
     if (n > 0)
-        status = ask(self, ctx, "POST", whats[change], path, "", body, &answer, err);
+        status = ask(self, ctx, "POST", actions[change], path, "", body, &answer, err);
     json_decref(body);
     if (status == COMB_OK && n > 0 && (answer.code < 200 || answer.code > 299))
         status = comb_hashivault_refuse(&answer, err);
