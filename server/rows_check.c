@@ -123,7 +123,7 @@ static void answer(const struct question *question, FILE *out)
         if (*c == '\n' || *c == '\r')
             *c = ' ';
     }
-    fprintf(out, "%-9s %-9s FAILED  %s\n", name, scheme, text);
+    fprintf(out, "%-9s %-9s FAILED  %s (%s)\n", name, scheme, text, state->url);
 }
 
 bool comb_rows_check(struct comb_rows *rows, FILE *out)

@@ -367,7 +367,8 @@ enum comb_status comb_run_check(const struct comb_options *options, bool *ret_go
 {
     static struct comb_rows rows;
     char home[COMB_HOME_PATH_MAX];
-    enum comb_status status = comb_log_set_levels(comb_str_from(options->log), err);
+    /* The lines on standard output say it all. */
+    enum comb_status status = comb_log_set_levels(STR("all=off"), err);
     if (status == COMB_OK)
         status = comb_home_find(options, home, err);
     if (status == COMB_OK)

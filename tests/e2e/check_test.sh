@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check_test.sh: `combd --check` over real stores: what is wrong is said in one line of its row that tells what to do,
+# the other rows are fine, and the exit status is 1. `--cluster` names every row that is for one process.
+# shellcheck source=lib.sh
+. tests/e2e/lib.sh
+
+COMB_TEST_STORES=clustered start_stores
+
+# value FLAG: what the stores' line has for it.
+value() {
+    local i
+    for i in "${!stores[@]}"; do
+        [ "${stores[$i]}" != "$1" ] || printf '%s' "${stores[$((i + 1))]}"
+    done
+}
+
+# check STATUS [FLAGS...]: the flags after those of the stores, so that they win; the lines are in $output.
+check() {
+    local wanted=$1
+    shift
+    expect "$wanted" "$COMBD" --home "$COMB_HOME" --check "${stores[@]}" "$@"
+    [ "$(wc -l <<<"$output")" = 7 ] || fail "not seven lines: $output"
+    case $output in *"$(cat "$TEST_TMPDIR/wrong")"*) fail "a secret is shown: $output" ;; esac
+}
+# fails ROW PATTERN: its line says FAILED and the pattern; the others are fine.
+fails() {
+    grep -qiE "^$1 +[a-z0-9]+ +FAILED .*($2)" <<<"$output" || fail "$1 does not say '$2': $output"
+    [ "$(grep -c ' FAILED ' <<<"$output")" = 1 ] || fail "more fail than $1: $output"
+}
+
+printf 'Wr0ngSecret' >"$TEST_TMPDIR/wrong"
+(umask 077 && printf 'comb:Wr0ngSecret\n' >"$TEST_TMPDIR/pair" && printf 'Wr0ngSecret\n' >"$TEST_TMPDIR/word")
+
+check 0
+[ ! -e "$COMB_HOME" ] || fail "a check has made a home"
+
+# Wrong passwords.
+check 1 --sql-credentials-file "$TEST_TMPDIR/pair"
+fails sql password
+check 1 --cache-credentials-file "$TEST_TMPDIR/word"
+fails cache 'password|credentials'
+check 1 --events-credentials-file "$TEST_TMPDIR/pair"
+fails events 'password|credentials'
+check 1 --data-credentials-file "$TEST_TMPDIR/pair"
+fails data 'secret|key|credentials'
+
+# Hosts that there are not; servers that are not there.
+check 1 --sql postgres://no-such-host.invalid/comb
+fails sql no-such-host.invalid
+check 1 --cache redis://no-such-host.invalid
+fails cache no-such-host.invalid
+check 1 --config etcd://no-such-host.invalid/comb
+fails config no-such-host.invalid
+check 1 --registry etcd://127.0.0.1:1/comb
+fails registry 127.0.0.1:1
+
+# A file that others can read.
+chmod 644 "$TEST_TMPDIR/word"
+check 1 --cache-credentials-file "$TEST_TMPDIR/word"
+fails cache 'chmod 600'
+
+# What is for one process.
+expect 1 "$COMBD" --home "$COMB_HOME" --cluster "${stores[@]}" --sql "sqlite:$TEST_TMPDIR/comb.db" --events mem:
+says "--sql sqlite:$TEST_TMPDIR/comb.db is for one process only: give --sql postgres://"
+says "--events mem: is for one process only: give --events nats://"
+case $output in *"--data"*) fail "a store that is shared is refused: $output" ;; esac
+expect 2 "$COMBD" --home "$COMB_HOME" --check --cache oracle:x
+says "redis://"
+echo passed
