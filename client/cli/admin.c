@@ -8,8 +8,7 @@
 
 #define ADMIN_DEFAULT "127.0.0.1:7071"
 
-/* The admin side has an address of its own; the session is the same. */
-static bool connect_admin(struct cli *cli)
+bool cli_connect_admin(struct cli *cli)
 {
     if (!cli->server)
         cli->server = getenv("COMB_ADMIN_SERVER");
@@ -43,7 +42,7 @@ static int admin_info(struct cli *cli, int argc, char **argv)
     struct comb_v1_admin_info_request *request = comb_v1_admin_info_request_new(cli->arena);
     struct comb_v1_admin_info_response *response = NULL;
     if (!cli_arguments(options, &argc, argv, 0, 0, "comb admin info [--server ADDRESS]") ||
-        !connect_admin(cli))
+        !cli_connect_admin(cli))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();
@@ -63,7 +62,7 @@ static int admin_drain(struct cli *cli, int argc, char **argv)
     struct comb_v1_admin_drain_request *request = comb_v1_admin_drain_request_new(cli->arena);
     struct comb_v1_admin_drain_response *response = NULL;
     if (!cli_arguments(options, &argc, argv, 0, 0, "comb admin drain [--server ADDRESS]") ||
-        !connect_admin(cli))
+        !cli_connect_admin(cli))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();

@@ -67,6 +67,9 @@ int cli_subverb(struct cli *cli, const struct cli_verb *verbs, const char *noun,
 
 /* Opens the client with the credentials. False, said on stderr. */
 bool cli_connect(struct cli *cli) GRPCC_MUST_CHECK;
+/* The same to the admin side, which has an address of its own (--server, COMB_ADMIN_SERVER); the
+ * session is the same. */
+bool cli_connect_admin(struct cli *cli) GRPCC_MUST_CHECK;
 /* The channel for generated stubs; connects first. NULL, said on stderr. */
 struct grpcc_channel *cli_channel(struct cli *cli) GRPCC_MUST_CHECK;
 
@@ -132,6 +135,7 @@ int cli_user(struct cli *cli, int argc, char **argv);
 int cli_role(struct cli *cli, int argc, char **argv);
 int cli_workspace(struct cli *cli, int argc, char **argv);
 int cli_operations(struct cli *cli, int argc, char **argv);
+int cli_call(struct cli *cli, int argc, char **argv);
 int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
 int cli_config(struct cli *cli, int argc, char **argv);

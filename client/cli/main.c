@@ -40,6 +40,7 @@ static const struct verb verbs[] = {
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
+    {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},
     {"admin", "info|drain|sweep ...", "one replica, on its admin address; sweeping", cli_admin},
 };
 
