@@ -147,9 +147,8 @@ static enum comb_status take_edit_locked(struct json_store *store, struct grpcc_
     enum comb_status status = read_locked(store, arena, &read, err);
 
     if (status == COMB_OK && !read)
-        status =
-            comb_error_set(err, COMB_FAILED_PRECONDITION, 0, "%s is gone: put its copy %s.bak back",
-                           store->file.path, store->file.path);
+        status = comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                                "the file is gone: put its copy (.bak) back: %s", store->file.path);
     if (status == COMB_OK)
         status = config_doc_merge(store->doc, read, comb_clock_wall_us(), &next, err);
     json_decref(read);
