@@ -75,6 +75,8 @@ static pid_t pid_of(const struct stores *stores, const char *name)
     if (!file || fscanf(file, "%d", &pid) != 1 || pid <= 1)
         fail_msg("%s names no process", path);
     fclose(file);
+    if (kill(pid, 0) != 0)
+        fail_msg("%s names process %d, which is not there", path, pid);
     return pid;
 }
 
