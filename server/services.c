@@ -89,11 +89,22 @@ static enum comb_status refresh_facts(void *data, struct comb_ctx *ctx, struct c
     return status;
 }
 
+/* A standby was promoted: what names the history names the new one. */
+static void take_over(void *data, uint64_t incarnation)
+{
+    const struct comb_services *s = data;
+    comb_sealer_set_incarnation(s->sealer, incarnation);
+    comb_dispatch_set_incarnation(s->dispatch, incarnation);
+}
+
 static enum comb_status make_base(struct comb_services *s, struct comb_ctx *ctx,
                                   struct comb_error *err)
 {
-    const struct comb_facts_options facts = {.bytes_max =
-                                                 s->rows->options->facts_mib * BYTES_PER_MIB};
+    const struct comb_facts_options facts = {
+        .bytes_max = s->rows->options->facts_mib * BYTES_PER_MIB,
+        .on_incarnation = take_over,
+        .on_incarnation_data = s,
+    };
     const struct comb_mutations_hooks hooks = {wake_facts, refresh_facts, s};
     bool others = s->events->driver->caps & COMB_EVENTS_CAP_SHARED;
     enum comb_status status = comb_mutations_new(s->sql, &s->mutations, err);
@@ -349,7 +360,6 @@ void comb_services_close(struct comb_services *s)
     comb_registry_rpc_done(&s->registry_rpc);
     comb_directory_free(s->directory);
     comb_config_free(s->config);
-    comb_dispatch_free(s->dispatch);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);
     comb_data_free(s->data);
@@ -357,8 +367,9 @@ void comb_services_close(struct comb_services *s)
     comb_feed_hint_free(s->feed_hint);
     s->feed_hint = NULL;
     comb_hub_free(s->hub);
-    /* Facts call tree and auth by their listeners: they go first. */
+    /* Facts call tree, auth and the dispatcher: they go first. */
     comb_facts_free(s->facts);
+    comb_dispatch_free(s->dispatch);
     comb_auth_free(s->auth);
     comb_identity_free(s->identity);
     comb_tree_free(s->tree);

@@ -337,6 +337,7 @@ enum comb_status comb_facts_new(struct comb_sql *sql, const struct comb_facts_op
         return comb_error_no_memory(err);
     }
     facts->sql = sql;
+    facts->heartbeat = comb_feed_heartbeat_sql(sql);
     facts->dialect = dialect;
     atomic_init(&facts->incarnation, info.incarnation);
     if (options != NULL) {

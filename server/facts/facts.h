@@ -24,6 +24,9 @@ struct comb_facts;
 
 #define COMB_FACTS_POLL_MS 80
 #define COMB_FACTS_BOUND_MS 250
+/* A store whose heartbeat has not been seen to advance for so long is not believed: another may
+ * have taken its place. */
+#define COMB_FACTS_BEAT_MS 1000
 
 /* Reserved ids. The super-root is the parent of all workspace roots and bins; it is its own
  * parent's end: nobody sees it. */
@@ -191,6 +194,10 @@ struct comb_facts_options {
      * remembered. */
     void (*before_fill)(void *data);
     void *before_fill_data;
+    /* Another server of the same installation has taken over; on the poll's thread, must not block.
+     * NULL: nobody wants to know. */
+    void (*on_incarnation)(void *data, uint64_t incarnation);
+    void *on_incarnation_data;
 };
 enum comb_status comb_facts_new(struct comb_sql *sql, const struct comb_facts_options *options,
                                 struct comb_facts **ret_facts,

@@ -48,11 +48,16 @@ struct comb_facts {
     } listeners[COMB_FACTS_LISTENERS_MAX];
     size_t n_listeners;
 
+    /* The poll's thread's: when a poll was started that saw the heartbeat advance. */
+    const char *heartbeat; /* NULL: the store needs none */
+    int64_t beat_ns;
+
     pthread_t thread;
     bool started;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* of all below; CLOCK_MONOTONIC */
     bool stop, woken;
+    bool beating;         /* a heartbeat is on its way */
     uint64_t polls_begun; /* the number of the newest poll */
     struct comb_facts_waiter *waiters, **waiters_end;
     size_t n_waiters;

@@ -232,7 +232,12 @@ static enum comb_status poll_apply(struct poll *poll, struct comb_error *err)
         comb_facts_apply(facts, poll->ctx.arena, &news->records[i], tick);
     }
     atomic_store_explicit(&facts->tick, tick, memory_order_release);
+    bool taken_over = comb_facts_position(facts).incarnation != news->mark.position.incarnation;
     set_position(facts, news->mark.position);
+    if (taken_over && facts->options.on_incarnation) {
+        facts->options.on_incarnation(facts->options.on_incarnation_data,
+                                      news->mark.position.incarnation);
+    }
     if (news->lost && !first) {
         tell_listeners(facts, NULL);
     }
@@ -242,12 +247,54 @@ static enum comb_status poll_apply(struct poll *poll, struct comb_error *err)
     return COMB_OK;
 }
 
+/* ---- the heartbeat ---- */
+
+static void beaten(void *data, enum comb_status status, const struct comb_sql_result *result,
+                   const struct comb_error *err)
+{
+    struct comb_facts *facts = data;
+    (void)status; /* what has come of it, the polls see */
+    (void)result;
+    (void)err;
+    pthread_mutex_lock(&facts->lock);
+    facts->beating = false;
+    pthread_cond_broadcast(&facts->changed);
+    pthread_mutex_unlock(&facts->lock);
+}
+
+static void beat(struct comb_facts *facts)
+{
+    struct comb_sql_statement statement = {.text = facts->heartbeat};
+    struct comb_sql_request request = {
+        .kind = COMB_SQL_WRITE, .statements = &statement, .n_statements = 1};
+    struct comb_ctx ctx = {.deadline_ns =
+                               comb_clock_monotonic_ns() + POLL_TIMEOUT_MS * COMB_NS_PER_MS};
+    pthread_mutex_lock(&facts->lock);
+    bool busy = facts->heartbeat == NULL || facts->beating || facts->stop;
+    facts->beating |= !busy;
+    pthread_mutex_unlock(&facts->lock);
+    if (!busy) {
+        comb_sql_submit(facts->sql, &ctx, &request, beaten, facts);
+    }
+}
+
+/* Whether the store of this poll, which was started at start_ns, can still complete writes. */
+static bool is_alive(struct comb_facts *facts, const struct comb_feed_mark *seen, uint64_t before,
+                     int64_t start_ns)
+{
+    if (facts->heartbeat == NULL || seen->beat != before || facts->beat_ns == 0) {
+        facts->beat_ns = start_ns;
+    }
+    return start_ns - facts->beat_ns < COMB_FACTS_BEAT_MS * COMB_NS_PER_MS;
+}
+
 /* One request of a poll. */
 static enum comb_status poll_step(struct comb_facts *facts, struct grpcc_arena *arena,
                                   size_t rows_max, bool *ret_more, struct comb_error *err)
 {
     struct poll poll = {.facts = facts, .ctx = {.arena = arena}, .rows_max = rows_max};
     int64_t start_ns = comb_clock_boottime_ns();
+    uint64_t beat_before = facts->mark.beat;
     poll_submit(&poll);
     poll_await(&poll);
     if (poll.status != COMB_OK) {
@@ -256,10 +303,22 @@ static enum comb_status poll_step(struct comb_facts *facts, struct grpcc_arena *
     }
     enum comb_status status = poll_apply(&poll, err);
     *ret_more = poll.news.more;
+    if (status == COMB_OK && !is_alive(facts, &facts->mark, beat_before, start_ns)) {
+        status = comb_error_set(err, COMB_ABORTED, 0,
+                                "it completes no writes: it may have been left behind");
+    }
     if (status == COMB_OK && !*ret_more) {
         atomic_store_explicit(&facts->good_ns, start_ns, memory_order_release);
     }
     return status;
+}
+
+static void pause_poll(struct comb_facts *facts)
+{
+    pthread_mutex_lock(&facts->lock);
+    wait_locked(facts, WAITERS_TICK_MS * COMB_NS_PER_MS);
+    pthread_mutex_unlock(&facts->lock);
+    expire_waiters(facts);
 }
 
 /* One poll: as many requests as it takes to reach the feed's end. It counts from the start of the
@@ -268,11 +327,16 @@ static enum comb_status poll_once(struct comb_facts *facts, struct grpcc_arena *
                                   struct comb_error *err)
 {
     size_t rows_max = POLL_ROWS;
+    int64_t give_up_ns = comb_clock_monotonic_ns() + COMB_FACTS_BEAT_MS * COMB_NS_PER_MS;
     for (bool more = true; more;) {
         grpcc_arena_reset(arena);
+        beat(facts);
         enum comb_status status = poll_step(facts, arena, rows_max, &more, err);
         if (status == COMB_RESOURCE_EXHAUSTED && rows_max > 1) {
             rows_max /= 2; /* large entries: fewer of them fit into one answer */
+        } else if (status == COMB_ABORTED && comb_clock_monotonic_ns() < give_up_ns) {
+            more = true; /* the heartbeat may be on its way: this process was asleep, perhaps */
+            pause_poll(facts);
         } else if (status != COMB_OK) {
             return status;
         }
@@ -389,6 +453,9 @@ void comb_facts_poll_done(struct comb_facts *facts)
         pthread_join(facts->thread, NULL);
     }
     pthread_mutex_lock(&facts->lock);
+    while (facts->beating) {
+        pthread_cond_wait(&facts->changed, &facts->lock);
+    }
     struct comb_facts_waiter *rest = take_waiters_locked(facts, UINT64_MAX, INT64_MAX);
     pthread_mutex_unlock(&facts->lock);
     struct comb_error err;

@@ -38,11 +38,13 @@ struct comb_mutation_dialect {
     uint64_t (*complete_up_to)(uint64_t sequence);
 
     /* The poll. poll_state: position, newest sequence that was trimmed, up to which sequence all
-     * entries are seen in this snapshot, the snapshot as text, and the session of the store. poll:
+     * entries are seen in this snapshot, the snapshot as text, the session of the store, and the
+     * number of its heartbeats. poll:
      * ?1 what was seen, ?2 at most; polls_by_snapshot: ?1 is a snapshot, and what is more than ?2
      * is given up; else ?1 is a sequence, and the next poll goes on. */
     const char *poll_state, *poll;
     bool polls_by_snapshot;
+    const char *heartbeat; /* a write; NULL: none is needed, the store cannot be left behind */
 
     /* ?1: how old, microseconds since 1970. One batch each; feed_delete deletes up to the floor. */
     const char *floor_raise, *feed_delete, *request_delete;

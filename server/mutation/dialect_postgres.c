@@ -23,6 +23,9 @@ static const struct comb_sql_migration steps[] = {
      " old_ancestors bytea NOT NULL, bytes_delta bigint NOT NULL, payload bytea NOT NULL);"
      "CREATE TABLE feed_floor (one integer PRIMARY KEY CHECK (one = 1), seq bigint NOT NULL);"
      "INSERT INTO feed_floor VALUES (1, 0);"
+     "CREATE TABLE heartbeat (one integer PRIMARY KEY CHECK (one = 1), beat bigint NOT NULL,"
+     " at timestamptz NOT NULL) WITH (fillfactor = 10);"
+     "INSERT INTO heartbeat VALUES (1, 0, 'epoch');"
      "CREATE TABLE request ("
      " principal bytea NOT NULL, method text COLLATE \"C\" NOT NULL, id bytea NOT NULL,"
      " hash bytea NOT NULL, outcome bytea NOT NULL, time_us bigint NOT NULL,"
@@ -76,12 +79,17 @@ static const struct comb_mutation_dialect dialect = {
     .feed_is_even = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM feed WHERE seq >= " HORIZON ")",
     .complete_up_to = complete_up_to,
     .poll_state = "SELECT " COMB_SQL_POSTGRES_SNAPSHOT ", " FLOOR ", " HORIZON " - 1,"
-                  " pg_current_snapshot()::text, current_setting('comb.session')",
+                  " pg_current_snapshot()::text, current_setting('comb.session'),"
+                  " (SELECT beat FROM heartbeat)",
     .poll = "SELECT " COMB_FEED_COLUMNS " FROM feed"
             " WHERE seq >= pg_snapshot_xmin(?1::text::pg_snapshot)::text::bigint << 6"
             " AND NOT pg_visible_in_snapshot((seq >> 6)::text::xid8, ?1::text::pg_snapshot)"
             " ORDER BY seq LIMIT ?2",
     .polls_by_snapshot = true,
+    /* The first replica to come writes; the others find that it has, and write nothing. */
+    .heartbeat = "UPDATE heartbeat SET beat = beat + 1, at = clock_timestamp()"
+                 " WHERE at NOT BETWEEN clock_timestamp() - interval '70 milliseconds'"
+                 " AND clock_timestamp()",
     /* As on SQLite; and never above what ordered readers may have read. */
     .floor_raise =
         "UPDATE feed_floor SET seq = coalesce(("

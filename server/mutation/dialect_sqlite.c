@@ -53,7 +53,7 @@ static const struct comb_mutation_dialect dialect = {
     .feed_read = FEED_READ,
     .feed_bounds = "SELECT " NEWEST ", (SELECT seq FROM feed_floor), " NEWEST,
     .complete_up_to = complete_up_to,
-    .poll_state = "SELECT " NEWEST ", (SELECT seq FROM feed_floor), " NEWEST ", '', ''",
+    .poll_state = "SELECT " NEWEST ", (SELECT seq FROM feed_floor), " NEWEST ", '', '', 0",
     .poll = FEED_READ,
     /* The oldest thousand are looked at, and cut off are those in front of the first that is
      * young enough: clocks jump, positions do not, and what is left must have no hole. */

@@ -249,7 +249,20 @@ size_t comb_feed_hold(struct comb_sql *sql,
 
 /* ---- the poll ---- */
 
-enum { STATE_POSITION, STATE_FLOOR, STATE_THROUGH, STATE_SNAPSHOT, STATE_SESSION, STATE_COLUMNS };
+enum {
+    STATE_POSITION,
+    STATE_FLOOR,
+    STATE_THROUGH,
+    STATE_SNAPSHOT,
+    STATE_SESSION,
+    STATE_BEAT,
+    STATE_COLUMNS
+};
+
+const char *comb_feed_heartbeat_sql(struct comb_sql *sql)
+{
+    return comb_mutation_dialect_of(sql)->heartbeat;
+}
 
 static bool is_nothing(const struct comb_feed_mark *mark)
 {
@@ -283,6 +296,7 @@ static enum comb_status decode_state(struct comb_sql *sql, struct grpcc_arena *a
     *mark = (struct comb_feed_mark){
         .position = {comb_sql_incarnation(sql), number_at(rows, STATE_POSITION)},
         .through = number_at(rows, STATE_THROUGH),
+        .beat = number_at(rows, STATE_BEAT),
         .snapshot = {grpcc_arena_memdup(arena, snapshot.ptr, snapshot.len), snapshot.len},
     };
     if (!mark->snapshot.ptr)

@@ -67,6 +67,7 @@ size_t comb_feed_hold(struct comb_sql *sql,
 struct comb_feed_mark {
     struct comb_position position;
     uint64_t through; /* entries up to this sequence have been seen, whatever happens */
+    uint64_t beat;    /* of the store's heartbeat */
     char session[40]; /* of the store: numbers of another session do not compare */
     comb_str snapshot;
 };
@@ -92,6 +93,13 @@ enum comb_status comb_feed_poll_decode(struct comb_sql *sql, struct grpcc_arena 
                                        const struct comb_sql_result *result,
                                        struct comb_feed_news *ret_news,
                                        struct comb_error *err) COMB_MUST_CHECK;
+
+/*
+ * A write that raises the heartbeat, durable where all writes are (CONSISTENCY 1.8): a server that
+ * was left behind by a promotion, or is cut off from its standby, completes none, so polls of it
+ * see none. NULL: the store needs none.
+ */
+const char *comb_feed_heartbeat_sql(struct comb_sql *sql);
 
 /* Deletes what is older than keep_us and tells how far the feed goes back. Blocks. */
 enum comb_status comb_feed_trim(struct comb_sql *sql, struct comb_ctx *ctx, int64_t keep_us,

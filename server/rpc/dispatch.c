@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/rpc/dispatch.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -21,7 +22,7 @@
 
 struct comb_dispatch {
     struct comb_authenticator authenticator;
-    uint64_t incarnation;
+    _Atomic uint64_t incarnation;
     struct grpcc_arena *arena; /* of the rules */
 };
 
@@ -43,7 +44,9 @@ static enum comb_status read_consistency(const struct comb_dispatch *dispatch,
         return comb_error_field(err, CONSISTENCY_HEADER, "must be \"default\" or \"strong\"");
     bool foreign = false;
     enum comb_status status = comb_consistency_token_parse(
-        header(call, COMB_TOKEN_HEADER), dispatch->incarnation, &ctx->seen, &foreign, err);
+        header(call, COMB_TOKEN_HEADER),
+        atomic_load_explicit(&dispatch->incarnation, memory_order_relaxed), &ctx->seen, &foreign,
+        err);
     /* What was seen in another history cannot be waited for; the newest of this one can. */
     ctx->strong |= foreign;
     return status;
@@ -251,10 +254,15 @@ enum comb_status comb_dispatch_new(const struct comb_authenticator *authenticato
         return comb_error_no_memory(err);
     }
     dispatch->authenticator = *authenticator;
-    dispatch->incarnation = incarnation;
+    atomic_init(&dispatch->incarnation, incarnation);
     dispatch->arena = arena;
     *ret_dispatch = dispatch;
     return COMB_OK;
+}
+
+void comb_dispatch_set_incarnation(struct comb_dispatch *dispatch, uint64_t incarnation)
+{
+    atomic_store_explicit(&dispatch->incarnation, incarnation, memory_order_relaxed);
 }
 
 static enum comb_status attach_method(struct comb_dispatch *dispatch, struct grpcc_server *server,

@@ -29,6 +29,9 @@ enum comb_status comb_dispatch_new(const struct comb_authenticator *authenticato
                                    uint64_t incarnation, struct comb_dispatch **ret_dispatch,
                                    struct comb_error *err) COMB_MUST_CHECK;
 
+/* The sql store has another incarnation from now on. Any thread. */
+void comb_dispatch_set_incarnation(struct comb_dispatch *dispatch, uint64_t incarnation);
+
 /*
  * Adds the dispatcher to a server and configures all methods of its services by their rules. Before
  * grpcc_server_start, after the services were added. FAILED_PRECONDITION: a method's rule is

@@ -5,6 +5,7 @@
  */
 #include "server/rpc/sealer.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
@@ -20,7 +21,7 @@
 
 struct comb_sealer {
     uint8_t key[COMB_SEAL_KEY_SIZE];
-    uint64_t incarnation;
+    _Atomic uint64_t incarnation;
 };
 
 /* What a token is bound to: all that must be the same when it comes back. */
@@ -37,7 +38,7 @@ static enum comb_status bind_token(const struct comb_sealer *sealer, const struc
 {
     struct binding binding;
     memset(&binding, 0, sizeof binding);
-    binding.incarnation = sealer->incarnation;
+    binding.incarnation = atomic_load_explicit(&sealer->incarnation, memory_order_relaxed);
     if (ctx->principal)
         memcpy(binding.user, ctx->principal->user.bytes, sizeof binding.user);
     enum comb_status status = comb_sha256(query, binding.query, err);
@@ -110,9 +111,14 @@ enum comb_status comb_sealer_new(struct comb_vault *vault, struct comb_ctx *ctx,
         comb_memory_free(sealer);
         return status;
     }
-    sealer->incarnation = incarnation;
+    atomic_init(&sealer->incarnation, incarnation);
     *ret_sealer = sealer;
     return COMB_OK;
+}
+
+void comb_sealer_set_incarnation(struct comb_sealer *sealer, uint64_t incarnation)
+{
+    atomic_store_explicit(&sealer->incarnation, incarnation, memory_order_relaxed);
 }
 
 void comb_sealer_free(struct comb_sealer *sealer)

@@ -10,6 +10,7 @@
 #include "tests/support/support.h"
 
 #define INITDB "/usr/lib/postgresql/15/bin/initdb"
+#define BASEBACKUP "/usr/lib/postgresql/15/bin/pg_basebackup"
 #define POSTGRES "/usr/lib/postgresql/15/bin/postgres"
 
 static void make_cluster(struct postgres_server *server)
@@ -81,6 +82,53 @@ void postgres_server_start(struct postgres_server *server)
     store_process_spawn(&server->process, argv);
     free(data);
     store_process_await(&server->process, listens, server);
+}
+
+void postgres_server_run(const struct postgres_server *server, const char *sql)
+{
+    PGconn *pq = connect_to(server, "postgres");
+    PGresult *result = PQexec(pq, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(pq));
+    PQclear(result);
+    PQfinish(pq);
+}
+
+/* Whether the primary has a standby that its commits wait for. */
+static bool is_followed(void *data)
+{
+    PGconn *pq = connect_to(data, "postgres");
+    PGresult *result = PQexec(pq, "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND"
+                                  " sync_state = 'sync'");
+    bool followed = PQntuples(result) == 1;
+    PQclear(result);
+    PQfinish(pq);
+    return followed;
+}
+
+void postgres_server_start_standby(struct postgres_server *standby, struct postgres_server *primary)
+{
+    char *source = NULL;
+    store_process_init(&standby->process);
+    char *data = test_path(standby->process.folder, "data");
+    assert_true(asprintf(&source, "host=127.0.0.1 port=%d user=app application_name=standby",
+                         primary->port) > 0);
+    const char *const argv[] = {BASEBACKUP, "-d",     source, "-D",   data,        "-R",
+                                "-X",       "stream", "-c",   "fast", "--no-sync", NULL};
+    store_process_run(&standby->process, argv);
+    free(source);
+    free(data);
+    standby->port = 0;
+    postgres_server_start(standby);
+    postgres_server_run(primary, "ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+    postgres_server_run(primary, "SELECT pg_reload_conf()");
+    store_process_await(&primary->process, is_followed, primary);
+}
+
+void postgres_server_promote(struct postgres_server *standby)
+{
+    postgres_server_run(standby, "SELECT pg_promote(true, 60)");
 }
 
 void postgres_server_done(struct postgres_server *server)

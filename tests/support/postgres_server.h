@@ -16,6 +16,15 @@ struct postgres_server {
 /* Makes the cluster at first, and starts it; it listens when this returns. User "app", no password.
  */
 void postgres_server_start(struct postgres_server *server);
+/*
+ * A synchronous standby of primary, by the name `standby`: makes it, starts it, and has primary's
+ * commits wait for it. _promote has it take over.
+ */
+void postgres_server_start_standby(struct postgres_server *standby,
+                                   struct postgres_server *primary);
+void postgres_server_promote(struct postgres_server *standby);
+/* One command in database "postgres"; fails the test where that fails. */
+void postgres_server_run(const struct postgres_server *server, const char *sql);
 /* Stops it where it runs; the folder stays. */
 void postgres_server_done(struct postgres_server *server);
 

@@ -235,6 +235,11 @@ static PGconn *connect_any(struct comb_pg *pg, enum comb_pg_set_number set,
         /* One port may stand for all hosts. */
         last_port = pieces[2] ? pieces[2] : last_port;
         pq = connect_host(pg, set, pieces[0], pieces[1], last_port, err);
+        /* One that was left behind takes writes too: the next may be the one that took over. */
+        if (pq && comb_pg_identify(pg, pq, err) != COMB_OK) {
+            PQfinish(pq);
+            pq = NULL;
+        }
     }
     for (int i = 0; i < 3; i++)
         free(lists[i]);
@@ -312,10 +317,6 @@ void *comb_pg_connect_all(void *data)
         struct comb_error err = {.status = COMB_OK};
         pthread_mutex_unlock(&pg->lock);
         PGconn *pq = comb_pg_connect(pg, set, &err);
-        if (pq && comb_pg_identify(pg, pq, &err) != COMB_OK) {
-            PQfinish(pq);
-            pq = NULL;
-        }
         comb_pg_set_state(pg, pq ? COMB_STORE_UP : COMB_STORE_DOWN, &err);
         pthread_mutex_lock(&pg->lock);
         pg->connect_err = err;

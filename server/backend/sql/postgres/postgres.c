@@ -218,10 +218,8 @@ static void connect_sets(struct comb_pg *pg)
         struct comb_error err = {.status = COMB_OK};
         struct comb_pg_conn *conn = &pg->sets[i].conns[0];
         PGconn *pq = comb_pg_connect(pg, conn->set, &err);
-        if (!pq || comb_pg_identify(pg, pq, &err) != COMB_OK) {
-            PQfinish(pq);
+        if (!pq)
             return;
-        }
         conn->fresh = pq;
         conn->state = COMB_PG_FRESH;
         comb_pg_set_state(pg, COMB_STORE_UP, NULL);

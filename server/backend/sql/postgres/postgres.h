@@ -235,7 +235,8 @@ void comb_pg_requeue(struct comb_pg *pg, struct comb_pg_job *job);
 /* ---- pg_connect.c: the thread that connects, and sessions of its kind ---- */
 
 void *comb_pg_connect_all(void *pg);
-/* One session for the rules of that set, within COMB_PG_CONNECT_MS; NULL and err. */
+/* One session for the rules of that set, to a server that is ours, within COMB_PG_CONNECT_MS for
+ * each of the URL's; NULL and err. */
 PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, struct comb_error *err);
 /* One command of any number of statements, or one with text parameters; NULL and err. Blocks until
  * deadline_ns. The caller clears the result. */
