@@ -5,24 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/identity/identity_store.h"
 #include "server/permissions/permissions_store.h"
 #include "server/tree/tree_store.h"
+#include "server/workspaces/workspaces_store.h"
+#include "tests/support/sql_row.h"
 
 #define PARTS_MAX 128
-#define STATEMENTS_MAX 4
-
-/* The tables of identity and workspaces as far as facts read them. */
-static const struct comb_sql_migration TABLES[] = {
-    {"facts_test", 1,
-     "CREATE TABLE user (id BLOB PRIMARY KEY, disabled INTEGER, roles_rev INTEGER,"
-     "  generation INTEGER, personal BLOB);"
-     "CREATE TABLE role (id BLOB PRIMARY KEY, name TEXT UNIQUE, override INTEGER);"
-     "CREATE TABLE user_role (user BLOB, role BLOB, position INTEGER, PRIMARY KEY (user, role));"
-     "CREATE TABLE workspace (id BLOB PRIMARY KEY, slug TEXT UNIQUE, kind INTEGER, owner BLOB,"
-     "  bin BLOB);"
-     "CREATE TABLE workspace_root (workspace BLOB, position INTEGER, node BLOB,"
-     "  PRIMARY KEY (workspace, position));"},
-};
+#define STATEMENTS_MAX COMB_PLAN_STATEMENTS_MAX
 
 /* ------------------------------------------------------------------------------ the whole thing */
 
@@ -40,16 +30,17 @@ int fixture_setup_unstarted(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     test_ctx_init(&fixture->test);
+    static const struct comb_sql_schema *const *const schemas[] = {
+        comb_mutation_schemas, comb_tree_schemas,       comb_permissions_schemas,
+        comb_identity_schemas, comb_workspaces_schemas,
+    };
     char *folder = test_folder_new();
-    char *path = test_path(folder, "facts.db");
     struct comb_error *err = &fixture->test.err;
-    must_ok(comb_sql_sqlite_open(comb_str_from(path), &fixture->store, err), err);
-    free(path);
+    fixture->store = test_sql_row_open(folder);
     free(folder);
-    must_ok(comb_sql_migrate_schema(fixture->store, comb_mutation_schemas, err), err);
-    must_ok(comb_sql_migrate_schema(fixture->store, comb_tree_schemas, err), err);
-    must_ok(comb_sql_migrate_schema(fixture->store, comb_permissions_schemas, err), err);
-    must_ok(comb_sql_migrate(fixture->store, TABLES, sizeof TABLES / sizeof *TABLES, err), err);
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
+        must_ok(comb_sql_migrate_schema(fixture->store, schemas[i], err), err);
+    must_ok(comb_mutations_new(fixture->store, &fixture->writes, err), err);
     fixture->gate = gate_new(fixture->store);
     fixture->owner = comb_uuid_new();
     fixture->user = comb_uuid_new();
@@ -79,6 +70,7 @@ int fixture_teardown(void **state)
         gate_open(fixture->gate, (enum comb_sql_kind)kind);
     }
     comb_facts_free(fixture->facts);
+    comb_mutations_free(fixture->writes);
     comb_sql_close(fixture->store);
     gate_free(fixture->gate);
     test_ctx_done(&fixture->test);
@@ -116,37 +108,37 @@ static void add(struct write *write, const char *text, const struct comb_sql_val
         (struct comb_sql_statement){.text = text, .params = params, .n_params = n_params};
 }
 
-/* Runs the statements and appends the feed entry, whose number becomes fixture->written. */
-static void run(struct fixture *fixture, struct write *write, const struct comb_feed_entry *entry)
+struct written {
+    const struct write *write;
+    const struct comb_feed_entry *entry;
+};
+
+static enum comb_status decide(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                               struct comb_error *err)
 {
+    const struct written *written = data;
+    (void)ctx;
+    (void)err;
+    plan->kind = COMB_SQL_WRITE;
+    for (size_t i = 0; i < written->write->n; i++)
+        plan->statements[plan->n_statements++] = written->write->statements[i];
+    plan->feed[plan->n_feed++] = *written->entry;
+    return COMB_OK;
+}
+
+/* Runs the statements with the feed entry; fixture->written covers both from then on. */
+static void run(struct fixture *fixture, const struct write *write,
+                const struct comb_feed_entry *entry)
+{
+    const struct comb_request_key key = {.id = comb_uuid_new()};
+    struct written written = {write, entry};
+    struct comb_outcome outcome;
     struct test_ctx test;
-    struct comb_sql_info info;
-    struct comb_uuid nil = {{0}};
     test_ctx_init(&test);
-    struct comb_sql_value params[] = {
-        comb_sql_integer(entry->kind),
-        comb_sql_uuid(&entry->subject),
-        comb_sql_uuid(&nil),
-        comb_sql_uuid(&entry->old_parent),
-        comb_sql_text(entry->old_name.ptr == NULL ? STR("") : entry->old_name),
-        comb_sql_blob(comb_str_of(entry->n_ancestors > 0 ? (const void *)entry->ancestors : "",
-                                  entry->n_ancestors * sizeof *entry->ancestors)),
-        comb_sql_blob(entry->payload.ptr == NULL ? STR("") : entry->payload),
-    };
-    add(write,
-        "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"
-        " old_ancestors, bytes_delta, payload)"
-        " VALUES (0, ?1, ?2, 0, ?3, ?4, ?5, ?6, x'', 0, ?7) RETURNING seq",
-        params, sizeof params / sizeof *params);
-    struct comb_sql_request request = {
-        .kind = COMB_SQL_WRITE, .statements = write->statements, .n_statements = write->n};
-    const struct comb_sql_result *result;
-    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
-    comb_sql_get_info(fixture->store, &info);
-    fixture->written = (struct comb_position){
-        .incarnation = info.incarnation,
-        .sequence = (uint64_t)comb_sql_at(&result->rows[write->n - 1], 0, 0)->integer,
-    };
+    must_ok(
+        comb_mutation_run(fixture->writes, &test.ctx, &key, decide, &written, &outcome, &test.err),
+        &test.err);
+    fixture->written = test.ctx.reached;
     test_ctx_done(&test);
 }
 
@@ -290,8 +282,9 @@ void fixture_grant(struct fixture *fixture, const struct comb_uuid *node,
         add(&write, "DELETE FROM entry WHERE node = ?1 AND role = ?2", params, 2);
     } else {
         add(&write,
-            "INSERT OR REPLACE INTO entry (node, role, rights, expire_us, create_us, granted_by)"
-            " VALUES (?1, ?2, ?3, 0, 9, ?2)",
+            "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
+            " VALUES (?1, ?2, ?3, 0, 9, ?2)"
+            " ON CONFLICT (node, role) DO UPDATE SET rights = excluded.rights",
             params, 3);
     }
     run(fixture, &write, &entry);
@@ -299,13 +292,18 @@ void fixture_grant(struct fixture *fixture, const struct comb_uuid *node,
 
 void fixture_user(struct fixture *fixture, const struct comb_uuid *id, bool disabled)
 {
-    struct comb_sql_value params[] = {comb_sql_uuid(id), comb_sql_integer(disabled)};
+    char login[COMB_UUID_TEXT_LENGTH + 1];
+    comb_uuid_format(id, login);
+    struct comb_sql_value params[] = {comb_sql_uuid(id), comb_sql_integer(disabled),
+                                      comb_sql_text(comb_str_from(login))};
     struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_USER, id);
     add(&write,
-        "INSERT INTO user (id, disabled, roles_rev, generation) VALUES (?1, ?2, 1, 1)"
-        " ON CONFLICT (id) DO UPDATE SET disabled = ?2, generation = generation + 1",
-        params, 2);
+        "INSERT INTO \"user\" (id, login, display_name, email, password, disabled, roles_rev,"
+        " generation, rev, create_us, personal) VALUES (?1, ?3, '', '', '', ?2, 1, 1, 1, 0, ?1)"
+        " ON CONFLICT (id) DO UPDATE SET disabled = excluded.disabled,"
+        " generation = \"user\".generation + 1",
+        params, 3);
     run(fixture, &write, &entry);
 }
 
@@ -314,8 +312,7 @@ void fixture_make_administrator(struct fixture *fixture, const struct comb_uuid 
     struct comb_sql_value param = comb_sql_uuid(&comb_role_administrators);
     struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_ROLE, &comb_role_administrators);
-    add(&write, "INSERT OR IGNORE INTO role (id, name, override) VALUES (?1, 'administrators', 0)",
-        &param, 1);
+    add(&write, "UPDATE role SET override = 0 WHERE id = ?1", &param, 1);
     run(fixture, &write, &entry);
     fixture_add_role(fixture, user, &comb_role_administrators, 0);
 }
@@ -327,7 +324,10 @@ struct comb_uuid fixture_role(struct fixture *fixture, const char *name, bool ov
                                       comb_sql_integer(override)};
     struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_ROLE, &id);
-    add(&write, "INSERT INTO role (id, name, override) VALUES (?1, ?2, ?3)", params, 3);
+    add(&write,
+        "INSERT INTO role (id, name, label, override, built_in, rev, create_us)"
+        " VALUES (?1, ?2, '', ?3, 0, 1, 0)",
+        params, 3);
     run(fixture, &write, &entry);
     return id;
 }
@@ -348,8 +348,8 @@ void fixture_add_role(struct fixture *fixture, const struct comb_uuid *user,
                                       comb_sql_integer(position)};
     struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_USER, user);
-    add(&write, "INSERT INTO user_role (user, role, position) VALUES (?1, ?2, ?3)", params, 3);
-    add(&write, "UPDATE user SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
+    add(&write, "INSERT INTO user_role (\"user\", role, position) VALUES (?1, ?2, ?3)", params, 3);
+    add(&write, "UPDATE \"user\" SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
     run(fixture, &write, &entry);
 }
 
@@ -359,22 +359,29 @@ void fixture_drop_role(struct fixture *fixture, const struct comb_uuid *user,
     struct comb_sql_value params[] = {comb_sql_uuid(user), comb_sql_uuid(role)};
     struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_USER, user);
-    add(&write, "DELETE FROM user_role WHERE user = ?1 AND role = ?2", params, 2);
-    add(&write, "UPDATE user SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
+    add(&write, "DELETE FROM user_role WHERE \"user\" = ?1 AND role = ?2", params, 2);
+    add(&write, "UPDATE \"user\" SET roles_rev = roles_rev + 1 WHERE id = ?1", params, 1);
     run(fixture, &write, &entry);
 }
 
 void fixture_fill_entries(struct fixture *fixture, const struct comb_uuid *node, size_t n)
 {
-    struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_integer((int64_t)n)};
-    struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_NODE_PERMISSIONS, node);
-    add(&write,
-        "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
-        " WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < ?2)"
-        " SELECT ?1, randomblob(16), 1, 0, 9, ?1 FROM i",
-        params, 2);
-    run(fixture, &write, &entry);
+    while (n > 0) {
+        struct comb_uuid roles[STATEMENTS_MAX];
+        struct comb_sql_value params[STATEMENTS_MAX][2];
+        struct write write = {.n = 0};
+        for (size_t i = 0; i < STATEMENTS_MAX && n > 0; i++, n--) {
+            roles[i] = comb_uuid_new();
+            params[i][0] = comb_sql_uuid(node);
+            params[i][1] = comb_sql_uuid(&roles[i]);
+            add(&write,
+                "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
+                " VALUES (?1, ?2, 1, 0, 9, ?1)",
+                params[i], 2);
+        }
+        run(fixture, &write, &entry);
+    }
 }
 
 struct comb_uuid fixture_workspace(struct fixture *fixture, const char *slug,
@@ -389,11 +396,13 @@ struct comb_uuid fixture_workspace(struct fixture *fixture, const char *slug,
                                            comb_sql_uuid(user == NULL ? &id : user)};
     struct write write = {.n = 0};
     struct comb_feed_entry entry = entry_of(COMB_FEED_WORKSPACE, &id);
-    add(&write, "INSERT INTO workspace (id, slug, kind, owner, bin) VALUES (?1, ?2, 1, ?3, ?4)",
+    add(&write,
+        "INSERT INTO workspace (id, slug, label, description, kind, owner, bin, rev, create_us)"
+        " VALUES (?1, ?2, '', '', 1, ?3, ?4, 1, 0)",
         params, 4);
     add(&write, "INSERT INTO workspace_root (workspace, position, node) VALUES (?1, 0, ?2)",
         root_params, 2);
-    add(&write, "UPDATE user SET personal = ?1 WHERE id = ?2", user_params, 2);
+    add(&write, "UPDATE \"user\" SET personal = ?1 WHERE id = ?2", user_params, 2);
     run(fixture, &write, &entry);
     return id;
 }

@@ -8,12 +8,14 @@
 
 #include "comb/v1/node.grpcc.h"
 #include "server/facts/facts.h"
+#include "server/mutation/mutation.h"
 #include "tests/contract/facts/gate.h"
 #include "tests/support/support.h"
 
 struct fixture {
     struct test_ctx test;
     struct comb_sql *store;
+    struct comb_mutations *writes;
     struct gate *gate;
     struct comb_facts *facts; /* NULL before fixture_start() */
     /* A workspace "work" of `owner`, with a root folder and a bin; `user` is somebody else. */
