@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
     {"put", "[-r] LOCAL... REMOTE", "send files or, with -r, folders", cli_put},
     {"get", "[-r] REMOTE LOCAL", "fetch a file or, with -r, a folder", cli_get},
     {"cat", "REMOTE...", "write the content of files to stdout", cli_cat},
+    {"url", "[--ttl SECONDS] REF", "URLs that read a file from the data store, 60 s long", cli_url},
     {"import", "[--files-from FILE] DIR REMOTE", "send a folder and report", cli_import},
     {"mv", "[--replace] REF TARGET", "rename or move", cli_mv},
     {"rm", "[--permanently] REF...", "move to the recycle bin, or delete for good", cli_rm},
