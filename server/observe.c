@@ -16,6 +16,7 @@
 struct counted {
     struct comb_sql_stats sql;
     struct comb_facts_stats facts;
+    struct comb_operation_stats operations;
 };
 
 /* One number of it as a metric. label NULL: none. */
@@ -55,6 +56,16 @@ static const struct metric metrics[] = {
      NUMBER(facts.bytes)},
     {"comb.feed.position", "{entry}", "The newest entry of the feed that is known here.",
      GRPCC_GAUGE, NULL, NULL, NUMBER(facts.position.sequence)},
+    {"comb.operations.ended", "{operation}", "Operations that this process ended.", GRPCC_COUNTER,
+     "comb.result", "done", NUMBER(operations.done)},
+    {"comb.operations.ended", "{operation}", "Operations that this process ended.", GRPCC_COUNTER,
+     "comb.result", "failed", NUMBER(operations.failed)},
+    {"comb.operations.ended", "{operation}", "Operations that this process ended.", GRPCC_COUNTER,
+     "comb.result", "cancelled", NUMBER(operations.cancelled)},
+    {"comb.operations.lost", "{operation}", "Operations left to others: no lease was kept.",
+     GRPCC_COUNTER, NULL, NULL, NUMBER(operations.lost)},
+    {"comb.operations.running", "{operation}", "Operations that this process runs.", GRPCC_GAUGE,
+     NULL, NULL, NUMBER(operations.running)},
 };
 
 enum { N_METRICS = sizeof metrics / sizeof metrics[0] };
@@ -66,12 +77,72 @@ struct reader {
     const struct metric *metric;
 };
 
+/* One number of a row's status. */
+struct store_metric {
+    const char *name, *unit, *help;
+    enum grpcc_metric_kind kind;
+    double (*read)(const struct comb_store_status *status);
+};
+
+static double store_up(const struct comb_store_status *status)
+{
+    return status->state == COMB_STORE_UP;
+}
+
+static double store_connections(const struct comb_store_status *status)
+{
+    return status->connections;
+}
+
+static double store_in_flight(const struct comb_store_status *status)
+{
+    return status->in_flight;
+}
+
+static double store_requests(const struct comb_store_status *status)
+{
+    return (double)status->requests;
+}
+
+static double store_failures(const struct comb_store_status *status)
+{
+    return (double)status->failures;
+}
+
+static double store_reconnects(const struct comb_store_status *status)
+{
+    return (double)status->reconnects;
+}
+
+static const struct store_metric store_metrics[] = {
+    {"comb.store.up", NULL, "1 where the row's store answers, else 0.", GRPCC_GAUGE, store_up},
+    {"comb.store.connections", "{connection}", "Connections to the row's store.", GRPCC_GAUGE,
+     store_connections},
+    {"comb.store.in_flight", "{request}", "Requests to the row's store under way.", GRPCC_GAUGE,
+     store_in_flight},
+    {"comb.store.requests", "{request}", "Requests to the row's store.", GRPCC_COUNTER,
+     store_requests},
+    {"comb.store.failures", "{request}", "Requests that failed because of the store.",
+     GRPCC_COUNTER, store_failures},
+    {"comb.store.reconnects", "{reconnect}", "How often the row's store came back.", GRPCC_COUNTER,
+     store_reconnects},
+};
+
+enum { N_STORE_METRICS = sizeof store_metrics / sizeof store_metrics[0] };
+
+struct store_reader {
+    const struct comb_rows *rows;
+    enum comb_row row;
+    const struct store_metric *metric;
+};
+
 struct comb_observe {
     const struct comb_options *options;
     struct grpcc_metrics *metrics;       /* NULL: nobody asked */
     struct grpcc_access_log *access_log; /* the same */
     struct grpcc_prometheus *prometheus; /* from _serve to _stop */
     struct reader readers[N_METRICS];
+    struct store_reader store_readers[COMB_ROWS][N_STORE_METRICS];
 };
 
 static enum comb_status translate(const struct grpcc_error *failure, const char *what,
@@ -91,6 +162,7 @@ static double read_number(void *data)
     memset(&counted, 0, sizeof counted);
     comb_sql_get_stats(reader->services->sql, &counted.sql);
     comb_facts_get_stats(reader->services->facts, &counted.facts);
+    comb_operation_engine_get_stats(reader->services->engine, &counted.operations);
     memcpy(&number, (const char *)&counted + reader->metric->offset, sizeof number);
     return (double)number;
 }
@@ -131,6 +203,40 @@ static enum grpcc_status add_dropped(struct comb_observe *observe, struct grpcc_
                                     observe->access_log, err);
 }
 
+static double read_store(void *data)
+{
+    const struct store_reader *reader = data;
+    struct comb_store_status status;
+    comb_rows_status(reader->rows, reader->row, &status);
+    return reader->metric->read(&status);
+}
+
+/* Those of all rows that are open, with the row as label. */
+static enum grpcc_status add_stores(struct comb_observe *observe, const struct comb_rows *rows,
+                                    struct grpcc_error *err)
+{
+    enum grpcc_status status = GRPCC_OK;
+    for (int row = 0; row < COMB_ROWS; row++) {
+        const struct grpcc_label label = {"comb.row", comb_row_name((enum comb_row)row)};
+        if (!comb_rows_store(rows, (enum comb_row)row))
+            continue;
+        for (size_t i = 0; i < N_STORE_METRICS && status == GRPCC_OK; i++) {
+            const struct store_metric *metric = &store_metrics[i];
+            struct store_reader *reader = &observe->store_readers[row][i];
+            const struct grpcc_metric_info info = {.size = sizeof info,
+                                                   .name = metric->name,
+                                                   .unit = metric->unit,
+                                                   .help = metric->help,
+                                                   .labels = &label,
+                                                   .n_labels = 1};
+            *reader = (struct store_reader){rows, (enum comb_row)row, metric};
+            status = grpcc_metrics_add_reader(observe->metrics, metric->kind, &info, read_store,
+                                              reader, err);
+        }
+    }
+    return status;
+}
+
 static enum comb_status add_metrics(struct comb_observe *observe, struct comb_services *services,
                                     struct comb_error *err)
 {
@@ -141,6 +247,8 @@ static enum comb_status add_metrics(struct comb_observe *observe, struct comb_se
     enum grpcc_status status = add_build(observe, &failure);
     if (status == GRPCC_OK)
         status = add_dropped(observe, &failure);
+    if (status == GRPCC_OK)
+        status = add_stores(observe, services->rows, &failure);
     for (size_t i = 0; i < N_METRICS && status == GRPCC_OK; i++) {
         const struct metric *metric = &metrics[i];
         const struct grpcc_label label = {metric->label, metric->value};

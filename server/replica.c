@@ -10,13 +10,16 @@
 static bool add_capabilities(const struct comb_replica *replica, struct grpcc_arena *arena,
                              struct comb_v1_registry_entry *entry)
 {
-    for (size_t i = 0; i < replica->info->n_rows; i++) {
-        const struct comb_admin_row *row = &replica->info->rows[i];
-        char *text = grpcc_arena_printf(arena, "%s=%s", row->row, row->driver);
+    const struct comb_admin *info = replica->info;
+    struct comb_admin_store *stores =
+        grpcc_arena_calloc(arena, COMB_ADMIN_ROWS_MAX, sizeof *stores);
+    size_t n = stores ? info->read_stores(info->view, stores) : 0;
+    for (size_t i = 0; i < n; i++) {
+        char *text = grpcc_arena_printf(arena, "%s=%s", stores[i].row, stores[i].status.driver);
         if (!text || !comb_v1_registry_entry_add_capabilities(arena, entry, text))
             return false;
     }
-    return true;
+    return stores != NULL;
 }
 
 /* Steps of ten: an entry that changes with every call would be written with every heartbeat. */

@@ -206,8 +206,8 @@ enum comb_status comb_rows_open_one(struct comb_rows *rows, enum comb_row row, s
 }
 
 /* One question, with a deadline of its own within ctx's. */
-static enum comb_status ask(const struct comb_rows *rows, enum comb_row row, struct comb_ctx *ctx,
-                            struct comb_error *err)
+enum comb_status comb_rows_ask(const struct comb_rows *rows, enum comb_row row,
+                               struct comb_ctx *ctx, struct comb_error *err)
 {
     if (!comb_row_interfaces[row].check)
         return COMB_OK;
@@ -237,7 +237,7 @@ static enum comb_status open_and_wait(struct comb_rows *rows, enum comb_row row,
         if (!rows->rows[row].store)
             status = comb_rows_open_one(rows, row, ctx, err);
         if (status == COMB_OK && table[row].needed)
-            status = ask(rows, row, ctx, err);
+            status = comb_rows_ask(rows, row, ctx, err);
         if (!may_pass(status) || comb_ctx_left_ms(ctx) == 0)
             return status;
         if (!told)

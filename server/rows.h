@@ -68,6 +68,10 @@ enum comb_status comb_rows_open_one(struct comb_rows *rows, enum comb_row row, s
                                     struct comb_error *err) COMB_MUST_CHECK;
 /* What the row's interface is called with; NULL: this build does not have it, or it is not open. */
 void *comb_rows_store(const struct comb_rows *rows, enum comb_row row);
+/* Asks an open row's store, within ctx's deadline and a few seconds: the error says in one line
+ * what the operator has to do. OK where the row cannot be asked. Any thread; blocks. */
+enum comb_status comb_rows_ask(const struct comb_rows *rows, enum comb_row row,
+                               struct comb_ctx *ctx, struct comb_error *err) COMB_MUST_CHECK;
 /* How an open row fares now. Any thread; never blocks. */
 void comb_rows_status(const struct comb_rows *rows, enum comb_row row,
                       struct comb_store_status *ret_status);

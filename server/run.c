@@ -18,8 +18,10 @@
 #include "comb/v1/auth.grpcc.h"
 #include "grpcc/log.h"
 #include "server/admin/admin_rpc.h"
+#include "server/admin_view.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/health.h"
 #include "server/home.h"
 #include "server/janitor.h"
 #include "server/listen.h"
@@ -37,7 +39,6 @@ struct run {
     struct grpcc_arena *arena;
     struct comb_ctx ctx;
     struct comb_rows rows;
-    struct comb_store_status row_status[COMB_ROWS]; /* at the start */
     struct comb_services services;
     struct comb_janitor *janitor;
     struct comb_observe *observe;
@@ -47,44 +48,14 @@ struct run {
     char metrics_listen[COMB_ADDRESS_TEXT_MAX];
     struct comb_admin info;
     struct comb_replica replica;
+    struct comb_admin_view view;
+    struct comb_health *health;
     /* Written by Admin.Drain before it signals, read by the main thread after the signal. */
     atomic_uint delay_ms, grace_ms;
     atomic_bool draining;
 };
 
 /* ---- what Admin tells and does ---- */
-
-static size_t read_counters(void *data, struct comb_admin_pair *ret, uint64_t *ret_feed_position)
-{
-    const struct run *run = data;
-    struct grpcc_server_stats calls;
-    struct comb_sql_stats sql;
-    struct comb_facts_stats facts;
-    size_t n = 0;
-    grpcc_server_get_stats(run->api, &calls);
-    comb_sql_get_stats(run->services.sql, &sql);
-    comb_facts_get_stats(run->services.facts, &facts);
-    *ret_feed_position = facts.position.sequence;
-    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_started", calls.calls_started};
-    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_ok", calls.calls_ok};
-    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_failed", calls.calls_failed};
-    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_shed", calls.calls_shed};
-    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_cancelled", calls.calls_cancelled};
-    ret[n++] = (struct comb_admin_pair){"grpc.server.calls_in_flight", calls.calls_in_flight};
-    ret[n++] = (struct comb_admin_pair){"grpc.server.connections", calls.connections};
-    ret[n++] = (struct comb_admin_pair){"sql.reads", sql.reads};
-    ret[n++] = (struct comb_admin_pair){"sql.writes", sql.writes};
-    ret[n++] = (struct comb_admin_pair){"sql.commits", sql.commits};
-    ret[n++] = (struct comb_admin_pair){"sql.polls", sql.polls};
-    ret[n++] = (struct comb_admin_pair){"sql.retries", sql.retries};
-    ret[n++] = (struct comb_admin_pair){"facts.hits", facts.hits};
-    ret[n++] = (struct comb_admin_pair){"facts.misses", facts.misses};
-    ret[n++] = (struct comb_admin_pair){"facts.polls", facts.polls};
-    ret[n++] = (struct comb_admin_pair){"facts.waits", facts.waits};
-    ret[n++] = (struct comb_admin_pair){"facts.dropped_fills", facts.dropped_fills};
-    ret[n++] = (struct comb_admin_pair){"facts.bytes", facts.bytes};
-    return n;
-}
 
 static void begin_drain(void *data, uint32_t delay_ms, uint32_t grace_ms)
 {
@@ -105,20 +76,6 @@ static bool is_draining(void *data)
     return atomic_load(&run->draining);
 }
 
-static void add_rows(struct run *run)
-{
-    struct comb_admin *info = &run->info;
-    for (int row = 0; row < COMB_ROWS; row++) {
-        struct comb_store_status *status = &run->row_status[row];
-        if (!comb_rows_store(&run->rows, (enum comb_row)row))
-            continue;
-        comb_rows_status(&run->rows, (enum comb_row)row, status);
-        info->rows[info->n_rows++] =
-            (struct comb_admin_row){comb_row_name((enum comb_row)row), run->rows.rows[row].url,
-                                    status->driver, status->server, status->shared};
-    }
-}
-
 static void fill_admin(struct run *run)
 {
     const struct comb_services *s = &run->services;
@@ -128,12 +85,12 @@ static void fill_admin(struct run *run)
     info->start_us = comb_clock_wall_us();
     info->listen = run->listen;
     info->admin_listen = run->admin_listen;
-    add_rows(run);
     info->libraries[info->n_libraries++] =
         (struct comb_admin_library){"grpc", grpc_version_string()};
     info->libraries[info->n_libraries++] =
         (struct comb_admin_library){"sqlite", sqlite3_libversion()};
-    info->read_counters = read_counters;
+    run->view = (struct comb_admin_view){.rows = &run->rows, .services = &run->services};
+    comb_admin_view_init(&run->view, info);
     info->drain = begin_drain;
     info->is_draining = is_draining;
     info->data = run;
@@ -217,6 +174,7 @@ static enum comb_status start_admin(struct run *run, struct comb_error *err)
     static const struct grpcc_service *const services[] = {&comb_v1_admin_service,
                                                            &comb_v1_auth_service};
     const struct comb_options *options = run->options;
+    run->view.api = run->api;
     enum comb_status status = new_server(options, &run->admin, err);
     if (status == COMB_OK)
         status = comb_observe_attach(run->observe, run->admin, "admin", err);
@@ -297,6 +255,8 @@ static enum comb_status start(struct run *run, struct comb_error *err)
     if (status == COMB_OK)
         status = start_api(run, err);
     if (status == COMB_OK)
+        status = comb_health_start(&run->rows, run->api, &run->health, err);
+    if (status == COMB_OK)
         status = start_admin(run, err);
     if (status == COMB_OK)
         status = comb_observe_serve(run->observe, run->api, run->admin, run->metrics_listen, err);
@@ -353,6 +313,7 @@ static void stop(struct run *run)
 {
     comb_observe_stop(run->observe);
     comb_replica_withdraw(&run->replica);
+    comb_health_stop(run->health);
     grpcc_server_free(run->admin);
     grpcc_server_free(run->api);
     comb_observe_free(run->observe);

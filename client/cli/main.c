@@ -42,7 +42,8 @@ static const struct verb verbs[] = {
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},
-    {"admin", "info|drain|sweep ...", "one replica, on its admin address; sweeping", cli_admin},
+    {"admin", "info|stores|check|statistics|...", "one replica, on its admin address; sweeping",
+     cli_admin},
 };
 
 #define N_VERBS (sizeof verbs / sizeof verbs[0])

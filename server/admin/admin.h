@@ -9,19 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/core/str.h"
-#include "server/core/uuid.h"
+#include "server/core/store.h"
 
 #define COMB_ADMIN_ROWS_MAX 16
 #define COMB_ADMIN_COUNTERS_MAX 64
 #define COMB_ADMIN_LIBRARIES_MAX 16
+#define COMB_ADMIN_STATISTICS_MAX 192
 
-struct comb_admin_row {
-    const char *row;    /* "sql" */
-    const char *url;    /* without secrets */
-    const char *driver; /* "sqlite" */
-    const char *store;  /* "SQLite 3.40.1" */
-    bool shared;
+/* A row that is open. */
+struct comb_admin_store {
+    const char *row; /* "sql" */
+    const char *url; /* without secrets */
+    struct comb_store_status status;
 };
 
 struct comb_admin_pair {
@@ -29,22 +28,35 @@ struct comb_admin_pair {
     uint64_t value;
 };
 
+/* Those of a group come one behind the other. */
+struct comb_admin_statistic {
+    const char *group, *name; /* in ctx's arena, or static */
+    uint64_t value;
+};
+
 struct comb_admin_library {
     const char *name, *version;
 };
 
-/* Everything but the counters is constant after start. */
+/* The members are constant after start. The functions may be called on any thread, at once. */
 struct comb_admin {
     struct comb_uuid replica, installation;
     int64_t start_us;
     const char *listen, *admin_listen;
-    struct comb_admin_row rows[COMB_ADMIN_ROWS_MAX];
-    size_t n_rows;
     struct comb_admin_library libraries[COMB_ADMIN_LIBRARIES_MAX];
     size_t n_libraries;
-    /* Fills up to COMB_ADMIN_COUNTERS_MAX counters and the position of the facts; any thread. */
-    size_t (*read_counters)(void *data, struct comb_admin_pair *ret_counters,
+    /* Fills up to COMB_ADMIN_COUNTERS_MAX counters and the position of the facts. */
+    size_t (*read_counters)(void *view, struct comb_admin_pair *ret_counters,
                             uint64_t *ret_feed_position);
+    /* Fills up to COMB_ADMIN_ROWS_MAX rows; asks no store. */
+    size_t (*read_stores)(void *view, struct comb_admin_store *ret_stores);
+    /* Asks the store of a row, within ctx's deadline; the error says what to do. Blocks. */
+    enum comb_status (*check_store)(void *view, const char *row, struct comb_ctx *ctx,
+                                    struct comb_error *err);
+    /* Fills up to COMB_ADMIN_STATISTICS_MAX; leaves out what its store does not answer. Blocks. */
+    size_t (*read_statistics)(void *view, struct comb_ctx *ctx,
+                              struct comb_admin_statistic *ret_statistics);
+    void *view;
     /* Begins the drain and returns at once; a second one changes nothing. UINT32_MAX: as
      * configured. */
     void (*drain)(void *data, uint32_t delay_ms, uint32_t grace_ms);

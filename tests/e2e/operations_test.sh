@@ -19,7 +19,7 @@ begin_sweep() {
             says "has not ended yet"
             tries=$((tries + 1))
             [ "$tries" -lt 100 ] || fail "there is always a sweep already"
-            expect 0 comb operations wait "$(printf '%s\n' "$output" | grep -oE '[0-9a-f-]{36}' | head -n 1)"
+            expect 0 comb operations wait "$(sed -nE '1s/.*operation ([0-9a-f-]{36}) .*/\1/p' <<<"$output")"
         fi
     done
 }
