@@ -4,6 +4,7 @@
 #include "comb/v1/auth.grpcc.h"
 #include "comb/v1/config.grpcc.h"
 #include "comb/v1/data.grpcc.h"
+#include "comb/v1/events.grpcc.h"
 #include "comb/v1/identity.grpcc.h"
 #include "comb/v1/operations.grpcc.h"
 #include "comb/v1/permissions.grpcc.h"
@@ -12,6 +13,7 @@
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/data/data_rpc.h"
 #include "server/data/sweep_kind.h"
+#include "server/events/events_rpc.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
 
@@ -115,6 +117,9 @@ static enum comb_status make_base(struct comb_services *s, struct comb_ctx *ctx,
     if (status == COMB_OK)
         status = comb_feed_hint_new(s->hub, others, &s->info.installation, wake_by_hint, s,
                                     &s->feed_hint, err);
+    const struct comb_event_service_parts events = {s->events, s->hub, s->facts};
+    if (status == COMB_OK)
+        status = comb_event_service_new(&events, &s->event_service, err);
     if (status == COMB_OK) {
         comb_mutations_set_hooks(s->mutations, &hooks);
         status = comb_access_new(s->facts, &s->access, err);
@@ -315,13 +320,16 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
                                         struct comb_error *err)
 {
     static const struct grpcc_service *const services[] = {
-        &comb_v1_auth_service,     &comb_v1_config_service,     &comb_v1_data_service,
-        &comb_v1_identity_service, &comb_v1_operations_service, &comb_v1_permissions_service,
-        &comb_v1_registry_service, &comb_v1_tree_service,       &comb_v1_workspaces_service,
+        &comb_v1_events_service,      &comb_v1_auth_service,     &comb_v1_config_service,
+        &comb_v1_data_service,        &comb_v1_identity_service, &comb_v1_operations_service,
+        &comb_v1_permissions_service, &comb_v1_registry_service, &comb_v1_tree_service,
+        &comb_v1_workspaces_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
         status = comb_data_rpc_register(server, s->data, err);
+    if (status == COMB_OK)
+        status = comb_events_rpc_register(server, s->event_service, err);
     if (status == COMB_OK)
         status = comb_identity_rpc_register(server, &s->identity_rpc, err);
     if (status == COMB_OK)
@@ -360,6 +368,7 @@ void comb_services_close(struct comb_services *s)
     comb_registry_rpc_done(&s->registry_rpc);
     comb_directory_free(s->directory);
     comb_config_free(s->config);
+    comb_event_service_stop(s->event_service);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);
     comb_data_free(s->data);
@@ -367,9 +376,10 @@ void comb_services_close(struct comb_services *s)
     comb_feed_hint_free(s->feed_hint);
     s->feed_hint = NULL;
     comb_hub_free(s->hub);
-    /* Facts call tree, auth and the dispatcher: they go first. */
+    /* Facts call tree, events, auth and the dispatcher: they go first. */
     comb_facts_free(s->facts);
     comb_dispatch_free(s->dispatch);
+    comb_event_service_free(s->event_service);
     comb_auth_free(s->auth);
     comb_identity_free(s->identity);
     comb_tree_free(s->tree);

@@ -12,6 +12,7 @@
 #include "server/config/config.h"
 #include "server/config/config_rpc.h"
 #include "server/data/data.h"
+#include "server/events/event_service.h"
 #include "server/events/feed_hint.h"
 #include "server/identity/identity.h"
 #include "server/identity/identity_rpc.h"
@@ -53,6 +54,7 @@ struct comb_services {
     /* over the events row */
     struct comb_hub *hub;
     struct comb_feed_hint *feed_hint;
+    struct comb_event_service *event_service;
 
     /* domains */
     struct comb_mutations *mutations;

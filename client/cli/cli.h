@@ -135,6 +135,7 @@ int cli_check(struct cli *cli, int argc, char **argv);
 int cli_user(struct cli *cli, int argc, char **argv);
 int cli_role(struct cli *cli, int argc, char **argv);
 int cli_workspace(struct cli *cli, int argc, char **argv);
+int cli_events(struct cli *cli, int argc, char **argv);
 int cli_operations(struct cli *cli, int argc, char **argv);
 int cli_call(struct cli *cli, int argc, char **argv);
 int cli_registry(struct cli *cli, int argc, char **argv);

@@ -38,6 +38,7 @@ static const struct verb verbs[] = {
     {"role", "add|ls|show|set|rm ...", "roles", cli_role},
     {"workspace", "add|ls|show ...", "workspaces", cli_workspace},
     {"token", "add|rm ...", "personal access tokens", cli_token},
+    {"events", "publish|subscribe ...", "messages for whoever listens now", cli_events},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
