@@ -173,29 +173,60 @@ enum comb_status comb_rows_check_cluster(const struct comb_rows *rows, FILE *out
 
 /* ---- opening ---- */
 
-/* The credentials of a row, where a flag gives some; the vault is open but for its own. */
+/* What "vault:PATH#KEY" refers to; the vault is open. */
+static enum comb_status read_reference(struct comb_rows *rows, const char *flag,
+                                       const char *reference, struct comb_ctx *ctx,
+                                       struct comb_secret *secret, struct comb_error *err)
+{
+    struct comb_vault *vault = comb_rows_store(rows, COMB_ROW_VAULT);
+    struct comb_error why = {0};
+    comb_str value;
+    if (!vault)
+        return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                              "%s %.100s: the vault row is not open", flag, reference);
+    enum comb_status status = comb_vault_reference(
+        vault, ctx, comb_str_from(reference + sizeof VAULT_REFERENCE - 1), &value, &why);
+    if (status == COMB_OK)
+        return comb_secret_copy(secret, flag, value, err);
+    return comb_error_set(err, status, 0, "%s %.60s: %.140s", flag, reference, why.msg);
+}
+
+/* The credentials of a row, where a flag gives some. */
 static enum comb_status read_credentials(struct comb_rows *rows, enum comb_row row,
-                                         struct comb_error *err)
+                                         struct comb_ctx *ctx, struct comb_error *err)
 {
     struct comb_secret *secret = &rows->rows[row].credentials;
-    for (size_t i = 0; i < 2 && table[row].credentials[i].flag; i++) {
+    enum comb_status status = COMB_OK;
+    for (size_t i = 0; i < 2 && table[row].credentials[i].flag && status == COMB_OK; i++) {
+        const char *flag = table[row].credentials[i].flag;
         const char *given = option(rows->options, table[row].credentials[i].member);
-        if (given && !secret->bytes) {
-            enum comb_status status =
-                comb_secret_read(secret, table[row].credentials[i].flag, given, err);
-            if (status != COMB_OK)
-                return status;
-        }
+        if (!given || secret->bytes)
+            continue;
+        if (row != COMB_ROW_VAULT &&
+            strncmp(given, VAULT_REFERENCE, sizeof VAULT_REFERENCE - 1) == 0)
+            status = read_reference(rows, flag, given, ctx, secret, err);
+        else
+            status = comb_secret_read(secret, flag, given, err);
     }
-    return COMB_OK;
+    return status;
+}
+
+bool comb_rows_refer_to_vault(const struct comb_rows *rows)
+{
+    for (int row = 0; row < COMB_ROWS; row++) {
+        const char *given = option(rows->options, table[row].credentials[0].member);
+        if (row != COMB_ROW_VAULT && given &&
+            strncmp(given, VAULT_REFERENCE, sizeof VAULT_REFERENCE - 1) == 0)
+            return true;
+    }
+    return false;
 }
 
 enum comb_status comb_rows_open_one(struct comb_rows *rows, enum comb_row row, struct comb_ctx *ctx,
                                     struct comb_error *err)
 {
     struct comb_row_state *state = &rows->rows[row];
-    (void)ctx;
-    enum comb_status status = read_credentials(rows, row, err);
+    enum comb_status status = read_credentials(rows, row, ctx, err);
     if (status != COMB_OK)
         return status;
     const struct comb_store_options options = {

@@ -66,6 +66,8 @@ bool comb_rows_check(struct comb_rows *rows, FILE *out);
 /* Opens one row with its credentials; not twice. For comb_rows_open() and comb_rows_check(). */
 enum comb_status comb_rows_open_one(struct comb_rows *rows, enum comb_row row, struct comb_ctx *ctx,
                                     struct comb_error *err) COMB_MUST_CHECK;
+/* Whether the credentials of any row lie in the vault. */
+bool comb_rows_refer_to_vault(const struct comb_rows *rows);
 /* What the row's interface is called with; NULL: this build does not have it, or it is not open. */
 void *comb_rows_store(const struct comb_rows *rows, enum comb_row row);
 /* Asks an open row's store, within ctx's deadline and a few seconds: the error says in one line

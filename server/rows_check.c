@@ -126,12 +126,26 @@ static void answer(const struct question *question, FILE *out)
     fprintf(out, "%-9s %-9s FAILED  %s (%s)\n", name, scheme, text, state->url);
 }
 
+/* Others read their credentials in it, where there is one: an embedded one is not made here. What
+ * is wrong with it, its own question finds. */
+static void open_vault(struct comb_rows *rows)
+{
+    const struct comb_row_state *vault = &rows->rows[COMB_ROW_VAULT];
+    struct comb_error err = {0};
+    struct comb_ctx ctx = {.arena = NULL, .deadline_ns = INT64_MAX};
+    if (comb_rows_refer_to_vault(rows) &&
+        (vault->driver->shared ||
+         access(comb_row_url_rest(comb_str_from(vault->url)).ptr, R_OK) == 0))
+        (void)!comb_rows_open_one(rows, COMB_ROW_VAULT, &ctx, &err);
+}
+
 bool comb_rows_check(struct comb_rows *rows, FILE *out)
 {
     struct question questions[COMB_ROWS];
     pthread_t threads[COMB_ROWS];
     bool running[COMB_ROWS] = {false}, good = true;
     memset(questions, 0, sizeof questions);
+    open_vault(rows);
     for (int row = 0; row < COMB_ROWS; row++) {
         questions[row].rows = rows;
         questions[row].row = (enum comb_row)row;

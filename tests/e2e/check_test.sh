@@ -32,6 +32,8 @@ fails() {
 printf 'Wr0ngSecret' >"$TEST_TMPDIR/wrong"
 (umask 077 && printf 'comb:Wr0ngSecret\n' >"$TEST_TMPDIR/pair" && printf 'Wr0ngSecret\n' >"$TEST_TMPDIR/word")
 
+(umask 077 && printf 'hvs.Wr0ngSecret\n' >"$TEST_TMPDIR/vault-word")
+
 check 0
 [ ! -e "$COMB_HOME" ] || fail "a check has made a home"
 
@@ -59,6 +61,28 @@ fails registry 127.0.0.1:1
 chmod 644 "$TEST_TMPDIR/word"
 check 1 --cache-credentials-file "$TEST_TMPDIR/word"
 fails cache 'chmod 600'
+
+# The vault: a wrong token, credentials of others in it, and when it is sealed.
+check 1 --vault-token-file "$TEST_TMPDIR/vault-word"
+fails vault 'token|permission'
+ask_vault() {
+    /usr/bin/python3 -c 'import sys, urllib.request
+url, token, method, path, body = sys.argv[1:]
+request = urllib.request.Request(url.replace("vault:", "http:").replace("/kv", "/v1/") + path, body.encode(), method=method)
+request.add_header("X-Vault-Token", token)
+urllib.request.urlopen(request, timeout=30)' "$(value --vault)" "$(cat "$(value --vault-token-file)")" "$@"
+}
+ask_vault POST kv/data/stores "{\"data\": {\"redis\": \"$(cat "$(value --cache-credentials-file)")\"}}"
+check 0 --cache-credentials-file 'vault:stores#redis'
+check 1 --cache-credentials-file 'vault:stores#nothing'
+fails cache 'stores#nothing'
+check 1 --cache-credentials-file 'vault:nothing#redis'
+fails cache 'nothing#redis'
+ask_vault PUT sys/seal ''
+check 1
+fails vault seal
+bazel/stores start "$TEST_TMPDIR/stores" >/dev/null
+check 0
 
 # What is for one process.
 expect 1 "$COMBD" --home "$COMB_HOME" --cluster "${stores[@]}" --sql "sqlite:$TEST_TMPDIR/comb.db" --events mem:
