@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of permission entries over the SQL row: what all dialects share. */
+/* The store of permission entries over the SQL row. Its statements are the same in all dialects. */
 #include "server/core/memory.h"
-#include "server/permissions/driver/dialect.h"
+#include "server/permissions/driver/schema.h"
 
-struct permissions_sql {
-    struct comb_permissions_store base;
-    const struct permissions_dialect *dialect;
-};
-
-static const struct permissions_dialect *dialect_of(const struct comb_permissions_store *self)
-{
-    return ((const struct permissions_sql *)self)->dialect;
-}
+/* The guard of both changes: who decided on these entries decides again. */
+static const char RAISE_ACL_REVISION[] =
+    "UPDATE node SET acl_rev = acl_rev + 1 WHERE id = ?1 AND acl_rev = ?2";
+static const char INSERT_ENTRY[] =
+    "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+static const char SET_ENTRY[] =
+    "INSERT INTO entry (node, role, rights, expire_us, create_us, granted_by)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (node, role) DO UPDATE SET"
+    " rights = excluded.rights, expire_us = excluded.expire_us, create_us = excluded.create_us,"
+    " granted_by = excluded.granted_by";
+static const char DELETE_ENTRY[] = "DELETE FROM entry WHERE node = ?1 AND role = ?2";
+static const char DELETE_ROLE[] = "DELETE FROM entry WHERE role = ?1";
 
 #define ENTRY_PARAMS 6
 
@@ -40,12 +44,12 @@ static enum comb_status add(struct comb_ctx *ctx, struct comb_plan *plan, const 
     return COMB_OK;
 }
 
-static enum comb_status add_raise(struct comb_permissions_store *self, struct comb_ctx *ctx,
-                                  struct comb_plan *plan, const struct comb_uuid *node,
-                                  uint64_t acl_revision, struct comb_error *err)
+static enum comb_status add_raise(struct comb_ctx *ctx, struct comb_plan *plan,
+                                  const struct comb_uuid *node, uint64_t acl_revision,
+                                  struct comb_error *err)
 {
     struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_integer((int64_t)acl_revision)};
-    return add(ctx, plan, dialect_of(self)->raise_acl_revision, params, 2, true, err);
+    return add(ctx, plan, RAISE_ACL_REVISION, params, 2, true, err);
 }
 
 static enum comb_status add_entry(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
@@ -63,9 +67,9 @@ static enum comb_status sql_plan_grant(struct comb_permissions_store *self, stru
                                        struct comb_plan *plan, const struct comb_entry *entry,
                                        uint64_t acl_revision, struct comb_error *err)
 {
-    enum comb_status status = add_raise(self, ctx, plan, &entry->node, acl_revision, err);
-    return status == COMB_OK ? add_entry(ctx, plan, dialect_of(self)->set_entry, entry, err)
-                             : status;
+    (void)self;
+    enum comb_status status = add_raise(ctx, plan, &entry->node, acl_revision, err);
+    return status == COMB_OK ? add_entry(ctx, plan, SET_ENTRY, entry, err) : status;
 }
 
 static enum comb_status sql_plan_revoke(struct comb_permissions_store *self, struct comb_ctx *ctx,
@@ -73,25 +77,27 @@ static enum comb_status sql_plan_revoke(struct comb_permissions_store *self, str
                                         const struct comb_uuid *role, uint64_t acl_revision,
                                         struct comb_error *err)
 {
+    (void)self;
     struct comb_sql_value params[] = {comb_sql_uuid(node), comb_sql_uuid(role)};
-    enum comb_status status = add_raise(self, ctx, plan, node, acl_revision, err);
-    return status == COMB_OK ? add(ctx, plan, dialect_of(self)->delete_entry, params, 2, true, err)
-                             : status;
+    enum comb_status status = add_raise(ctx, plan, node, acl_revision, err);
+    return status == COMB_OK ? add(ctx, plan, DELETE_ENTRY, params, 2, true, err) : status;
 }
 
 static enum comb_status sql_plan_insert(struct comb_permissions_store *self, struct comb_ctx *ctx,
                                         struct comb_plan *plan, const struct comb_entry *entry,
                                         struct comb_error *err)
 {
-    return add_entry(ctx, plan, dialect_of(self)->insert_entry, entry, err);
+    (void)self;
+    return add_entry(ctx, plan, INSERT_ENTRY, entry, err);
 }
 
 static enum comb_status sql_plan_forget(struct comb_permissions_store *self, struct comb_ctx *ctx,
                                         struct comb_plan *plan, const struct comb_uuid *role,
                                         struct comb_error *err)
 {
+    (void)self;
     struct comb_sql_value param = comb_sql_uuid(role);
-    return add(ctx, plan, dialect_of(self)->delete_role, &param, 1, false, err);
+    return add(ctx, plan, DELETE_ROLE, &param, 1, false, err);
 }
 
 static void sql_close(struct comb_permissions_store *self)
@@ -119,16 +125,12 @@ enum comb_status comb_permissions_store_open(struct comb_sql *sql,
                                              struct comb_permissions_store **ret_store,
                                              struct comb_error *err)
 {
-    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_permissions_schemas, err);
-    if (schema == NULL) {
-        return COMB_INTERNAL;
-    }
-    struct permissions_sql *store = comb_memory_zalloc(sizeof *store);
+    (void)sql;
+    struct comb_permissions_store *store = comb_memory_zalloc(sizeof *store);
     if (store == NULL) {
         return comb_error_no_memory(err);
     }
-    store->base.driver = &driver;
-    store->dialect = schema->dialect;
-    *ret_store = &store->base;
+    store->driver = &driver;
+    *ret_store = store;
     return COMB_OK;
 }
