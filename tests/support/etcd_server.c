@@ -31,16 +31,18 @@ static int connect_to(int port)
     return -1;
 }
 
-/* Whether the answer to a GET of path has text in it. */
-static bool says(int port, const char *path, const char *text)
+/* Whether the answer has text in it. body NULL: a GET, else a POST. */
+static bool says(int port, const char *path, const char *body, const char *text)
 {
-    char request[TEXT_MAX], answer[65536];
+    char request[2 * TEXT_MAX], answer[65536];
     size_t size = 0;
     int fd = connect_to(port);
     if (fd < 0)
         return false;
     int length = snprintf(request, sizeof request,
-                          "GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", path);
+                          "%s %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                          "Content-Length: %zu\r\n\r\n%s",
+                          body ? "POST" : "GET", path, body ? strlen(body) : 0, body ? body : "");
     if (send(fd, request, (size_t)length, MSG_NOSIGNAL) == length) {
         for (ssize_t n = 1; n > 0 && size + 1 < sizeof answer; size += n > 0 ? (size_t)n : 0)
             n = recv(fd, answer + size, sizeof answer - 1 - size, 0);
@@ -53,7 +55,7 @@ static bool says(int port, const char *path, const char *text)
 static bool is_healthy(void *data)
 {
     const struct etcd_member *member = data;
-    return says(member->port, "/health", "{\"health\":\"true\"");
+    return says(member->port, "/health", NULL, "{\"health\":\"true\"");
 }
 
 size_t etcd_server_leader(const struct etcd_server *server)
@@ -61,11 +63,17 @@ size_t etcd_server_leader(const struct etcd_server *server)
     for (;;) {
         for (size_t i = 0; i < server->n_members; i++) {
             if (server->members[i].process.pid &&
-                says(server->members[i].port, "/metrics", "etcd_server_is_leader 1\n"))
+                says(server->members[i].port, "/metrics", NULL, "etcd_server_is_leader 1\n"))
                 return i;
         }
         usleep(20000);
     }
+}
+
+void etcd_server_post(const struct etcd_server *server, const char *path, const char *json)
+{
+    if (!says(server->members[0].port, path, json, " 200 OK"))
+        fail_msg("etcd refuses %s %s", path, json);
 }
 
 /* ---- processes ---- */

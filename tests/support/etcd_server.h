@@ -32,6 +32,9 @@ void etcd_server_restart(struct etcd_server *server, size_t member);
 void etcd_server_replace(struct etcd_server *server);
 /* The member that leads at the moment. */
 size_t etcd_server_leader(const struct etcd_server *server);
+/* A call of etcd's JSON gateway on the first member, which has to succeed:
+ * ("/v3/auth/enable", "{}"). */
+void etcd_server_post(const struct etcd_server *server, const char *path, const char *json);
 /* Ends all that run. */
 void etcd_server_done(struct etcd_server *server);
 

@@ -534,6 +534,79 @@ static void a_lease_is_lost_by_our_own_clock(void **state)
     end(&world);
 }
 
+/* ---- login ---- */
+
+static void turn_login_on(const struct etcd_server *server)
+{
+    static const char *const steps[][2] = {
+        {"/v3/auth/user/add", "{\"name\":\"root\",\"password\":\"of-root\"}"},
+        {"/v3/auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}"},
+        {"/v3/auth/user/add", "{\"name\":\"comb\",\"password\":\"of:comb\"}"},
+        {"/v3/auth/role/add", "{\"name\":\"combs\"}"},
+        /* All that begins with "test/", in base64: up to "test0". */
+        {"/v3/auth/role/grant", "{\"name\":\"combs\",\"perm\":{\"permType\":\"READWRITE\","
+                                "\"key\":\"dGVzdC8=\",\"range_end\":\"dGVzdDA=\"}}"},
+        {"/v3/auth/user/grant", "{\"user\":\"comb\",\"role\":\"combs\"}"},
+        {"/v3/auth/enable", "{}"},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        etcd_server_post(server, steps[i][0], steps[i][1]);
+}
+
+static enum comb_status check_as(const struct world *world, const char *prefix,
+                                 const char *credentials, struct test_ctx *test)
+{
+    char *url = etcd_server_url(&world->server, prefix);
+    const struct comb_store_options options = {.url = comb_str_from(url),
+                                               .credentials = comb_str_from(credentials)};
+    struct comb_etcd *etcd = NULL;
+    test_ctx_next(test);
+    must_ok(comb_etcd_open(&options, &etcd, &test->err), &test->err);
+    enum comb_status status = comb_etcd_check(etcd, &test->ctx, &test->err);
+    comb_etcd_close(etcd);
+    free(url);
+    return status;
+}
+
+static void a_login_is_asked_for_and_renewed(void **state)
+{
+    (void)state;
+    struct world world;
+    struct witness witness;
+    begin(&world, 1);
+    witness_init(&witness);
+    struct test_ctx *test = &world.test;
+    /* While nobody has to log in, a login does no harm. */
+    must_ok(check_as(&world, "test", "comb:of:comb", test), &test->err);
+    turn_login_on(&world.server);
+    must_ok(check_as(&world, "test", "comb:of:comb", test), &test->err);
+    must_fail(COMB_FAILED_PRECONDITION, check_as(&world, "test", "comb:wrong", test), &test->err);
+    assert_non_null(strstr(test->err.msg, "password"));
+    assert_null(strstr(test->err.msg, "wrong"));
+    must_fail(COMB_FAILED_PRECONDITION, check_as(&world, "test", NULL, test), &test->err);
+    assert_non_null(strstr(test->err.msg, "credentials file"));
+    must_fail(COMB_FAILED_PRECONDITION, check_as(&world, "other", "comb:of:comb", test),
+              &test->err);
+    assert_non_null(strstr(test->err.msg, "role"));
+    /* A restart makes etcd forget its tokens. */
+    comb_etcd_close(world.etcd);
+    char *url = etcd_server_url(&world.server, "test");
+    const struct comb_store_options options = {.url = comb_str_from(url),
+                                               .credentials = STR("comb:of:comb")};
+    must_ok(comb_etcd_open(&options, &world.etcd, &test->err), &test->err);
+    free(url);
+    must_put(&world, "w/a", "1");
+    struct comb_etcd_watch *w = watch(&world, &witness);
+    await(&witness, "1", has_value, "1");
+    store_process_kill(&world.server.members[0].process);
+    await(&witness, "lost", was_lost, &(int){1});
+    etcd_server_restart(&world.server, 0);
+    put_at_last(&world, "w/a", "2");
+    await(&witness, "2", has_value, "2");
+    comb_etcd_watch_close(w);
+    end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +623,7 @@ int main(void)
         cmocka_unit_test(another_cluster_makes_it_read_all_again),
         cmocka_unit_test(a_lease_is_kept_granted_again_and_revoked),
         cmocka_unit_test(a_lease_is_lost_by_our_own_clock),
+        cmocka_unit_test(a_login_is_asked_for_and_renewed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
