@@ -58,6 +58,8 @@ static const struct flag flags[] = {
      "token of the vault row, in a file of mode 0600"},
     {"vault-approle-file", FLAG_TEXT, MEMBER(vault_approle_file), "FILE", NULL, 0, 0,
      "ROLE_ID:SECRET_ID that the vault row logs in with, in a file of mode 0600"},
+    {"vault-passphrase-file", FLAG_TEXT, MEMBER(vault_passphrase_file), "FILE", NULL, 0, 0,
+     "passphrase of a json: vault in place of its key file, in a file of mode 0600"},
     {"config-credentials-file", FLAG_TEXT, MEMBER(config_credentials_file), "FILE", NULL, 0, 0,
      "secret of the config row: a file of mode 0600, or vault:PATH#KEY"},
     {"sql-credentials-file", FLAG_TEXT, MEMBER(sql_credentials_file), "FILE", NULL, 0, 0,

@@ -16,6 +16,9 @@
 
 #define VAULT_REFERENCE "vault:"
 
+/* Flags that give a row's credentials. */
+#define CREDENTIALS_MAX 3
+
 #define MEMBER(name) offsetof(struct comb_options, name)
 
 /* What is peculiar to a row; by its number. */
@@ -26,7 +29,7 @@ static const struct row {
     struct {
         size_t member;
         const char *flag;
-    } credentials[2];
+    } credentials[CREDENTIALS_MAX];
     bool needed; /* nothing can be served without it */
 } table[COMB_ROWS] = {
     [COMB_ROW_VAULT] = {"vault",
@@ -34,7 +37,8 @@ static const struct row {
                         "json:",
                         "/vault.json",
                         {{MEMBER(vault_token_file), "--vault-token-file"},
-                         {MEMBER(vault_approle_file), "--vault-approle-file"}},
+                         {MEMBER(vault_approle_file), "--vault-approle-file"},
+                         {MEMBER(vault_passphrase_file), "--vault-passphrase-file"}},
                         true},
     [COMB_ROW_CONFIG] = {"config",
                          MEMBER(config),
@@ -141,9 +145,12 @@ enum comb_status comb_rows_init(struct comb_rows *rows, const struct comb_option
 {
     *rows = (struct comb_rows){.options = options};
     enum comb_status status = COMB_OK;
-    if (options->vault_token_file && options->vault_approle_file)
+    int given = (options->vault_token_file != NULL) + (options->vault_approle_file != NULL) +
+                (options->vault_passphrase_file != NULL);
+    if (given > 1)
         status = comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                                "give --vault-token-file or --vault-approle-file, not both");
+                                "give one of --vault-token-file, --vault-approle-file and "
+                                "--vault-passphrase-file");
     for (int row = 0; row < COMB_ROWS && status == COMB_OK; row++)
         status = init_row(rows, (enum comb_row)row, home, err);
     return status;
@@ -197,7 +204,8 @@ static enum comb_status read_credentials(struct comb_rows *rows, enum comb_row r
 {
     struct comb_secret *secret = &rows->rows[row].credentials;
     enum comb_status status = COMB_OK;
-    for (size_t i = 0; i < 2 && table[row].credentials[i].flag && status == COMB_OK; i++) {
+    for (size_t i = 0; i < CREDENTIALS_MAX && table[row].credentials[i].flag && status == COMB_OK;
+         i++) {
         const char *flag = table[row].credentials[i].flag;
         const char *given = option(rows->options, table[row].credentials[i].member);
         if (!given || secret->bytes)

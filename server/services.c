@@ -10,6 +10,7 @@
 #include "comb/v1/permissions.grpcc.h"
 #include "comb/v1/registry.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
+#include "comb/v1/vault.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/data/data_rpc.h"
 #include "server/data/sweep_kind.h"
@@ -270,6 +271,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
+    s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
@@ -320,10 +322,10 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
                                         struct comb_error *err)
 {
     static const struct grpcc_service *const services[] = {
-        &comb_v1_events_service,      &comb_v1_auth_service,     &comb_v1_config_service,
-        &comb_v1_data_service,        &comb_v1_identity_service, &comb_v1_operations_service,
-        &comb_v1_permissions_service, &comb_v1_registry_service, &comb_v1_tree_service,
-        &comb_v1_workspaces_service,
+        &comb_v1_events_service,      &comb_v1_auth_service,       &comb_v1_config_service,
+        &comb_v1_data_service,        &comb_v1_identity_service,   &comb_v1_operations_service,
+        &comb_v1_permissions_service, &comb_v1_registry_service,   &comb_v1_tree_service,
+        &comb_v1_vault_service,       &comb_v1_workspaces_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -340,6 +342,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         status = comb_auth_rpc_register(server, s->auth, err);
     if (status == COMB_OK)
         status = comb_operations_rpc_register(server, &s->operations_rpc, err);
+    if (status == COMB_OK)
+        status = comb_vault_rpc_register(server, &s->vault_rpc, err);
     if (status == COMB_OK)
         status = comb_registry_rpc_register(server, &s->registry_rpc, err);
     if (status == COMB_OK)

@@ -26,6 +26,7 @@
 #include "server/rpc/sealer.h"
 #include "server/tree/tree.h"
 #include "server/tree/tree_rpc.h"
+#include "server/vault/vault_rpc.h"
 #include "server/workspaces/workspaces.h"
 #include "server/workspaces/workspaces_rpc.h"
 
@@ -80,6 +81,7 @@ struct comb_services {
     struct comb_workspaces_rpc workspaces_rpc;
     struct comb_operations_rpc operations_rpc;
     struct comb_registry_rpc registry_rpc;
+    struct comb_vault_rpc vault_rpc;
     struct comb_config_rpc config_rpc;
 };
 

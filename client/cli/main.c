@@ -40,6 +40,8 @@ static const struct verb verbs[] = {
     {"token", "add|rm ...", "personal access tokens", cli_token},
     {"events", "publish|subscribe ...", "messages for whoever listens now", cli_events},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
+    {"vault", "put|get|ls|versions|rm|undelete|destroy|key|encrypt|decrypt|rewrap ...",
+     "secrets, and keys that stay in the vault", cli_vault},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},

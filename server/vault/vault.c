@@ -154,7 +154,10 @@ enum comb_status comb_vault_list(struct comb_vault *vault, struct comb_ctx *ctx,
     if (limit == 0 || limit > COMB_VAULT_LIST_MAX)
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0, "a page has 1 to %d names",
                               COMB_VAULT_LIST_MAX);
-    return vault->driver->list(vault, ctx, folder, after, limit, ret_names, err);
+    status = vault->driver->list(vault, ctx, folder, after, limit, ret_names, err);
+    if (status == COMB_OK && ret_names->n > 0)
+        ret_names->last = ret_names->names[ret_names->n - 1];
+    return status;
 }
 
 enum comb_status comb_vault_change(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,

@@ -52,7 +52,8 @@ struct comb_vault_put {
 struct comb_vault_names {
     comb_str *names;
     size_t n;
-    bool more; /* after the last one */
+    bool more;     /* after the last one */
+    comb_str last; /* where the next page goes on; set by comb_vault_list() */
 };
 
 enum comb_vault_change { COMB_VAULT_DELETE, COMB_VAULT_UNDELETE, COMB_VAULT_DESTROY };

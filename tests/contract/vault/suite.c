@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every driver of the vault row must do. Knows the interface, never a driver's name. */
 #include "grpcc/arena.h"
+#include "server/vault/keys.h"
+#include "server/vault/secrets.h"
 #include "tests/contract/vault/fixture.h"
 
 #include <pthread.h>
@@ -389,6 +391,120 @@ static void a_vault_that_works_says_so(void **state)
     assert_int_equal(status.shared, (f->vault->driver->caps & COMB_VAULT_CAP_SHARED) != 0);
 }
 
+/* ---- keys by name, and secrets as administrators see them ---- */
+
+static void keys_encrypt_and_rotate(void **state)
+{
+    struct vault_fixture *f = *state;
+    struct comb_vault_key_info info;
+    struct comb_uuid first = comb_uuid_new(), second = comb_uuid_new(), third = comb_uuid_new();
+    comb_str old, new_one, plain;
+    uint32_t version = 0;
+    assert_int_equal(comb_vault_keys_get(f->vault, &f->ctx, STR("k"), &info, &f->err),
+                     COMB_NOT_FOUND);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            comb_vault_keys_create(f->vault, &f->ctx, STR("k"), &first, &info, &f->err), COMB_OK);
+    assert_int_equal(comb_vault_keys_create(f->vault, &f->ctx, STR("k"), &second, &info, &f->err),
+                     COMB_ALREADY_EXISTS);
+    assert_int_equal(comb_vault_keys_encrypt(f->vault, &f->ctx, STR("k"), STR("text"), STR("at"),
+                                             &old, &version, &f->err),
+                     COMB_OK);
+    assert_int_equal(version, 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            comb_vault_keys_rotate(f->vault, &f->ctx, STR("k"), 0, &second, &info, &f->err),
+            COMB_OK);
+    assert_int_equal(info.version, 2);
+    assert_int_equal(info.version_min, 1);
+    reopen(f);
+    assert_int_equal(comb_vault_keys_encrypt(f->vault, &f->ctx, STR("k"), STR("text"), STR("at"),
+                                             &new_one, &version, &f->err),
+                     COMB_OK);
+    assert_int_equal(version, 2);
+    assert_int_equal(
+        comb_vault_keys_decrypt(f->vault, &f->ctx, STR("k"), old, STR("at"), &plain, &f->err),
+        COMB_OK);
+    assert_true(comb_str_equal(plain, STR("text")));
+    assert_int_equal(
+        comb_vault_keys_decrypt(f->vault, &f->ctx, STR("k"), old, STR("to"), &plain, &f->err),
+        COMB_INVALID_ARGUMENT);
+    assert_int_equal(comb_vault_keys_rotate(f->vault, &f->ctx, STR("k"), 9, &third, &info, &f->err),
+                     COMB_INVALID_ARGUMENT);
+    assert_int_equal(comb_vault_keys_rotate(f->vault, &f->ctx, STR("k"), 2, &third, &info, &f->err),
+                     COMB_OK);
+    assert_int_equal(
+        comb_vault_keys_decrypt(f->vault, &f->ctx, STR("k"), old, STR("at"), &plain, &f->err),
+        COMB_FAILED_PRECONDITION);
+    assert_int_equal(
+        comb_vault_keys_decrypt(f->vault, &f->ctx, STR("k"), new_one, STR("at"), &plain, &f->err),
+        COMB_OK);
+    char *changed = (char *)(uintptr_t)new_one.ptr;
+    for (size_t i = 0; i < new_one.len; i++) {
+        changed[i] = (char)(changed[i] ^ 1);
+        assert_int_not_equal(comb_vault_keys_decrypt(f->vault, &f->ctx, STR("k"), new_one,
+                                                     STR("at"), &plain, &f->err),
+                             COMB_OK);
+        changed[i] = (char)(changed[i] ^ 1);
+    }
+}
+
+static void the_servers_own_is_out_of_reach(void **state)
+{
+    struct vault_fixture *f = *state;
+    uint8_t key[32];
+    uint32_t version = 0;
+    struct comb_vault_secret secret;
+    struct comb_vault_names names;
+    struct comb_uuid request = comb_uuid_new();
+    assert_int_equal(comb_vault_key(f->vault, &f->ctx, STR("jwt"), key, &version, &f->err),
+                     COMB_OK);
+    must_put(f, STR("mine"), STR("v"), 0);
+    const comb_str paths[] = {STR("keys/jwt"), STR("keys"), STR("named-keys/k")};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        assert_int_equal(comb_vault_secrets_get(f->vault, &f->ctx, paths[i], 0, &secret, &f->err),
+                         COMB_INVALID_ARGUMENT);
+        assert_int_equal(comb_vault_secrets_put(f->vault, &f->ctx, paths[i], STR("x"), NULL,
+                                                &request, &version, &f->err),
+                         COMB_INVALID_ARGUMENT);
+        assert_int_equal(comb_vault_secrets_change(f->vault, &f->ctx, paths[i], COMB_VAULT_DELETE,
+                                                   NULL, 0, &f->err),
+                         COMB_INVALID_ARGUMENT);
+    }
+    assert_int_equal(
+        comb_vault_secrets_list(f->vault, &f->ctx, STR(""), STR(""), 10, &names, &f->err), COMB_OK);
+    assert_int_equal(names.n, 1);
+    assert_true(comb_str_equal(names.names[0], STR("mine")));
+}
+
+static void a_put_expects_or_does_not(void **state)
+{
+    struct vault_fixture *f = *state;
+    struct comb_uuid first = comb_uuid_new(), second = comb_uuid_new();
+    const uint32_t none = 0;
+    uint32_t version = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(comb_vault_secrets_put(f->vault, &f->ctx, STR("s"), STR("a"), NULL, &first,
+                                                &version, &f->err),
+                         COMB_OK);
+        assert_int_equal(version, 1);
+    }
+    assert_int_equal(comb_vault_secrets_put(f->vault, &f->ctx, STR("s"), STR("b"), &none, &second,
+                                            &version, &f->err),
+                     COMB_FAILED_PRECONDITION);
+    assert_int_equal(comb_vault_secrets_put(f->vault, &f->ctx, STR("s"), STR("b"), NULL, &second,
+                                            &version, &f->err),
+                     COMB_OK);
+    assert_int_equal(version, 2);
+    assert_int_equal(
+        comb_vault_secrets_change(f->vault, &f->ctx, STR("s"), COMB_VAULT_DELETE, NULL, 0, &f->err),
+        COMB_OK);
+    must_not_hold(f, STR("s"), 0);
+    assert_int_equal(comb_vault_secrets_change(f->vault, &f->ctx, STR("s"), COMB_VAULT_DESTROY,
+                                               NULL, 0, &f->err),
+                     COMB_INVALID_ARGUMENT);
+}
+
 /* ---- many at once ---- */
 
 #define THREADS 4
@@ -458,6 +574,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(references_find_members, setup, teardown),
         cmocka_unit_test_setup_teardown(paths_have_a_form, setup, teardown),
         cmocka_unit_test_setup_teardown(a_vault_that_works_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_encrypt_and_rotate, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_servers_own_is_out_of_reach, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_put_expects_or_does_not, setup, teardown),
         cmocka_unit_test_setup_teardown(of_many_writers_one_wins, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
