@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Histories of concurrent clients of one combd, with its memory in use, before the checkers
- * (docs/consistency.md): what a client reads of nodes, names under moves and removals, rights while
- * they come and go. That each checker catches its bug is shown beside it (tests/support/checkers),
- * and for bugs switched on in the memory itself in tests/contract/facts.
+ * Histories of concurrent clients of combd, with its memory in use, before the checkers
+ * (docs/consistency.md); on clustered stores, of two replicas, each the server of half of them:
+ * what a client reads of nodes, names under moves and removals, rights while they come and go. That
+ * each checker catches its bug is shown beside it (tests/support/checkers), and for bugs switched
+ * on in the memory itself in tests/contract/facts.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,17 +23,27 @@
 #define BOUND_MS 250
 #define BOUND_NS (BOUND_MS * INT64_C(1000000))
 #define CLIENTS 4
+#define REPLICAS 2
 #define ERROR_BYTES (GRPCC_STATUS_MESSAGE_MAX + 128)
 
-static struct combd combd;
+static struct combd replicas[REPLICAS];
+static size_t n_replicas = 1;
 static struct comb_client *clients[CLIENTS]; /* each with what it has seen */
+
+/* The server of client i. */
+static const struct combd *replica_of(size_t i)
+{
+    return &replicas[i % n_replicas];
+}
 
 static int set_up(void **state)
 {
     (void)state;
-    combd_start(&combd, NULL);
+    combd_start(&replicas[0], NULL);
+    for (; replicas[0].stores && n_replicas < REPLICAS; n_replicas++)
+        combd_start_beside(&replicas[n_replicas], &replicas[0], NULL);
     for (size_t i = 0; i < CLIENTS; i++)
-        clients[i] = combd_client(&combd);
+        clients[i] = combd_client(replica_of(i));
     return 0;
 }
 
@@ -41,7 +52,8 @@ static int tear_down(void **state)
     (void)state;
     for (size_t i = 0; i < CLIENTS; i++)
         comb_client_close(clients[i]);
-    combd_stop(&combd);
+    for (size_t i = 0; i < n_replicas; i++)
+        combd_stop(&replicas[i]);
     return 0;
 }
 
@@ -400,7 +412,7 @@ static void revocations_hold_within_the_bound(void **state)
     (void)state;
     must_mkdir("/personal", "shared", node);
     for (unsigned i = 0; i < GUESTS; i++) {
-        guests[i] = (struct guest){.client = combd_client_as(&combd, "guest"),
+        guests[i] = (struct guest){.client = combd_client_as(replica_of(i), "guest"),
                                    .node = node,
                                    .stop = &stop,
                                    .reads = calloc(READS_MAX, sizeof(struct rights_op))};
