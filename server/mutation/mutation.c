@@ -163,7 +163,8 @@ static enum attempt judge(struct run *run, const struct comb_plan *plan,
                           const struct comb_sql_result *result, enum comb_status *status,
                           struct comb_error *err)
 {
-    if (*status == COMB_ABORTED && result && result->guard_failed >= 0)
+    /* A guard did not hold, or what was decided on contradicted itself. */
+    if (*status == COMB_ABORTED && (!result || result->guard_failed >= 0))
         return ATTEMPT_AGAIN;
     if (*status != COMB_ALREADY_EXISTS || !result)
         return ATTEMPT_ENDED;

@@ -100,10 +100,10 @@ struct comb_plan {
 /* The locks of WRITE_LOCKED. */
 enum comb_mutation_lock { COMB_LOCK_MOVES = 1, COMB_LOCK_RIGHTS = 2 };
 
-/* Decides and fills plan (zeroed before). Called again after a failed guard, at most
- * COMB_MUTATION_ATTEMPTS times; facts then are at least as new as the failure. What the plan points
- * to lives in ctx->arena. A plan without statements and feed is a success that changes nothing (its
- * outcome is not kept). */
+/* Decides and fills plan (zeroed before). Called again after a failed guard, or where it ends with
+ * ABORTED itself, since what it read contradicts itself: at most COMB_MUTATION_ATTEMPTS times;
+ * facts then are at least as new as the failure. What the plan points to lives in ctx->arena. A
+ * plan without statements and feed is a success that changes nothing (its outcome is not kept). */
 typedef enum comb_status (*comb_mutation_decide)(void *data, struct comb_ctx *ctx,
                                                  struct comb_plan *plan, struct comb_error *err);
 #define COMB_MUTATION_ATTEMPTS 8

@@ -96,6 +96,12 @@ static enum comb_status plan_move(struct move *move, struct comb_ctx *ctx, struc
     return status;
 }
 
+static bool is_at(const struct comb_node *node, const struct tree_place *place)
+{
+    return comb_uuid_equal(&node->parent, &place->links[0].node->id) &&
+           comb_str_equal(node->name, place->name);
+}
+
 static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
                                     struct comb_error *err)
 {
@@ -123,7 +129,10 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
             return comb_error_no_memory(err);
     }
     if (existing && comb_uuid_equal(&existing->id, &node.node->id)) {
-        /* It is there already. */
+        /* It is there already; or it came there between the two look-ups, by somebody else. */
+        if (!is_at(node.node, &target))
+            return comb_error_set(err, COMB_ABORTED, COMB_V1_ERROR_REASON_CONTENTION,
+                                  "the node is being moved by others");
         plan->n_decisions = 0;
         return COMB_OK;
     }

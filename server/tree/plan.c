@@ -6,10 +6,12 @@
 #define OUTCOME_VERSION 1
 #define OUTCOME_SIZE (1 + 1 + sizeof(struct comb_uuid) + sizeof(uint64_t))
 
-static bool is_refusal(enum comb_status status)
+/* Whether the decision writes nothing: no guard will find out that it rests on what has moved. */
+static bool writes_nothing(enum comb_status status, const struct comb_plan *plan)
 {
     return status == COMB_NOT_FOUND || status == COMB_ALREADY_EXISTS ||
-           status == COMB_PERMISSION_DENIED || status == COMB_FAILED_PRECONDITION;
+           status == COMB_PERMISSION_DENIED || status == COMB_FAILED_PRECONDITION ||
+           (status == COMB_OK && plan->n_statements == 0 && plan->n_feed == 0);
 }
 
 enum comb_status comb_tree_decide(struct comb_tree *tree, comb_mutation_decide decide, void *data,
@@ -21,7 +23,7 @@ enum comb_status comb_tree_decide(struct comb_tree *tree, comb_mutation_decide d
     enum comb_status status = decide(data, ctx, plan, &refusal), synced;
     bool strong = ctx->strong;
 
-    if (!is_refusal(status) || strong) {
+    if (!writes_nothing(status, plan) || strong) {
         if (err)
             *err = refusal;
         return status;

@@ -20,9 +20,9 @@
 struct comb_tree;
 
 /*
- * Runs decide; where it refuses, runs it once more on facts that are certainly not older than this
- * call, since memory may be 250 ms old and a refusal is an answer like any other. Use
- * it as the first line of a decide function of the caller's:
+ * Runs decide; where it refuses, or finds nothing to change, runs it once more on facts that are
+ * certainly not older than this call, since memory may be 250 ms old and no guard looks at what is
+ * not written. Use it as the first line of a decide function of the caller's:
  *
  *     return comb_tree_decide(tree, put_decide, put, ctx, plan, err);
  */
