@@ -29,6 +29,13 @@ int64_t comb_clock_boottime_ns(void)
     return now_ns(CLOCK_BOOTTIME);
 }
 
+int64_t comb_clock_steady_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * COMB_NS_PER_S + now.tv_nsec;
+}
+
 void comb_clock_advance_ns(int64_t ns)
 {
     atomic_fetch_add_explicit(&advanced_ns, ns, memory_order_relaxed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clocks. Tests move them forward together. Threads: any. */
+/* The clocks. Tests move them forward together, but one. Threads: any. */
 #ifndef COMB_CORE_CLOCK_H
 #define COMB_CORE_CLOCK_H
 
@@ -16,9 +16,13 @@ int64_t comb_clock_monotonic_ns(void);
 /* CLOCK_BOOTTIME: counts while the machine sleeps; for bounds that must not stretch. */
 int64_t comb_clock_boottime_ns(void);
 
+/* CLOCK_MONOTONIC of this machine, which tests do not move: how long another process has been
+ * silent. */
+int64_t comb_clock_steady_ns(void);
+
 /*
- * For tests: from then on all three clocks stand that much further, in this process. Threads that
- * already wait on the kernel's clock do not notice.
+ * For tests: from then on the three other clocks stand that much further, in this process. Threads
+ * that already wait on the kernel's clock do not notice.
  */
 void comb_clock_advance_ns(int64_t ns);
 

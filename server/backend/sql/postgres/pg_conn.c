@@ -141,7 +141,7 @@ enum comb_status comb_pg_conn_send(struct comb_pg_conn *conn, struct comb_pg_job
         conn->first = job;
     conn->last = job;
     if (conn->n++ == 0)
-        conn->head_since_ns = comb_clock_monotonic_ns();
+        conn->head_since_ns = comb_clock_steady_ns();
     return COMB_OK;
 }
 
@@ -298,7 +298,7 @@ static bool take(struct comb_pg_conn *conn, PGresult *result)
 {
     struct comb_pg_job *job = conn->first;
     ExecStatusType status = PQresultStatus(result);
-    conn->head_since_ns = comb_clock_monotonic_ns();
+    conn->head_since_ns = comb_clock_steady_ns();
     if (status == PGRES_PIPELINE_SYNC) {
         PQclear(result);
         take_sync(conn, job);
@@ -424,7 +424,7 @@ void comb_pg_conn_drop(struct comb_pg_conn *conn, const char *why)
     atomic_fetch_sub_explicit(&pg->n_open, 1, memory_order_relaxed);
     if (--set->n_ready == 0) {
         struct comb_error err;
-        set->down_since_ns = comb_clock_monotonic_ns();
+        set->down_since_ns = comb_clock_steady_ns();
         comb_pg_unreachable(&err, reason);
         if (!pg->refusing)
             comb_pg_set_state(pg, COMB_STORE_DOWN, &err);

@@ -34,7 +34,7 @@ const struct comb_pg_rule comb_pg_rules[COMB_PG_SETS] = {
 static bool wait_socket(PGconn *pq, short events, int64_t deadline_ns)
 {
     for (;;) {
-        int64_t left_ns = deadline_ns - comb_clock_monotonic_ns();
+        int64_t left_ns = deadline_ns - comb_clock_steady_ns();
         if (left_ns <= 0)
             return false;
         struct pollfd fd = {.fd = PQsocket(pq), .events = events};
@@ -121,7 +121,7 @@ static bool poll_connection(PGconn *pq, int64_t deadline_ns)
 static void connect_failed(PGconn *pq, int64_t deadline_ns, struct comb_error *err)
 {
     const char *why = PQerrorMessage(pq);
-    if (comb_clock_monotonic_ns() >= deadline_ns)
+    if (comb_clock_steady_ns() >= deadline_ns)
         comb_pg_unreachable(err, "it does not answer");
     else if (strstr(why, "password authentication failed") || strstr(why, "no password supplied"))
         comb_pg_judge("28P01", why, err);
@@ -182,7 +182,7 @@ static PGconn *connect_host(struct comb_pg *pg, enum comb_pg_set_number set, con
     /* What is empty leaves what was there. */
     const char *const values[] = {application, "read-write", pg->url,  "UTF8",       host,
                                   hostaddr,    port,         pg->user, pg->password, NULL};
-    int64_t deadline_ns = comb_clock_monotonic_ns() + COMB_PG_CONNECT_MS * COMB_NS_PER_MS;
+    int64_t deadline_ns = comb_clock_steady_ns() + COMB_PG_CONNECT_MS * COMB_NS_PER_MS;
     PGconn *pq = PQconnectStartParams(keys, values, 1);
     if (!pq) {
         comb_error_no_memory(err);
@@ -295,7 +295,7 @@ static void sleep_locked(struct comb_pg *pg, int milliseconds)
 {
     uint32_t jitter;
     comb_random(&jitter, sizeof jitter);
-    int64_t until_ns = comb_clock_monotonic_ns() +
+    int64_t until_ns = comb_clock_steady_ns() +
                        (milliseconds / 2 + jitter % (uint32_t)milliseconds) * COMB_NS_PER_MS;
     struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
     while (!pg->closing && pthread_cond_timedwait(&pg->connect_wake, &pg->lock, &until) == 0)

@@ -312,12 +312,12 @@ static void drop_set(struct comb_pg *pg, enum comb_pg_set_number number, const c
 }
 
 /* A server that is frozen keeps its connections: only its silence shows it (CONSISTENCY 1.6). */
-static void drop_stalled(struct comb_pg *pg, int64_t now_ns)
+static void drop_stalled(struct comb_pg *pg, int64_t steady_ns)
 {
     for (size_t i = 0; i < pg->n_conns; i++) {
         const struct comb_pg_conn *conn = &pg->conns[i];
         int64_t limit_ns = (int64_t)comb_pg_rules[conn->set].stall_ms * COMB_NS_PER_MS;
-        if (conn->pq && conn->n > 0 && now_ns - conn->head_since_ns > limit_ns)
+        if (conn->pq && conn->n > 0 && steady_ns - conn->head_since_ns > limit_ns)
             drop_set(pg, conn->set, "the database does not answer");
     }
 }
@@ -334,13 +334,13 @@ static void end_queue(struct comb_pg *pg, struct comb_pg_set *set, const struct 
 }
 
 /* A set that has been without a connection for longer than callers have patience. */
-static void refuse_down(struct comb_pg *pg, int64_t now_ns)
+static void refuse_down(struct comb_pg *pg, int64_t steady_ns)
 {
     struct comb_error err;
     for (int i = 0; i < COMB_PG_SETS; i++) {
         struct comb_pg_set *set = &pg->sets[i];
         if (set->n_ready > 0 || !set->first ||
-            now_ns - set->down_since_ns < COMB_PG_PATIENCE_MS * COMB_NS_PER_MS)
+            steady_ns - set->down_since_ns < COMB_PG_PATIENCE_MS * COMB_NS_PER_MS)
             continue;
         pthread_mutex_lock(&pg->lock);
         err = pg->connect_err;
@@ -409,21 +409,21 @@ void *comb_pg_drive(void *data)
     int64_t close_ns = INT64_MAX;
     for (;;) {
         bool closing = look_out(pg);
-        int64_t now_ns = comb_clock_monotonic_ns();
+        int64_t now_ns = comb_clock_monotonic_ns(), steady_ns = comb_clock_steady_ns();
         expire(pg, now_ns);
         if (closing) {
             if (!pg->refusing)
-                close_ns = now_ns + CLOSE_MS * COMB_NS_PER_MS;
+                close_ns = steady_ns + CLOSE_MS * COMB_NS_PER_MS;
             pg->refusing = true;
             refuse_queues(pg);
-            if (is_quiet(pg) || now_ns > close_ns)
+            if (is_quiet(pg) || steady_ns > close_ns)
                 break;
         }
         for (int i = 0; i < COMB_PG_SETS; i++)
             send_queue(pg, (enum comb_pg_set_number)i);
         flush_all(pg);
-        drop_stalled(pg, now_ns);
-        refuse_down(pg, now_ns);
+        drop_stalled(pg, steady_ns);
+        refuse_down(pg, steady_ns);
         wait_for_events(pg, timeout_ms(pg, now_ns));
     }
     for (int i = 0; i < COMB_PG_SETS; i++)

@@ -39,7 +39,7 @@ static const char record_sql[] = "INSERT INTO comb_migration (area, version, tex
 
 static int64_t deadline_after(int milliseconds)
 {
-    return comb_clock_monotonic_ns() + milliseconds * COMB_NS_PER_MS;
+    return comb_clock_steady_ns() + milliseconds * COMB_NS_PER_MS;
 }
 
 static enum comb_status run(PGconn *pq, const char *sql, int64_t deadline_ns,
@@ -125,14 +125,14 @@ enum comb_status comb_pg_check(struct comb_sql *sql, struct comb_ctx *ctx, struc
     static const char write_sql[] = "UPDATE comb_store SET restored = restored";
     struct comb_pg *pg = (struct comb_pg *)sql;
     struct comb_error cause = {.status = COMB_OK};
-    int64_t deadline_ns = deadline_after(COMB_PG_CONNECT_MS);
+    int left_ms = comb_ctx_left_ms(ctx);
+    int64_t deadline_ns =
+        deadline_after(left_ms < COMB_PG_CONNECT_MS ? left_ms : COMB_PG_CONNECT_MS);
     PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &cause);
     enum comb_status status = pq ? COMB_OK : cause.status;
-    if (ctx->deadline_ns < deadline_ns)
-        deadline_ns = ctx->deadline_ns;
     if (status == COMB_OK)
         status = run(pq, write_sql, deadline_ns, &cause);
-    if (status == COMB_UNAVAILABLE && pq && comb_clock_monotonic_ns() >= deadline_ns)
+    if (status == COMB_UNAVAILABLE && pq && comb_clock_steady_ns() >= deadline_ns)
         comb_error_set(
             &cause, status, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
             "the database answers, but no write ends: does its synchronous standby run?");

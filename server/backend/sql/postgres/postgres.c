@@ -125,7 +125,7 @@ static bool make_connections(struct comb_pg *pg)
     struct comb_pg_conn *conn = pg->conns;
     for (int i = 0; i < COMB_PG_SETS; i++) {
         pg->sets[i].conns = conn;
-        pg->sets[i].down_since_ns = comb_clock_monotonic_ns();
+        pg->sets[i].down_since_ns = comb_clock_steady_ns();
         for (unsigned j = 0; j < comb_pg_rules[i].connections; j++, conn++) {
             conn->pg = pg;
             conn->set = (enum comb_pg_set_number)i;
