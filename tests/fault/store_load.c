@@ -62,7 +62,8 @@ struct comparison {
 static bool compare(void *data, const void *bytes, size_t n)
 {
     struct comparison *c = data;
-    c->differs = c->differs || c->n + n > CONTENT_BYTES || memcmp(c->expected + c->n, bytes, n);
+    c->differs =
+        c->differs || c->n + n > CONTENT_BYTES || memcmp(c->expected + c->n, bytes, n) != 0;
     c->n += n;
     return !c->differs;
 }
