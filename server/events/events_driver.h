@@ -96,7 +96,7 @@ void comb_events_close(struct comb_events *events);
 enum comb_status comb_events_mem_open(const struct comb_store_options *options,
                                       struct comb_events **ret_events,
                                       struct comb_error *err) COMB_MUST_CHECK;
-/* "nats://HOST[:PORT][,HOST[:PORT]…][/PREFIX][?tls=…&ca=PATH&cert=PATH&key=PATH]", or tls://;
+/* "nats://HOST[:PORT][,HOST[:PORT]…][/PREFIX][?tls=…&ca=PATH&cert=PATH&key=PATH]";
  * credentials: "user:password" or a token. */
 enum comb_status comb_events_nats_open(const struct comb_store_options *options,
                                        struct comb_events **ret_events,

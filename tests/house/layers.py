@@ -42,7 +42,7 @@ def layer_of(path):
     area, name = parts[1], parts[-1]
     if area in SHARED:
         return area, None
-    if area == "backend" and parts[2] == "http":
+    if area == "backend" and parts[2] in ("http", "tls"):
         return "transport", None
     if area == "backend":
         return "backend", parts[2]

@@ -8,6 +8,7 @@
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/etcd/etcd_internal.h"
+#include "server/backend/tls/tls.h"
 #include "server/core/clock.h"
 #include "server/core/memory.h"
 
@@ -22,6 +23,8 @@ enum { URL_ARENA_MAX = 64 * 1024 };
 enum { RESPONSE_BYTES_MAX = 64 << 20 };
 enum { KEEPALIVE_MS = 10000, KEEPALIVE_TIMEOUT_MS = 3000, RECONNECT_MIN_MS = 100 };
 enum { RECONNECT_MAX_MS = 1000 };
+/* For the look at a certificate that was refused. */
+enum { EXPLAIN_MS = 2000 };
 
 /* ---- open and close ---- */
 
@@ -59,6 +62,7 @@ static enum comb_status open_member(struct comb_etcd *etcd, const struct comb_ur
         return bad_file(key.ptr ? STR("key") : STR("cert"), "needs both, cert= and key=", err);
     snprintf(member->name, sizeof member->name, strchr(host->name.ptr, ':') ? "[%s]:%u" : "%s:%u",
              host->name.ptr, host->port);
+    member->host = *host;
     member->backoff = (struct comb_backoff){.first_ms = BAD_FIRST_MS, .most_ms = BAD_MOST_MS};
     member->channel = grpcc_channel_new(member->name, &options, &native);
     if (!member->channel)
@@ -101,6 +105,7 @@ static enum comb_status open_all(struct comb_etcd *etcd, const struct comb_store
     etcd->prefix = comb_str_from(grpcc_arena_printf(etcd->arena, "%.*s/", COMB_STR_ARG(url.path)));
     if (!etcd->prefix.ptr)
         return comb_error_no_memory(err);
+    etcd->ca = comb_url_param(&url, "ca");
     status = take_credentials(etcd, options->credentials, err);
     for (size_t i = 0; i < url.n_hosts && status == COMB_OK; i++) {
         status = open_member(etcd, &url, i, err);
@@ -514,6 +519,20 @@ static void ask_version(struct comb_etcd *etcd, struct comb_ctx *ctx)
     pthread_mutex_unlock(&etcd->lock);
 }
 
+/* gRPC says no more of a certificate than that it refuses it. */
+static void explain(const struct comb_etcd *etcd, struct comb_error *err)
+{
+    bool explained = !comb_tls_is_refusal(err->msg);
+
+    for (size_t i = 0; i < etcd->n_members && !explained; i++) {
+        const struct comb_url_host *host = &etcd->members[i].host;
+        const struct comb_tls_server server = {host->name.ptr, host->port, COMB_TLS_AT_ONCE,
+                                               etcd->ca.ptr};
+
+        explained = comb_tls_explain(&server, EXPLAIN_MS, err);
+    }
+}
+
 enum comb_status comb_etcd_check(struct comb_etcd *etcd, struct comb_ctx *ctx,
                                  struct comb_error *err)
 {
@@ -529,6 +548,8 @@ enum comb_status comb_etcd_check(struct comb_etcd *etcd, struct comb_ctx *ctx,
     enum comb_status status = comb_etcd_txn(etcd, ctx, txn, true, &response, err);
     if (status == COMB_OK)
         ask_version(etcd, ctx);
+    else if (err)
+        explain(etcd, err);
     return status;
 }
 

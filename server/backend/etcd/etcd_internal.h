@@ -14,6 +14,7 @@ extern const char comb_etcd_domain[];
 
 struct comb_etcd_member {
     char name[300]; /* "host:port" */
+    struct comb_url_host host;
     struct grpcc_channel *channel;
     /* under comb_etcd.lock */
     int64_t bad_until_ns; /* 0: good */
@@ -25,6 +26,7 @@ struct comb_etcd {
     struct grpcc_arena *arena; /* of the URL's parts */
     comb_str prefix;           /* with the "/" at its end */
     comb_str user, password;   /* of options; empty: none */
+    comb_str ca;               /* PEM file of the URL; ptr NULL: none */
     struct comb_etcd_member members[COMB_URL_HOSTS_MAX];
     size_t n_members;
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "server/backend/nats/nats.h"
+#include "server/backend/tls/tls.h"
 
 /* References: the subscriber's, and one for each handle, which cnats gives back when it will not
  * call any more. */
@@ -28,7 +29,8 @@ struct comb_nats {
     natsOptions *options;
     const char *prefix;
     size_t bytes_max;
-    char *secret; /* password or token; wiped at the end */
+    struct comb_tls_server tls; /* the first one; host NULL: without TLS */
+    char *secret;               /* password or token; wiped at the end */
     pthread_t keeper;
     bool has_keeper;
     pthread_rwlock_t connecting; /* of connection: read while it is used, written to replace it */

@@ -12,6 +12,8 @@
 /* What cnats holds for one subscription, until it counts as slow: its listener never blocks. */
 #define PENDING_MESSAGES_MAX 16384
 #define PENDING_BYTES_MAX (16 << 20)
+/* For the look at a certificate that was refused. */
+#define EXPLAIN_MS 2000
 
 /* ---- publishing ---- */
 
@@ -179,8 +181,11 @@ enum comb_status comb_nats_check(struct comb_nats *nats, struct comb_ctx *ctx,
                                  struct comb_error *err)
 {
     enum comb_status status = await_first_attempt(nats, ctx, err);
-    if (status != COMB_OK)
+    if (status != COMB_OK) {
+        if (err && err->native == NATS_SSL_ERROR && nats->tls.host)
+            (void)comb_tls_explain(&nats->tls, EXPLAIN_MS, err);
         return status;
+    }
     pthread_rwlock_rdlock(&nats->connecting);
     int left_ms = comb_ctx_left_ms(ctx);
     natsStatus native = NATS_NOT_YET_CONNECTED;

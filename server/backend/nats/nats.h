@@ -27,7 +27,7 @@ struct comb_nats_listener {
 #define COMB_NATS_SUBJECT_MAX 400
 
 /*
- * url: nats://HOST[:PORT][,HOST[:PORT]…][/PREFIX][?ca=PATH&cert=PATH&key=PATH], or tls://.
+ * url: nats://HOST[:PORT][,HOST[:PORT]…][/PREFIX][?tls=on&ca=PATH&cert=PATH&key=PATH].
  * INVALID_ARGUMENT, with what to do. bytes_max: of a message, which the server has to take. Does
  * not wait for the server.
  */

@@ -29,12 +29,12 @@ static const struct {
      "NATS refuses: its user has to publish and subscribe to PREFIX.>; correct "
      "--events-credentials-file or the server's permissions"},
     {NATS_SECURE_CONNECTION_REQUIRED, COMB_FAILED_PRECONDITION, 0, false,
-     "NATS wants TLS: write tls:// in the URL of --events"},
+     "NATS wants TLS: add tls=on to the URL of --events"},
     {NATS_SECURE_CONNECTION_WANTED, COMB_FAILED_PRECONDITION, 0, false,
-     "NATS has no TLS there: write nats:// in the URL of --events, or enable it"},
+     "NATS has no TLS there: leave tls, ca, cert and key out of the URL of --events, or enable it"},
     {NATS_SSL_ERROR, COMB_FAILED_PRECONDITION, 0, false,
-     "TLS with NATS fails: look at ca, cert and key in the URL, and when the server's certificate "
-     "expires"},
+     "TLS with NATS fails: look at ca, cert and key in the URL; give the host by a name of its "
+     "certificate, not by an address"},
     {NATS_MAX_PAYLOAD, COMB_RESOURCE_EXHAUSTED, LARGE, false,
      "the message is larger than NATS takes: raise its max_payload"},
     {NATS_NO_MEMORY, COMB_RESOURCE_EXHAUSTED, 0, true, "no memory is left"},

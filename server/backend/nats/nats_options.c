@@ -21,7 +21,7 @@
 static enum comb_status refuse(struct comb_error *err, const char *what)
 {
     return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                          "events take nats://HOST:PORT,HOST:PORT/PREFIX or tls://…: %s", what);
+                          "events take nats://HOST:PORT,HOST:PORT/PREFIX: %s", what);
 }
 
 static bool is_prefix(comb_str text)
@@ -49,14 +49,21 @@ static natsStatus set_servers(struct comb_nats *nats, const struct comb_url *url
     return natsOptions_SetServers(nats->options, servers, (int)url->n_hosts);
 }
 
-static enum comb_status set_tls(struct comb_nats *nats, const struct comb_url *url, bool tls,
+static bool wants_tls(const struct comb_url *url)
+{
+    return comb_url_param(url, "tls").ptr || comb_url_param(url, "ca").ptr ||
+           comb_url_param(url, "cert").ptr || comb_url_param(url, "key").ptr;
+}
+
+static enum comb_status set_tls(struct comb_nats *nats, const struct comb_url *url,
                                 struct comb_error *err)
 {
-    comb_str ca = comb_url_param(url, "ca");
+    comb_str ca = comb_url_param(url, "ca"), tls = comb_url_param(url, "tls");
     comb_str cert = comb_url_param(url, "cert"), key = comb_url_param(url, "key");
-    if (!tls)
-        return ca.ptr || cert.ptr || key.ptr ? refuse(err, "ca, cert and key go with tls://")
-                                             : COMB_OK;
+    if (tls.ptr && !comb_str_equal(tls, STR("on")))
+        return refuse(err, "tls is on, or left out");
+    if (!wants_tls(url))
+        return COMB_OK;
     if (!cert.ptr != !key.ptr)
         return refuse(err, "cert and key come together");
     if (natsOptions_SetSecure(nats->options, true) != NATS_OK)
@@ -121,13 +128,12 @@ enum comb_status comb_nats_configure(struct comb_nats *nats,
                                      const struct comb_store_options *options,
                                      struct comb_error *err)
 {
-    static const char *const names[] = {"ca", "cert", "key", NULL};
+    static const char *const names[] = {"ca", "cert", "key", "tls", NULL};
     struct comb_url url;
     enum comb_status status = comb_url_parse(nats->arena, options->url, PORT, names, &url, err);
     if (status != COMB_OK)
         return status;
-    bool tls = comb_str_equal(url.scheme, STR("tls"));
-    if (!tls && !comb_str_equal(url.scheme, STR("nats")))
+    if (!comb_str_equal(url.scheme, STR("nats")))
         return refuse(err, "it has another scheme");
     if (url.user.len > 0)
         return refuse(err, "user and password, or token, come from --events-credentials-file");
@@ -136,12 +142,15 @@ enum comb_status comb_nats_configure(struct comb_nats *nats,
     nats->prefix = url.path.len > 0 ? url.path.ptr : "comb";
     natsStatus native = natsOptions_Create(&nats->options);
     if (native == NATS_OK)
-        native = set_servers(nats, &url, tls);
+        native = set_servers(nats, &url, wants_tls(&url));
     if (native == NATS_OK)
         native = set_credentials(nats, options->credentials);
     if (native == NATS_OK)
         native = set_manners(nats);
     if (native != NATS_OK)
         return comb_nats_error(err, native, NULL);
-    return set_tls(nats, &url, tls, err);
+    if (wants_tls(&url))
+        nats->tls = (struct comb_tls_server){url.hosts[0].name.ptr, url.hosts[0].port,
+                                             COMB_TLS_NATS, comb_url_param(&url, "ca").ptr};
+    return set_tls(nats, &url, err);
 }

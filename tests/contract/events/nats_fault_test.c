@@ -230,9 +230,9 @@ static void what_is_wrong_with_a_url_is_said(void **state)
     struct fixture *f = *state;
     must_not_open(f, "http://127.0.0.1/", "another scheme");
     must_not_open(f, "nats://127.0.0.1/a.b", "PREFIX");
-    must_not_open(f, "nats://127.0.0.1/?ca=/x", "go with tls://");
-    must_not_open(f, "tls://127.0.0.1/?ca=/no/such/file", "ca cannot be read");
-    must_not_open(f, "tls://127.0.0.1/?cert=/x", "come together");
+    must_not_open(f, "nats://127.0.0.1/?tls=off", "tls is on");
+    must_not_open(f, "nats://127.0.0.1/?ca=/no/such/file", "ca cannot be read");
+    must_not_open(f, "nats://127.0.0.1/?cert=/x", "come together");
     must_not_open(f, "nats://me@127.0.0.1/", "--events-credentials-file");
     must_not_open(f, "nats://me:secret@127.0.0.1/", "password");
     must_not_open(f, "nats://127.0.0.1/?nonsense=1", "nonsense");
@@ -264,7 +264,7 @@ static void what_the_store_refuses_is_said(void **state)
     must_check(f, url, "", COMB_FAILED_PRECONDITION, "refuses");
     must_check(f, url, "comb:wrong-secret", COMB_FAILED_PRECONDITION, "refuses");
     must_check(f, url, "comb:good-secret", COMB_OK, "");
-    snprintf(url, sizeof url, "tls://127.0.0.1:%d", locked.port);
+    snprintf(url, sizeof url, "nats://127.0.0.1:%d?tls=on", locked.port);
     must_check(f, url, "comb:good-secret", COMB_FAILED_PRECONDITION, "no TLS there");
     snprintf(url, sizeof url, "nats://127.0.0.1:%d", locked.port);
     nats_server_done(&locked);

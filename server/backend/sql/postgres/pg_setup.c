@@ -6,10 +6,13 @@
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/sql/postgres/postgres.h"
+#include "server/backend/tls/tls.h"
 #include "server/core/clock.h"
 
 /* How long a whole migration, or the wait for that of another process, may take. */
 enum { MIGRATE_MS = 60000 };
+/* Where a URL names no port. */
+enum { DEFAULT_PORT = 5432 };
 
 /* One process at a time makes and changes tables. */
 static const char begin_sql[] =
@@ -105,12 +108,44 @@ enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq, struct comb_er
     return status;
 }
 
+/* The value of a word of the URL, or of libpq's environment, for the first of several hosts. */
+static void first_of(const PQconninfoOption *options, const char *word, char *ret, size_t size)
+{
+    ret[0] = 0;
+    for (; options->keyword; options++)
+        if (strcmp(options->keyword, word) == 0 && options->val)
+            snprintf(ret, size, "%.*s", (int)strcspn(options->val, ","), options->val);
+}
+
+/* libpq says no more of a certificate than that it refuses it. */
+static void explain(const struct comb_pg *pg, struct comb_error *err)
+{
+    char host[256], port[8], ca[4096];
+    PQconninfoOption *options =
+        comb_tls_is_refusal(err->msg) ? PQconninfoParse(pg->url, NULL) : NULL;
+    if (!options)
+        return;
+    first_of(options, "host", host, sizeof host);
+    first_of(options, "port", port, sizeof port);
+    first_of(options, "sslrootcert", ca, sizeof ca);
+    PQconninfoFree(options);
+    const struct comb_tls_server server = {
+        .host = host,
+        .port = (uint16_t)(port[0] ? strtoul(port, NULL, 10) : DEFAULT_PORT),
+        .opening = COMB_TLS_POSTGRES,
+        .ca = ca[0] ? ca : NULL,
+    };
+    (void)comb_tls_explain(&server, COMB_PG_CONNECT_MS, err);
+}
+
 enum comb_status comb_pg_setup(struct comb_pg *pg, struct comb_error *err)
 {
     int64_t deadline_ns = deadline_after(MIGRATE_MS);
     PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, err);
-    if (!pq)
+    if (!pq) {
+        explain(pg, err);
         return err->status;
+    }
     enum comb_status status = run(pq, begin_sql, deadline_ns, err);
     if (status == COMB_OK)
         status = run(pq, setup_sql, deadline_ns, err);
@@ -138,6 +173,7 @@ enum comb_status comb_pg_check(struct comb_sql *sql, struct comb_ctx *ctx, struc
             "the database answers, but no write ends: does its synchronous standby run?");
     PQfinish(pq);
     if (status != COMB_OK && err) {
+        explain(pg, &cause);
         cause.domain = comb_pg_domain;
         *err = cause;
     }

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# tls_test.sh VERSITYGW: stores behind TLS. `combd --check` reaches each one whose certificate is good, and says of one that
+# has expired, or whose authority it does not know, what is wrong, in the line of its row.
+# shellcheck source=lib.sh
+. tests/e2e/lib.sh
+
+VERSITYGW=$PWD/$1
+POSTGRES=/usr/lib/postgresql/15/bin
+cd "$TEST_TMPDIR"
+folder=$PWD
+pids=()
+
+end_servers() {
+    [ ${#pids[@]} = 0 ] || kill -KILL "${pids[@]}" 2>/dev/null || true
+    cleanup
+}
+trap end_servers EXIT
+
+# ---- certificates ----
+
+# authority NAME: NAME.pem and NAME.key.
+authority() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.pem" -days 2 \
+        -subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE 2>/dev/null
+}
+
+# certificate NAME FROM TO: for 127.0.0.1, signed by "known", valid from FROM to TO (YYYYMMDD).
+certificate() {
+    mkdir -p "$1"
+    cat >"$1/conf" <<END
+[ca]
+default_ca = only
+[only]
+dir = $folder/$1
+database = $folder/$1/index
+new_certs_dir = $folder/$1
+rand_serial = yes
+default_md = sha256
+policy = any
+copy_extensions = copy
+[any]
+commonName = supplied
+END
+    : >"$1/index"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1/key.pem" -out "$1/request.pem" \
+        -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1,DNS:localhost 2>/dev/null
+    openssl ca -batch -notext -config "$1/conf" -cert known.pem -keyfile known.key -in "$1/request.pem" -out "$1/cert.pem" \
+        -startdate "${2}000000Z" -enddate "${3}000000Z" 2>"$1/log" || fail "openssl: $(cat "$1/log")"
+    chmod 600 "$1/key.pem"
+}
+
+authority known
+authority unknown
+certificate good "$(date -u -d yesterday +%Y%m%d)" "$(date -u -d tomorrow +%Y%m%d)"
+certificate expired 20200101 20200102
+
+# ---- servers; each gets the folder of its certificate ----
+
+free_port() {
+    /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# await PORT
+await() {
+    local waited=0
+    until (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+        [ "$waited" -lt 600 ] || fail "nothing listens at $1: $(tail -n 5 server.log)"
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+}
+
+# spawn PORT COMMAND...
+spawn() {
+    local port=$1
+    shift
+    "$@" >>server.log 2>&1 &
+    pids+=("$!")
+    await "$port"
+}
+
+"$POSTGRES/initdb" -D data -A trust -U app --no-sync --no-instructions -E UTF8 --locale=C >/dev/null
+start_sql() {
+    port=$(free_port)
+    rm -rf "data-$1"
+    cp -r data "data-$1"
+    spawn "$port" "$POSTGRES/postgres" -D "data-$1" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+        -c ssl=on -c ssl_cert_file="$folder/$1/cert.pem" -c ssl_key_file="$folder/$1/key.pem"
+    url="postgres://app@127.0.0.1:$port/postgres?sslmode=verify-full&sslrootcert="
+}
+start_config() {
+    local peer
+    port=$(free_port)
+    peer=http://127.0.0.1:$(free_port)
+    spawn "$port" /usr/bin/etcd --name a --data-dir "etcd-$1" --listen-client-urls "https://127.0.0.1:$port" \
+        --advertise-client-urls "https://127.0.0.1:$port" --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
+        --initial-cluster "a=$peer" --cert-file "$1/cert.pem" --key-file "$1/key.pem" --logger zap --log-level error
+    url="etcd://127.0.0.1:$port/comb?ca="
+}
+start_events() {
+    port=$(free_port)
+    cat >"nats-$1.conf" <<END
+listen: "127.0.0.1:$port"
+tls: { cert_file: "$folder/$1/cert.pem", key_file: "$folder/$1/key.pem" }
+END
+    spawn "$port" /usr/sbin/nats-server -c "nats-$1.conf"
+    url="nats://localhost:$port?ca="
+}
+(umask 077 && printf 'comb:comb-secret\n' >credentials)
+start_data() {
+    port=$(free_port)
+    mkdir -p "blobs-$1/comb" "meta-$1"
+    ROOT_ACCESS_KEY=comb ROOT_SECRET_KEY=comb-secret spawn "$port" "$VERSITYGW" --port "127.0.0.1:$port" --region us-east-1 --quiet \
+        --cert "$folder/$1/cert.pem" --key "$folder/$1/key.pem" posix --sidecar "$folder/meta-$1" "$folder/blobs-$1"
+    url="s3://comb?endpoint=https://127.0.0.1:$port&ca="
+}
+
+# line ROW STATUS URL FLAGS...: what --check says of the row, in $output.
+line() {
+    local row=$1 wanted=$2 url=$3
+    shift 3
+    expect "$wanted" "$COMBD" --home "$COMB_HOME" --check "--$row" "$url" "$@"
+    output=$(grep "^$row " <<<"$output")
+}
+
+for row in config events data sql; do
+    flags=()
+    [ "$row" != data ] || flags=(--data-credentials-file "$folder/credentials")
+    "start_$row" good
+    line "$row" 0 "$url$folder/known.pem" "${flags[@]}"
+    says ' ok '
+    line "$row" 1 "$url$folder/unknown.pem" "${flags[@]}"
+    grep -qiE 'FAILED.*(certificate|authority|verify)' <<<"$output" || fail "an unknown authority: $output"
+    "start_$row" expired
+    line "$row" 1 "$url$folder/known.pem" "${flags[@]}"
+    grep -qiE 'FAILED.*expired' <<<"$output" || fail "an expired certificate: $output"
+done
+echo passed
