@@ -77,7 +77,7 @@ static enum comb_status prepare_job(struct comb_pg *pg, struct comb_pg_job *job,
     job->n_steps = job->at = job->n_total_rows = 0;
     job->status = COMB_OK;
     job->sqlstate[0] = '\0';
-    job->durable = false;
+    job->durable = job->synced = false;
     for (size_t i = 0; i < n; i++) {
         texts[i] = comb_pg_text_of(pg, &job->statements[i], err);
         if (!texts[i])
@@ -274,16 +274,10 @@ static void end_job(struct comb_pg_conn *conn)
     comb_pg_job_free(job);
 }
 
-/* The end of a transaction. */
-static void take_sync(struct comb_pg_conn *conn, struct comb_pg_job *job)
+/* The end of a write's own transaction. */
+static void take_commit(struct comb_pg_job *job, bool warned)
 {
     struct comb_error err;
-    bool warned = conn->warned;
-    conn->warned = false;
-    if (job->syncs == 0 || --job->syncs == 0) {
-        end_job(conn);
-        return;
-    }
     job->durable = job->status == COMB_OK;
     if (!job->durable || !warned)
         return;
@@ -291,6 +285,19 @@ static void take_sync(struct comb_pg_conn *conn, struct comb_pg_job *job)
     comb_pg_unreachable(&err, "it gave up waiting for its standby");
     err.ambiguous = true;
     fail_job(job, err.status, &err);
+}
+
+/* The end of a transaction: of the request, or of the look behind a write, if that could be sent.
+ */
+static void take_sync(struct comb_pg_conn *conn, struct comb_pg_job *job)
+{
+    bool warned = conn->warned, first = !job->synced;
+    conn->warned = false;
+    job->synced = true;
+    if (first && is_write(job))
+        take_commit(job, warned);
+    if (--job->syncs == 0)
+        end_job(conn);
 }
 
 /* False: the connection is of no use any more. */

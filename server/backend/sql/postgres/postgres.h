@@ -92,6 +92,7 @@ struct comb_pg_job {
     struct comb_pg_step *steps;
     size_t n_steps, at;
     bool durable;   /* committed, whatever is made of its answer */
+    bool synced;    /* its own transaction has ended */
     unsigned syncs; /* still to come: a write has a second one, behind the look at its result */
     struct comb_sql_rows *rows; /* one a statement */
     size_t n_total_rows;
