@@ -230,6 +230,7 @@ static void limits_are_kept(void **state)
     memset(value, 'v', sizeof value);
     value[0] = '"';
     value[COMB_CONFIG_VALUE_BYTES_MAX] = '"';
+    value[COMB_CONFIG_VALUE_BYTES_MAX + 1] = '\0';
     must_fail(COMB_RESOURCE_EXHAUSTED, config_try_set(f, "/v", value, -1, &ignored), &f->test.err);
     value[COMB_CONFIG_VALUE_BYTES_MAX - 1] = '"';
     value[COMB_CONFIG_VALUE_BYTES_MAX] = '\0';
