@@ -27,7 +27,7 @@ struct comb_blob_driver {
     const char *name; /* the URL's scheme: "files" */
     uint32_t caps;
     /* Begins a new blob; nothing is visible under key before _commit. size_hint 0: not known; else
-     * room for it is asked for now where the store can. ALREADY_EXISTS: the key is in use; a store
+     * room for it is asked for here where the store can. ALREADY_EXISTS: the key is in use; a store
      * that is asked no sooner than it has to says so in _commit. */
     enum comb_status (*create)(struct comb_blobs *self, struct comb_ctx *ctx, comb_str key,
                                uint64_t size_hint, struct comb_blob_writer **ret_writer,
