@@ -266,7 +266,7 @@ static void beat(struct comb_facts *facts)
 {
     struct comb_sql_statement statement = {.text = facts->heartbeat};
     struct comb_sql_request request = {
-        .kind = COMB_SQL_WRITE, .statements = &statement, .n_statements = 1};
+        .kind = COMB_SQL_HEARTBEAT, .statements = &statement, .n_statements = 1};
     struct comb_ctx ctx = {.deadline_ns =
                                comb_clock_monotonic_ns() + POLL_TIMEOUT_MS * COMB_NS_PER_MS};
     pthread_mutex_lock(&facts->lock);

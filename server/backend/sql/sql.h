@@ -77,7 +77,8 @@ enum comb_sql_kind {
     COMB_SQL_WRITE,
     COMB_SQL_WRITE_LOCKED, /* a write under the advisory lock `lock`; on SQLite, with its one
                               writer, the same as WRITE */
-    COMB_SQL_POLL          /* the poll of the caches: never waits behind others */
+    COMB_SQL_POLL,         /* the poll of the caches: never waits behind others */
+    COMB_SQL_HEARTBEAT     /* the write that goes with a poll: counted as one, not as a write */
 };
 
 /* Largest number of rows that all statements of one request may return together. */

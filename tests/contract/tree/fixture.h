@@ -78,6 +78,10 @@ enum comb_status try_delete(struct fixture *f, const struct comb_v1_node_ref *re
 enum comb_status try_restore(struct fixture *f, const struct comb_uuid *id, const char *to_parent,
                              const char *name, struct comb_tree_changed *ret_changed);
 
+/* Times that a test of what a call costs is made at most: on a machine so busy that memory gets old
+ * meanwhile the call has to ask again, and the least counts. */
+#define TRIES_MAX 10
+
 /* The call fails with that status and that reason. */
 #define must_refuse(expected_status, expected_reason, call)                                        \
     do {                                                                                           \

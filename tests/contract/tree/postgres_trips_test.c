@@ -152,8 +152,6 @@ struct row {
     int cold, warm; /* round trips */
 };
 
-#define TRIES_MAX 10
-
 static const struct row rows[] = {
     {"stat", call_stat, 1, 0},
     {"list page", call_list, 2, 1},

@@ -37,6 +37,7 @@ static enum comb_pg_set_number set_of(enum comb_sql_kind kind)
     case COMB_SQL_POLL:
         return COMB_PG_POLL;
     case COMB_SQL_WRITE:
+    case COMB_SQL_HEARTBEAT:
         break;
     }
     return COMB_PG_WRITE;
@@ -130,12 +131,12 @@ void comb_pg_wake(struct comb_pg *pg)
     (void)written; /* full: it is awake already */
 }
 
-static void count(struct comb_pg *pg, enum comb_pg_set_number set)
+static void count(struct comb_pg *pg, enum comb_sql_kind kind)
 {
     _Atomic uint64_t *counter = &pg->reads;
-    if (set == COMB_PG_WRITE || set == COMB_PG_LOCKED)
+    if (kind == COMB_SQL_WRITE || kind == COMB_SQL_WRITE_LOCKED)
         counter = &pg->writes;
-    else if (set == COMB_PG_POLL)
+    else if (kind == COMB_SQL_POLL || kind == COMB_SQL_HEARTBEAT)
         counter = &pg->polls;
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
@@ -179,10 +180,9 @@ void comb_pg_submit(struct comb_sql *sql, const struct comb_ctx *ctx,
     if (!job) {
         status = comb_error_no_memory(&err);
     } else {
-        enum comb_pg_set_number set = job->set;
         status = enter(pg, job, &err);
         if (status == COMB_OK) {
-            count(pg, set);
+            count(pg, request->kind);
             return;
         }
         comb_pg_job_free(job);

@@ -19,6 +19,23 @@ static void job_free(struct comb_sqlite_job *job)
     comb_memory_free(job);
 }
 
+static enum comb_sqlite_queue_number queue_of(enum comb_sql_kind kind)
+{
+    switch (kind) {
+    case COMB_SQL_READ:
+        return COMB_SQLITE_QUEUE_READ;
+    case COMB_SQL_SCAN:
+        return COMB_SQLITE_QUEUE_SCAN;
+    case COMB_SQL_POLL:
+        return COMB_SQLITE_QUEUE_POLL;
+    case COMB_SQL_WRITE:
+    case COMB_SQL_WRITE_LOCKED:
+    case COMB_SQL_HEARTBEAT:
+        break;
+    }
+    return COMB_SQLITE_QUEUE_WRITE;
+}
+
 static struct comb_sqlite_job *job_new(const struct comb_ctx *ctx,
                                        const struct comb_sql_request *request, comb_sql_done done,
                                        void *data)
@@ -41,7 +58,7 @@ static struct comb_sqlite_job *job_new(const struct comb_ctx *ctx,
     job->deadline_ns = ctx->deadline_ns;
     job->done = done;
     job->data = data;
-    job->write = request->kind == COMB_SQL_WRITE || request->kind == COMB_SQL_WRITE_LOCKED;
+    job->write = queue_of(request->kind) == COMB_SQLITE_QUEUE_WRITE;
     return job;
 }
 
@@ -72,22 +89,6 @@ static bool claim_locked(struct comb_sqlite *sqlite, struct comb_sqlite_job *job
     return true;
 }
 
-static enum comb_sqlite_queue_number queue_of(enum comb_sql_kind kind)
-{
-    switch (kind) {
-    case COMB_SQL_READ:
-        return COMB_SQLITE_QUEUE_READ;
-    case COMB_SQL_SCAN:
-        return COMB_SQLITE_QUEUE_SCAN;
-    case COMB_SQL_POLL:
-        return COMB_SQLITE_QUEUE_POLL;
-    case COMB_SQL_WRITE:
-    case COMB_SQL_WRITE_LOCKED:
-        break;
-    }
-    return COMB_SQLITE_QUEUE_WRITE;
-}
-
 static enum comb_status refuse_closing(struct comb_error *err)
 {
     comb_error_set(err, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
@@ -107,20 +108,20 @@ static enum comb_status refuse_full(struct comb_error *err)
     return COMB_UNAVAILABLE;
 }
 
-static void count(struct comb_sqlite *sqlite, enum comb_sqlite_queue_number number)
+static void count(struct comb_sqlite *sqlite, enum comb_sql_kind kind)
 {
     _Atomic uint64_t *counter = &sqlite->reads;
-    if (number == COMB_SQLITE_QUEUE_WRITE)
+    if (kind == COMB_SQL_WRITE || kind == COMB_SQL_WRITE_LOCKED)
         counter = &sqlite->writes;
-    else if (number == COMB_SQLITE_QUEUE_POLL)
+    else if (kind == COMB_SQL_POLL || kind == COMB_SQL_HEARTBEAT)
         counter = &sqlite->polls;
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-static enum comb_status enqueue(struct comb_sqlite *sqlite, enum comb_sqlite_queue_number number,
+static enum comb_status enqueue(struct comb_sqlite *sqlite, enum comb_sql_kind kind,
                                 struct comb_sqlite_job *job, struct comb_error *err)
 {
-    struct comb_sqlite_queue *queue = &sqlite->queues[number];
+    struct comb_sqlite_queue *queue = &sqlite->queues[queue_of(kind)];
     enum comb_status status = COMB_OK;
     pthread_mutex_lock(&sqlite->lock);
     if (sqlite->closing) {
@@ -135,7 +136,7 @@ static enum comb_status enqueue(struct comb_sqlite *sqlite, enum comb_sqlite_que
         queue->last = job;
         queue->n++;
         live_add_locked(sqlite, job);
-        count(sqlite, number);
+        count(sqlite, kind);
         pthread_cond_signal(&queue->wake);
     }
     pthread_mutex_unlock(&sqlite->lock);
@@ -150,7 +151,7 @@ void comb_sqlite_submit(struct comb_sql *sql, const struct comb_ctx *ctx,
     enum comb_status status;
     struct comb_sqlite_job *job = job_new(ctx, request, done, data);
     if (job)
-        status = enqueue(sqlite, queue_of(request->kind), job, &err);
+        status = enqueue(sqlite, request->kind, job, &err);
     else
         status = comb_error_no_memory(&err);
     if (status == COMB_OK)
