@@ -75,13 +75,14 @@ struct comb_config_outcome {
 };
 
 /* Called one after the other, on a thread of the driver's or of who writes; must not call the store
- * and not block. What they are given lives until they return. */
+ * and not block. What they are given lives until they return. Who returns false has no memory for
+ * it, and is told everything again. */
 struct comb_config_observer {
     /* First, and whenever the driver cannot say what happened meanwhile. */
-    void (*everything)(void *self, const struct comb_config_entry *entries, size_t n,
+    bool (*everything)(void *self, const struct comb_config_entry *entries, size_t n,
                        int64_t revision);
     /* In the order of revisions, each once. */
-    void (*changed)(void *self, const struct comb_config_entry *entries, size_t n,
+    bool (*changed)(void *self, const struct comb_config_entry *entries, size_t n,
                     int64_t revision);
     /* NULL: what was told is current. Else the store is away, and why. */
     void (*state)(void *self, const struct comb_error *err);

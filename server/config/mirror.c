@@ -75,7 +75,7 @@ static void fail_locked(struct config_mirror *mirror)
     mirror->stale = true;
 }
 
-static void on_everything(void *self, const struct comb_config_entry *entries, size_t n,
+static bool on_everything(void *self, const struct comb_config_entry *entries, size_t n,
                           int64_t revision)
 {
     struct config_mirror *mirror = self;
@@ -85,23 +85,23 @@ static void on_everything(void *self, const struct comb_config_entry *entries, s
     mirror->known = true;
     mirror->anew = ++mirror->sequence;
     mirror->revision = mirror->anew_revision = revision;
-    for (size_t i = 0; i < n; i++) {
-        if (!set_locked(mirror, &entries[i])) {
+    for (size_t i = 0; i < n && mirror->known; i++) {
+        if (!set_locked(mirror, &entries[i]))
             fail_locked(mirror);
-            break;
-        }
     }
+    bool known = mirror->known;
     pthread_mutex_unlock(&mirror->lock);
     mirror->wake(mirror->data);
+    return known;
 }
 
-static void on_changed(void *self, const struct comb_config_entry *entries, size_t n,
+static bool on_changed(void *self, const struct comb_config_entry *entries, size_t n,
                        int64_t revision)
 {
     struct config_mirror *mirror = self;
 
     pthread_mutex_lock(&mirror->lock);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && mirror->known; i++) {
         struct config_kept *change = keep(&entries[i]);
         if (!change || !set_locked(mirror, &entries[i])) {
             comb_memory_free(change);
@@ -114,8 +114,10 @@ static void on_changed(void *self, const struct comb_config_entry *entries, size
         *place = change;
     }
     mirror->revision = revision;
+    bool known = mirror->known;
     pthread_mutex_unlock(&mirror->lock);
     mirror->wake(mirror->data);
+    return known;
 }
 
 static void on_state(void *self, const struct comb_error *err)

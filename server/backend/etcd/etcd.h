@@ -143,13 +143,14 @@ struct comb_etcd_watch;
  * Called on the watch's own thread, one after the other; what they are given lives until they
  * return. `everything` comes first, and again whenever the watch cannot say what happened
  * meanwhile: history compacted, events missing, another cluster or an older state of it behind the
- * same address. What is not in `everything` does not exist any more.
+ * same address. What is not in `everything` does not exist any more. Both return false where they
+ * have no memory for what they are told: then everything is told again a little later.
  */
 struct comb_etcd_watcher {
-    void (*everything)(void *self, struct etcdserverpb_key_value *const *kvs, size_t n,
+    bool (*everything)(void *self, struct etcdserverpb_key_value *const *kvs, size_t n,
                        int64_t revision);
     /* In the order of their revisions, each once. revision: of the last one. */
-    void (*changed)(void *self, struct etcdserverpb_event *const *events, size_t n,
+    bool (*changed)(void *self, struct etcdserverpb_event *const *events, size_t n,
                     int64_t revision);
     /* NULL: in touch with etcd, what was told is current. Else why not; it goes on trying. */
     void (*state)(void *self, const struct comb_error *err);

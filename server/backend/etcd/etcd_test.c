@@ -227,7 +227,7 @@ struct witness {
     char value[64]; /* of the last put */
 };
 
-static void saw_everything(void *self, struct etcdserverpb_key_value *const *kvs, size_t n,
+static bool saw_everything(void *self, struct etcdserverpb_key_value *const *kvs, size_t n,
                            int64_t revision)
 {
     struct witness *witness = self;
@@ -241,9 +241,10 @@ static void saw_everything(void *self, struct etcdserverpb_key_value *const *kvs
                  COMB_STR_ARG(comb_etcd_str(kvs[n - 1]->value)));
     pthread_cond_broadcast(&witness->changed);
     pthread_mutex_unlock(&witness->lock);
+    return true;
 }
 
-static void saw_changes(void *self, struct etcdserverpb_event *const *events, size_t n,
+static bool saw_changes(void *self, struct etcdserverpb_event *const *events, size_t n,
                         int64_t revision)
 {
     struct witness *witness = self;
@@ -258,6 +259,7 @@ static void saw_changes(void *self, struct etcdserverpb_event *const *events, si
     witness->revision = revision;
     pthread_cond_broadcast(&witness->changed);
     pthread_mutex_unlock(&witness->lock);
+    return true;
 }
 
 static void saw_state(void *self, const struct comb_error *err)

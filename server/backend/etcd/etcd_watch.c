@@ -126,9 +126,9 @@ static enum comb_status tell_everything(struct comb_etcd_watch *watch, struct co
             etcd_seen_reset(&watch->seen, range.kvs, range.n, range.revision, range.cluster, err);
     if (status != COMB_OK)
         return status;
-    watch->has_all = true;
-    watch->watcher.everything(watch->watcher.self, range.kvs, range.n, range.revision);
-    return COMB_OK;
+    watch->has_all =
+        watch->watcher.everything(watch->watcher.self, range.kvs, range.n, range.revision);
+    return watch->has_all ? COMB_OK : comb_error_no_memory(err);
 }
 
 /*
@@ -247,7 +247,7 @@ static void send_progress(struct stream *stream)
     etcdserverpb_watch_watch_stream_write_start(stream->call, request, on_written, stream);
 }
 
-/* False: the message does not follow from what is known. */
+/* False: the message does not follow from what is known, or there is no memory for it. */
 static bool take_events(struct comb_etcd_watch *watch, struct grpcc_arena *arena,
                         const struct etcdserverpb_watch_response *message)
 {
@@ -268,9 +268,7 @@ static bool take_events(struct comb_etcd_watch *watch, struct grpcc_arena *arena
             events[n++] = message->events[i];
     }
     etcd_seen_advance(&watch->seen);
-    if (n > 0)
-        watch->watcher.changed(watch->watcher.self, events, n, watch->seen.revision);
-    return true;
+    return n == 0 || watch->watcher.changed(watch->watcher.self, events, n, watch->seen.revision);
 }
 
 static void on_message(struct stream *stream, const struct etcdserverpb_watch_response *message)

@@ -2,10 +2,10 @@
 /*
  * The etcd driver. Below the URL's prefix:
  *
- *   config/v/PATH            the value: {"actor", "time_us", "value"}; its mod_revision is its
- * revision config/h/PATH NUL ID     each state it had, the present one too; a deletion has no
- * "value" config/r/KEY             the hash of a request that was done, under a lease of 24 to 26
- * hours config/m/NAME            a mark, as decimal text
+ * - config/v/PATH: the value: {"actor", "time_us", "value"}; its mod_revision is its revision
+ * - config/h/PATH NUL ID: each state it had, the present one too; a deletion has no "value"
+ * - config/r/KEY: the hash of a request that was done, under a lease of 24 to 26 hours
+ * - config/m/NAME: a mark, as decimal text
  *
  * A change, its history and its request key are one transaction, which compares what must not have
  * changed: so it may be sent again where its answer is lost, and finds its own request key.
@@ -567,7 +567,7 @@ static enum comb_status etcd_mark(struct comb_config_store *self, struct comb_ct
 
 /* ---- watch ---- */
 
-static void on_everything(void *self, struct etcdserverpb_key_value *const *kvs, size_t n,
+static bool on_everything(void *self, struct etcdserverpb_key_value *const *kvs, size_t n,
                           int64_t revision)
 {
     struct etcd_store *store = self;
@@ -582,12 +582,13 @@ static void on_everything(void *self, struct etcdserverpb_key_value *const *kvs,
             config_etcd_entry(arena, path, kvs[i], &entries[n_entries], NULL) == COMB_OK)
             n_entries++;
     }
-    if (entries)
-        store->observer.everything(store->observer.self, entries, n_entries, revision);
+    bool taken =
+        entries && store->observer.everything(store->observer.self, entries, n_entries, revision);
     grpcc_arena_free(arena);
+    return taken;
 }
 
-static void on_changed(void *self, struct etcdserverpb_event *const *events, size_t n,
+static bool on_changed(void *self, struct etcdserverpb_event *const *events, size_t n,
                        int64_t revision)
 {
     enum { EVENT_DELETE = 1 };
@@ -607,9 +608,11 @@ static void on_changed(void *self, struct etcdserverpb_event *const *events, siz
                  config_etcd_entry(arena, path, kv, &entries[n_entries], NULL) == COMB_OK)
             n_entries++;
     }
-    if (n_entries > 0)
-        store->observer.changed(store->observer.self, entries, n_entries, revision);
+    bool taken =
+        entries && (n_entries == 0 ||
+                    store->observer.changed(store->observer.self, entries, n_entries, revision));
     grpcc_arena_free(arena);
+    return taken;
 }
 
 static void on_state(void *self, const struct comb_error *err)

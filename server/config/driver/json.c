@@ -37,6 +37,7 @@ struct json_store {
     /* Not OK: the file was edited and is of no use; doc goes on, and nothing is written. */
     struct comb_error edit;
     struct comb_config_observer observer; /* everything NULL: none */
+    bool untold;                          /* there was no memory to tell it everything */
     struct comb_store_status status;
 };
 
@@ -54,10 +55,12 @@ static void tell_everything_locked(struct json_store *store)
     struct grpcc_arena *arena = grpcc_arena_new(ARENA_MAX);
     struct comb_config_entries all;
 
-    if (store->observer.everything && arena &&
-        config_doc_list(store->doc, arena, STR("/"), (comb_str){0}, COMB_CONFIG_ENTRIES_MAX, &all,
-                        NULL) == COMB_OK)
-        store->observer.everything(store->observer.self, all.items, all.n, all.revision);
+    if (store->observer.everything)
+        store->untold =
+            !arena ||
+            config_doc_list(store->doc, arena, STR("/"), (comb_str){0}, COMB_CONFIG_ENTRIES_MAX,
+                            &all, NULL) != COMB_OK ||
+            !store->observer.everything(store->observer.self, all.items, all.n, all.revision);
     grpcc_arena_free(arena);
 }
 
@@ -94,7 +97,8 @@ static void tell_changes_locked(struct json_store *store)
             whole = append_change(store->doc, arena, path, entries, &n);
     }
     if (whole && n > 0)
-        store->observer.changed(store->observer.self, entries, n, config_doc_revision(store->doc));
+        whole = store->observer.changed(store->observer.self, entries, n,
+                                        config_doc_revision(store->doc));
     grpcc_arena_free(arena);
     if (!whole)
         tell_everything_locked(store);
@@ -168,6 +172,8 @@ static void look_locked(struct json_store *store)
 {
     struct comb_error err = {0};
 
+    if (store->untold)
+        tell_everything_locked(store);
     if (!config_file_has_changed(&store->file))
         return;
     struct grpcc_arena *arena = grpcc_arena_new(ARENA_MAX);

@@ -112,29 +112,25 @@ static enum comb_status etcd_remove(struct comb_registry *registry, struct comb_
 
 /* ---- the watch ---- */
 
-static void everything(void *data, struct etcdserverpb_key_value *const *kvs, size_t n,
+static bool everything(void *data, struct etcdserverpb_key_value *const *kvs, size_t n,
                        int64_t revision)
 {
     struct etcd *self = data;
     struct comb_registry_entry *entries = comb_memory_alloc((n + 1) * sizeof *entries);
-    struct comb_error err = {0};
     size_t n_entries = 0;
     (void)revision;
-    if (!entries) {
-        /* What is told stays as it was, and is not called current. */
-        (void)comb_error_no_memory(&err);
-        self->watcher.state(self->watcher.self, &err);
-        return;
-    }
+    if (!entries)
+        return false; /* told as a store that is away: what was told stays as it was */
     for (size_t i = 0; i < n; i++) {
         if (read_key(self, kvs[i]->key, &entries[n_entries]))
             entries[n_entries++].body = comb_etcd_str(kvs[i]->value);
     }
     self->watcher.everything(self->watcher.self, entries, n_entries);
     comb_memory_free(entries);
+    return true;
 }
 
-static void changed(void *data, struct etcdserverpb_event *const *events, size_t n,
+static bool changed(void *data, struct etcdserverpb_event *const *events, size_t n,
                     int64_t revision)
 {
     struct etcd *self = data;
@@ -149,6 +145,7 @@ static void changed(void *data, struct etcdserverpb_event *const *events, size_t
         else
             self->watcher.changed(self->watcher.self, &entry);
     }
+    return true;
 }
 
 static void state(void *data, const struct comb_error *err)

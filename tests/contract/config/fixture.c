@@ -99,12 +99,14 @@ static void keep(struct config_witness *witness, const struct comb_config_entry 
              entry->value.ptr ? entry->value.ptr : "-");
 }
 
-static void on_everything(void *self, const struct comb_config_entry *entries, size_t n,
+static bool on_everything(void *self, const struct comb_config_entry *entries, size_t n,
                           int64_t revision)
 {
     struct config_witness *witness = self;
     const struct comb_config_entry *newest = NULL;
     pthread_mutex_lock(&witness->lock);
+    bool taken = witness->refuse == 0;
+    witness->refuse -= !taken;
     witness->everything++;
     witness->revision = revision;
     for (size_t i = 0; i < n; i++) {
@@ -115,13 +117,16 @@ static void on_everything(void *self, const struct comb_config_entry *entries, s
         keep(witness, newest);
     pthread_cond_broadcast(&witness->changed);
     pthread_mutex_unlock(&witness->lock);
+    return taken;
 }
 
-static void on_changed(void *self, const struct comb_config_entry *entries, size_t n,
+static bool on_changed(void *self, const struct comb_config_entry *entries, size_t n,
                        int64_t revision)
 {
     struct config_witness *witness = self;
     pthread_mutex_lock(&witness->lock);
+    bool taken = witness->refuse == 0;
+    witness->refuse -= !taken;
     for (size_t i = 0; i < n; i++) {
         witness->in_order &= entries[i].revision > witness->revision;
         keep(witness, &entries[i]);
@@ -130,6 +135,7 @@ static void on_changed(void *self, const struct comb_config_entry *entries, size
     witness->revision = revision;
     pthread_cond_broadcast(&witness->changed);
     pthread_mutex_unlock(&witness->lock);
+    return taken;
 }
 
 static void on_state(void *self, const struct comb_error *err)

@@ -40,6 +40,7 @@ struct config_witness {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int everything, changes, lost, found; /* how often */
+    int refuse;                           /* so many calls, as without memory */
     int64_t revision;
     bool in_order;
     char path[128], value[128]; /* of the newest one; "-" for none */

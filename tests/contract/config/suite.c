@@ -311,6 +311,25 @@ static void an_observer_is_told_everything_and_each_change(void **state)
     config_reopen(f);
 }
 
+static void who_has_no_memory_is_told_again(void **state)
+{
+    struct config_fixture *f = *state;
+    struct config_witness witness;
+    config_witness_init(&witness);
+    const struct comb_config_observer observer = config_witness_observer(&witness);
+    must_ok(comb_config_store_watch(f->store, &observer, &f->test.err), &f->test.err);
+    config_await_count(&witness, &witness.everything, 1);
+    pthread_mutex_lock(&witness.lock);
+    witness.refuse = 2; /* a change, and then everything */
+    pthread_mutex_unlock(&witness.lock);
+    config_set(f, "/a", "1");
+    config_await_count(&witness, &witness.everything, 3);
+    config_await_value(&witness, "/a", "1");
+    config_set(f, "/b", "2");
+    config_await_value(&witness, "/b", "2");
+    config_reopen(f);
+}
+
 static void a_past_deadline_is_told(void **state)
 {
     struct config_fixture *f = *state;
@@ -410,6 +429,7 @@ int main(void)
         CASE(the_largest_batch_fits),
         CASE(a_mark_never_falls),
         CASE(an_observer_is_told_everything_and_each_change),
+        CASE(who_has_no_memory_is_told_again),
         CASE(a_past_deadline_is_told),
         CASE(the_store_can_be_checked),
         CASE(no_increment_is_lost),
