@@ -48,6 +48,9 @@ def layer_of(path):
         return "backend", parts[2]
     if "driver" in parts[2:-1]:
         return "driver", area
+    # The docs row is a connection layer: areas stand on it as on backend/sql.
+    if area == "docs":
+        return "backend", area
     stem = name.rsplit(".", 1)[0]
     if stem.endswith(("_store", "_driver")):
         return "contract", area
