@@ -6,11 +6,12 @@ load("//bazel:cc.bzl", "c_library", "c_test")
 # dep: the target. open: the function that opens one; it takes struct comb_store_options, or, where `rest` is True, what
 # follows the scheme's colon in the URL. header: declares it, where the row's own does not. needs: programs that a
 # contract test starts, by the names of bazel/apt-test.txt. url: the form of its URL, for people. shared: other
-# processes may use the store at the same time; what the driver says of itself must be the same.
+# processes may use the store at the same time; what the driver says of itself must be the same. late: the libraries
+# that combd loads when it opens one, of LATE_LIBRARIES (bazel/system.bzl).
 DRIVERS = {
     "cache": {
         "mem": struct(dep = "//server/cache/driver:mem", open = "comb_cache_mem_open", needs = [], url = "mem:SIZE"),
-        "redis": struct(dep = "//server/cache/driver:redis", open = "comb_cache_redis_open", needs = ["redis-server"], url = "redis://HOST:PORT/DATABASE", shared = True),
+        "redis": struct(dep = "//server/cache/driver:redis", open = "comb_cache_redis_open", needs = ["redis-server"], url = "redis://HOST:PORT/DATABASE", shared = True, late = ["hiredis"]),
     },
     "config": {
         "etcd": struct(dep = "//server/config/driver:etcd", open = "comb_config_etcd_open", needs = ["etcd-server"], url = "etcd://HOST:PORT,.../PREFIX", shared = True),
@@ -18,23 +19,23 @@ DRIVERS = {
     },
     "data": {
         "files": struct(dep = "//server/data/driver:files", open = "comb_blob_files_open", rest = True, needs = [], url = "files:DIR"),
-        "s3": struct(dep = "//server/data/driver:s3", open = "comb_blob_s3_open", needs = ["versitygw"], url = "s3://BUCKET?endpoint=URL", shared = True),
+        "s3": struct(dep = "//server/data/driver:s3", open = "comb_blob_s3_open", needs = ["versitygw"], url = "s3://BUCKET?endpoint=URL", shared = True, late = ["curl", "expat"]),
     },
     "events": {
         "mem": struct(dep = "//server/events/driver:mem", open = "comb_events_mem_open", needs = [], url = "mem:"),
-        "nats": struct(dep = "//server/events/driver:nats", open = "comb_events_nats_open", needs = ["nats-server"], url = "nats://HOST:PORT", shared = True),
+        "nats": struct(dep = "//server/events/driver:nats", open = "comb_events_nats_open", needs = ["nats-server"], url = "nats://HOST:PORT", shared = True, late = ["nats"]),
     },
     "registry": {
         "mem": struct(dep = "//server/registry/driver:mem", open = "comb_registry_mem_open", needs = [], url = "mem:"),
         "etcd": struct(dep = "//server/registry/driver:etcd", open = "comb_registry_etcd_open", needs = ["etcd-server"], url = "etcd://HOST:PORT,.../PREFIX", shared = True),
     },
     "sql": {
-        "postgres": struct(dep = "//server/backend/sql/postgres", open = "comb_sql_postgres_open", header = "server/backend/sql/postgres/open.h", needs = ["postgresql-15"], url = "postgres://USER@HOST:PORT/DATABASE", shared = True),
+        "postgres": struct(dep = "//server/backend/sql/postgres", open = "comb_sql_postgres_open", header = "server/backend/sql/postgres/open.h", needs = ["postgresql-15"], url = "postgres://USER@HOST:PORT/DATABASE", shared = True, late = ["pq"]),
         "sqlite": struct(dep = "//server/backend/sql/sqlite", open = "comb_sql_sqlite_open", rest = True, needs = [], url = "sqlite:PATH"),
     },
     "vault": {
         "json": struct(dep = "//server/vault/driver:json", open = "comb_vault_json_open", needs = [], url = "json:PATH"),
-        "vault": struct(dep = "//server/vault/driver:vault", open = "comb_vault_hashivault_open", needs = [], url = "vault://HOST:PORT/MOUNT", shared = True),
+        "vault": struct(dep = "//server/vault/driver:vault", open = "comb_vault_hashivault_open", needs = [], url = "vault://HOST:PORT/MOUNT", shared = True, late = ["curl"]),
     },
 }
 
@@ -72,12 +73,23 @@ def contract_tests(interface, srcs, deps, name = None, row = None, **kwargs):
 def _adapt_open(row, scheme, driver):
     """A function that opens a driver as what all rows have in common."""
     rest = getattr(driver, "rest", False)
+    loads = [
+        line
+        for library in getattr(driver, "late", [])
+        for line in [
+            "    if (status == COMB_OK)",
+            "        status = comb_library_load(&comb_library_%s, err);" % library,
+        ]
+    ]
     return [
         "static enum comb_status %s_%s_open(const struct comb_store_options *options," % (row, scheme),
         "                                   void **ret_store, struct comb_error *err)",
         "{",
         "    struct %s *store = NULL;" % ROWS[row].type,
-        "    enum comb_status status = %s(%s, &store, err);" % (
+        "    enum comb_status status = COMB_OK;",
+    ] + loads + [
+        "    if (status == COMB_OK)",
+        "        status = %s(%s, &store, err);" % (
             driver.open,
             "comb_row_url_rest(options->url)" if rest else "options",
         ),
@@ -141,7 +153,15 @@ def row_drivers(name, hdrs, deps):
         for driver in DRIVERS[row].values()
         if hasattr(driver, "header")
     })
-    lines = ["#include \"server/row_drivers.h\""] + ["#include \"%s\"" % header for header in sorted(headers)]
+    late = {
+        library: True
+        for row in ROWS
+        for driver in DRIVERS[row].values()
+        for library in getattr(driver, "late", [])
+    }
+    headers.update({"server/core/library.h": True, "server/row_drivers.h": True})
+    lines = ["#include \"%s\"" % header for header in sorted(headers)]
+    lines += ["extern const struct comb_library comb_library_%s;" % library for library in sorted(late)]
     entries = []
     for row in sorted(ROWS):
         adapters, entry = _adapt_row(row)
@@ -158,7 +178,8 @@ def row_drivers(name, hdrs, deps):
         srcs = [name + "_table.c"],
         hdrs = hdrs,
         deps = depset(
-            deps + [row.dep for row in ROWS.values()] +
+            deps + ["//server/core:library"] + ["@%s//:late" % library for library in sorted(late)] +
+            [row.dep for row in ROWS.values()] +
             [driver.dep for row in ROWS for driver in DRIVERS[row].values()],
         ).to_list(),
     )

@@ -30,6 +30,19 @@ LIBRARIES = {
     "zlib": ("zlib", "zlib1g-dev", []),
 }
 
+# Libraries that only some stores need, and the Debian package of their shared object. `@pq//:late` has each of its
+# functions as a jump to where server/core/library.h finds it when the first store that needs it is opened. A program
+# that links it, and with LINK_LATE what is needed only, starts without the library. Any other has it from the start.
+LATE_LIBRARIES = {
+    "curl": "libcurl4",
+    "expat": "libexpat1",
+    "hiredis": "libhiredis0.14",
+    "microhttpd": "libmicrohttpd12",
+    "nats": "libnats3.4",
+    "pq": "libpq5",
+}
+LINK_LATE = ["-Wl,--as-needed"]
+
 # Programs: repository -> (program, Debian package).
 PROGRAMS = {
     "protoc": ("protoc", "protobuf-compiler"),
@@ -64,6 +77,81 @@ def _missing(rctx, package):
 def _quoted(items):
     return "[" + ", ".join(['"%s"' % i for i in items]) + "]"
 
+# Of `comb_library_NAME`, struct comb_library. What a packager's tools read of it is in .note.dlopen.
+_LATE_SOURCE = """
+    .section .data.rel.local, "aw"
+    .p2align 3
+    .globl comb_library_{name}
+    .type comb_library_{name}, @object
+comb_library_{name}:
+    .quad .Lsoname, .Lpackage, .Lnames, .Laddresses
+    .size comb_library_{name}, . - comb_library_{name}
+
+    .section .rodata
+.Lsoname: .asciz "{soname}"
+.Lpackage: .asciz "{package}"
+.Lnames:
+{names}
+    .byte 0
+
+    .section .note.dlopen, "a", @note
+    .p2align 2
+    .long 4, .Lnote_end - .Lnote, 0x407c0c0a
+    .asciz "FDO"
+.Lnote: .asciz "[{{\\"soname\\":[\\"{soname}\\"],\\"priority\\":\\"suggested\\"}}]"
+.Lnote_end:
+    .p2align 2
+
+    .section .note.GNU-stack, "", @progbits
+
+    .bss
+    .p2align 3
+.Laddresses: .skip 8 * {count}
+
+/* Elsewhere no function is defined here, and so the program has the library at its start. */
+#if defined(__x86_64__)
+    .macro late name, at
+    .globl \\name
+    .hidden \\name
+    .type \\name, @function
+\\name: jmp *(.Laddresses + \\at)(%rip)
+    .endm
+#elif defined(__aarch64__)
+    .macro late name, at
+    .globl \\name
+    .hidden \\name
+    .type \\name, @function
+\\name: adrp x16, .Laddresses + \\at
+    ldr x16, [x16, :lo12:.Laddresses + \\at]
+    br x16
+    .endm
+#else
+    .macro late name, at
+    .endm
+#endif
+    .text
+{functions}
+"""
+
+def _late_source(rctx, library):
+    """Assembly that stands for all functions of the shared object behind -l`library`."""
+    path = rctx.execute(["cc", "-print-file-name=lib%s.so" % library]).stdout.strip()
+    header = rctx.execute(["objdump", "-p", path])
+    symbols = rctx.execute(["nm", "-D", "--defined-only", "--format=posix", path])
+    if header.return_code != 0 or symbols.return_code != 0:
+        fail("\n\nWhat lib%s.so exports cannot be read: %s%s" % (library, header.stderr, symbols.stderr))
+    soname = [l.split("SONAME")[1].strip() for l in header.stdout.split("\n") if "SONAME" in l][0]
+    names = [l.split(" ")[0].split("@")[0] for l in symbols.stdout.split("\n") if " T " in l]
+    names = [n for n in names if not n.startswith("_")]
+    return _LATE_SOURCE.format(
+        name = rctx.attr.name,
+        soname = soname,
+        package = rctx.attr.late,
+        count = len(names),
+        names = "\n".join(["    .asciz \"%s\"" % n for n in names]),
+        functions = "\n".join(["    late %s, %d" % (n, 8 * i) for i, n in enumerate(names)]),
+    )
+
 def _library_impl(rctx):
     name = rctx.attr.name
     cflags = rctx.execute(["pkg-config", "--cflags", rctx.attr.module])
@@ -80,6 +168,10 @@ def _library_impl(rctx):
         elif flag.startswith("-D") and flag[2:] not in defines and flag != "-DNOMINMAX":
             defines.append(flag[2:])
     links = rctx.attr.links or [l for l in libs.stdout.strip().split(" ") if l]
+    late = []
+    if rctx.attr.late:
+        rctx.file("late.S", _late_source(rctx, links[0][len("-l"):]), executable = False)
+        late = ['cc_library(name = "late", srcs = ["late.S"])']
     rctx.file("BUILD.bazel", "\n".join([
         'package(default_visibility = ["//visibility:public"])',
         "cc_library(",
@@ -89,12 +181,13 @@ def _library_impl(rctx):
         "    defines = %s," % _quoted(defines),
         "    linkopts = %s," % _quoted(links),
         ")",
+    ] + late + [
         "",
     ]), executable = False)
 
 _library = repository_rule(
     implementation = _library_impl,
-    attrs = {"links": attr.string_list(), "module": attr.string(mandatory = True), "package": attr.string(mandatory = True)},
+    attrs = {"late": attr.string(), "links": attr.string_list(), "module": attr.string(mandatory = True), "package": attr.string(mandatory = True)},
     configure = True,
     environ = ["PATH", "PKG_CONFIG_PATH"],
     local = True,
@@ -140,7 +233,7 @@ _protos = repository_rule(
 
 def system_repositories():
     for name, (module, package, links) in LIBRARIES.items():
-        _library(name = name, module = module, package = package, links = links)
+        _library(name = name, module = module, package = package, links = links, late = LATE_LIBRARIES.get(name, ""))
     for name, (program, package) in PROGRAMS.items():
         _program(name = name, program = program, package = package)
     _protos(

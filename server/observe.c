@@ -9,8 +9,12 @@
 #include "grpcc/access_log.h"
 #include "grpcc/metrics.h"
 #include "grpcc/prometheus.h"
+#include "server/core/library.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
+
+/* What serves the metrics; most servers have none, and it brings a TLS library of its own. */
+extern const struct comb_library comb_library_microhttpd;
 
 /* What the parts of combd count, read all at once. */
 struct counted {
@@ -346,6 +350,8 @@ enum comb_status comb_observe_serve(struct comb_observe *observe, struct grpcc_s
         return COMB_OK;
     enum comb_status status =
         comb_listen_plain_check("--metrics-listen", address, observe->options, host, err);
+    if (status == COMB_OK)
+        status = comb_library_load(&comb_library_microhttpd, err);
     if (status != COMB_OK)
         return status;
     const struct grpcc_prometheus_options options = {.size = sizeof options, .address = address};

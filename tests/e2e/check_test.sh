@@ -84,6 +84,26 @@ fails vault seal
 bazel/stores start "$TEST_TMPDIR/stores" >/dev/null
 check 0
 
+# Libraries that only some stores need, none of which can be loaded: the row says what to install, and embedded rows
+# are served without them.
+mkdir "$TEST_TMPDIR/broken"
+late=$(grep -ao '"soname":\["[^"]*' "$COMBD" | sed 's/.*"//' | sort -u)
+case $late in *libpq.so*) ;; *) fail "combd does not tell which libraries it loads late: $late" ;; esac
+for library in $late; do
+    : >"$TEST_TMPDIR/broken/$library"
+done
+export LD_LIBRARY_PATH=$TEST_TMPDIR/broken
+expect 1 "$COMBD" --home "$COMB_HOME" --check --sql postgres://joe@127.0.0.1:1/comb
+fails sql 'libpq.so.* is missing: install the package libpq'
+expect 0 "$COMBD" --home "$COMB_HOME" --check
+unset LD_LIBRARY_PATH
+start_embedded_without_libraries() {
+    local stores=() COMB_TEST_STORES=
+    LD_LIBRARY_PATH=$TEST_TMPDIR/broken start_combd
+    stop_combd
+}
+start_embedded_without_libraries
+
 # What is for one process.
 expect 1 "$COMBD" --home "$COMB_HOME" --cluster "${stores[@]}" --sql "sqlite:$TEST_TMPDIR/comb.db" --events mem:
 says "--sql sqlite:$TEST_TMPDIR/comb.db is for one process only: give --sql postgres://"
