@@ -76,8 +76,9 @@ struct comb_extract_result {
     int64_t cpu_us;  /* of its process, which includes what the kernel did for it */
 };
 
-/* How a file ended: exactly once for each file that was accepted, on a thread of the pool. May
- * submit and cancel; must not free the pool. The thread takes no other file until it returns. */
+/* How a file ended: exactly once for each file that was accepted, on a thread of the pool, or on
+ * that of comb_extract_cancel()'s caller. May submit and cancel; must not free the pool. The thread
+ * takes no other file until it returns. */
 typedef void comb_extract_done_fn(void *data, const struct comb_extract_result *result);
 
 /*
