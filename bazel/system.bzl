@@ -17,16 +17,21 @@ LIBRARIES = {
     "crypto": ("libcrypto", "libssl-dev", []),
     "curl": ("libcurl", "libcurl4-openssl-dev", []),
     "expat": ("expat", "libexpat1-dev", []),
+    "gmime": ("gmime-3.0", "libgmime-3.0-dev", ["-lgmime-3.0", "-lgobject-2.0", "-lglib-2.0"]),
     "grpc": ("grpc", "libgrpc-dev", ["-lgrpc", "-lgpr"]),  # grpc.pc lists seventy abseil libraries
     "grpcxx": ("grpc++", "libgrpc++-dev", ["-lgrpc++", "-lgrpc", "-lgpr", "-labsl_synchronization", "-lprotobuf"]),
     "hiredis": ("hiredis", "libhiredis-dev", []),
     "jansson": ("jansson", "libjansson-dev", []),
     "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
     "nats": ("libnats", "libnats-dev", []),
+    "poppler_cpp": ("poppler-cpp", "libpoppler-cpp-dev", []),
     "pq": ("libpq", "libpq-dev", []),
     "protobuf_c": ("libprotobuf-c", "libprotobuf-c-dev", []),
+    "seccomp": ("libseccomp", "libseccomp-dev", []),
     "ssl": ("libssl", "libssl-dev", []),
     "sqlite3": ("sqlite3", "libsqlite3-dev", []),
+    "xml2": ("libxml-2.0", "libxml2-dev", []),
+    "zip": ("libzip", "libzip-dev", []),
     "zlib": ("zlib", "zlib1g-dev", []),
 }
 
