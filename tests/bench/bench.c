@@ -7,18 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "comb/v1/admin.grpcc.h"
-#include "comb/v1/auth.grpcc.h"
 #include "comb/v1/data.grpcc.h"
-#include "comb/v1/tree.grpcc.h"
+#include "tests/bench/calls.h"
 #include "tests/bench/echo.grpcc.h"
 #include "tests/bench/ids.h"
-#include "tests/bench/load.h"
 #include "tests/bench/roofs.h"
-#include "tests/bench/server.h"
 #include "tests/bench/streams.h"
 
 #define LARGE_FOLDER 10000
@@ -28,79 +24,14 @@
 struct bench {
     const char *combd, *folder;
     size_t divisor; /* of all numbers of calls */
-    struct server server;
-    struct grpcc_channel *channel, *admin;
-    char authorization[2048];
-    struct grpcc_arena *arena;
+    struct calls calls;
     double echo_rate, fsyncs, bytes_roof;
     double calls_per_commit; /* of the case measured last */
 };
 
-static void stop_with(const char *what, const struct grpcc_error *err)
-{
-    fprintf(stderr, "bench: %s: %s\n", what, err->message);
-    exit(1);
-}
-
-static struct grpcc_metadata token_header(const struct bench *bench)
-{
-    return (struct grpcc_metadata){"authorization", bench->authorization,
-                                   strlen(bench->authorization)};
-}
-
-static struct grpcc_call_options with_token(const struct bench *bench)
-{
-    static struct grpcc_metadata header;
-    header = token_header(bench);
-    return (struct grpcc_call_options){.size = sizeof(struct grpcc_call_options),
-                                       .timeout_ms = 600000,
-                                       .metadata = &header,
-                                       .n_metadata = 1};
-}
-
-/* ---- the server ---- */
-
-static void log_in(struct bench *bench)
-{
-    char path[600], password[128] = "";
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct comb_v1_auth_login_request *request = comb_v1_auth_login_request_new(bench->arena);
-    struct comb_v1_auth_login_response *response = NULL;
-    snprintf(path, sizeof path, "%s/admin", bench->server.home);
-    FILE *file = fopen(path, "r");
-    if (!file || !fgets(password, sizeof password, file))
-        exit(1);
-    fclose(file);
-    password[strcspn(password, "\n")] = 0;
-    comb_v1_auth_login_request_set_login(request, "admin");
-    comb_v1_auth_login_request_set_password(request, password);
-    if (comb_v1_auth_login(bench->channel, bench->arena, NULL, request, &response, &err))
-        stop_with("login", &err);
-    snprintf(bench->authorization, sizeof bench->authorization, "Bearer %s",
-             response->tokens->access_token);
-}
-
 static void start(struct bench *bench)
 {
-    const char *const arguments[] = {
-        "--home",      bench->server.home, "--listen", "127.0.0.1:0", "--admin-listen",
-        "127.0.0.1:0", "--drain-delay-ms", "0",        NULL};
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    snprintf(bench->server.home, sizeof bench->server.home, "%.200s/home", bench->folder);
-    (void)mkdir(bench->server.home, 0700);
-    server_start(&bench->server, bench->combd, arguments);
-    bench->channel = grpcc_channel_new(bench->server.listen, NULL, &err);
-    bench->admin = grpcc_channel_new(bench->server.admin, NULL, &err);
-    if (!bench->channel || !bench->admin)
-        stop_with("channel", &err);
-    log_in(bench);
-}
-
-static void stop(struct bench *bench)
-{
-    grpcc_channel_free(bench->channel);
-    grpcc_channel_free(bench->admin);
-    server_stop(&bench->server);
+    calls_start(&bench->calls, bench->combd, bench->folder, NULL);
 }
 
 /* What the sql row has done so far. */
@@ -112,13 +43,13 @@ struct sql_counters {
 static struct sql_counters read_sql(struct bench *bench)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_call_options options = with_token(bench);
+    struct grpcc_call_options options = calls_options(&bench->calls);
     struct grpcc_arena *arena = grpcc_arena_new(0);
     struct comb_v1_admin_info_response *info = NULL;
     struct sql_counters sql = {0};
-    if (comb_v1_admin_info(bench->admin, arena, &options, comb_v1_admin_info_request_new(arena),
-                           &info, &err))
-        stop_with("info", &err);
+    if (comb_v1_admin_info(bench->calls.admin, arena, &options,
+                           comb_v1_admin_info_request_new(arena), &info, &err))
+        calls_stop_with("info", &err);
     for (size_t i = 0; i < info->n_counters; i++) {
         const struct comb_v1_admin_counter *counter = info->counters[i];
         if (strcmp(counter->name, "sql.reads") == 0 || strcmp(counter->name, "sql.writes") == 0)
@@ -148,20 +79,11 @@ static void measure(struct bench *bench, const char *name, const struct grpcc_me
                     unsigned in_flight, size_t calls, load_request request, void *data,
                     const char *(*roof)(const struct bench *, double rate))
 {
-    size_t n = calls / bench->divisor;
-    const struct grpcc_metadata token = token_header(bench);
-    const struct load load = {.channel = bench->channel,
-                              .method = method,
-                              .metadata = &token,
-                              .n_metadata = 1,
-                              .in_flight = in_flight,
-                              .calls = n > in_flight ? n : in_flight,
-                              .request = request,
-                              .data = data};
     struct sql_counters before = read_sql(bench);
-    double cpu = server_cpu(&bench->server);
-    struct load_result result = load_run(&load);
-    cpu = server_cpu(&bench->server) - cpu;
+    double cpu = server_cpu(&bench->calls.server);
+    struct load_result result =
+        calls_run(&bench->calls, method, in_flight, calls / bench->divisor, request, data);
+    cpu = server_cpu(&bench->calls.server) - cpu;
     struct sql_counters after = read_sql(bench);
     bench->calls_per_commit = (double)result.calls / (after.commits - before.commits);
     print_row(name, &result, cpu, after.requests - before.requests,
@@ -204,22 +126,6 @@ static const char *of_1_mib(const struct bench *bench, double rate)
 
 /* ---- requests ---- */
 
-static const struct grpcc_method *tree_method(const char *name)
-{
-    for (size_t i = 0; i < comb_v1_tree_service.n_methods; i++)
-        if (strcmp(comb_v1_tree_service.methods[i].name, name) == 0)
-            return &comb_v1_tree_service.methods[i];
-    abort();
-}
-
-static struct comb_v1_node_ref *ref(struct grpcc_arena *arena, const char *id, const char *path)
-{
-    struct comb_v1_node_ref *made = comb_v1_node_ref_new(arena);
-    comb_v1_node_ref_set_id(made, id);
-    comb_v1_node_ref_set_path(made, path);
-    return made;
-}
-
 static const ProtobufCMessage *say_request(void *data, struct grpcc_arena *arena, size_t n)
 {
     struct comb_bench_echo_say_request *request = comb_bench_echo_say_request_new(arena);
@@ -233,7 +139,8 @@ static const ProtobufCMessage *stat_request(void *data, struct grpcc_arena *aren
 {
     struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
     size_t modulus = *(const size_t *)data;
-    request->node = ref(arena, "", grpcc_arena_printf(arena, "/personal/large/n%zu", n % modulus));
+    request->node =
+        calls_ref(arena, "", grpcc_arena_printf(arena, "/personal/large/n%zu", n % modulus));
     return &request->base;
 }
 
@@ -241,7 +148,7 @@ static const ProtobufCMessage *create_request(void *data, struct grpcc_arena *ar
 {
     struct comb_v1_tree_create_folder_request *request =
         comb_v1_tree_create_folder_request_new(arena);
-    request->parent = ref(arena, "", data);
+    request->parent = calls_ref(arena, "", data);
     comb_v1_tree_create_folder_request_set_name(request, grpcc_arena_printf(arena, "n%zu", n));
     comb_v1_tree_create_folder_request_set_request_id(request, new_request_id(arena));
     return &request->base;
@@ -251,8 +158,8 @@ static const ProtobufCMessage *create_request(void *data, struct grpcc_arena *ar
 static const ProtobufCMessage *move_request(void *data, struct grpcc_arena *arena, size_t n)
 {
     struct comb_v1_tree_move_request *request = comb_v1_tree_move_request_new(arena);
-    request->node = ref(arena, data, "");
-    request->target_parent = ref(arena, "", n % 2 ? "/personal/b" : "/personal/a");
+    request->node = calls_ref(arena, data, "");
+    request->target_parent = calls_ref(arena, "", n % 2 ? "/personal/b" : "/personal/a");
     comb_v1_tree_move_request_set_request_id(request, new_request_id(arena));
     return &request->base;
 }
@@ -261,7 +168,7 @@ static const ProtobufCMessage *page_request(void *data, struct grpcc_arena *aren
 {
     struct comb_v1_tree_list_request *request = comb_v1_tree_list_request_new(arena);
     (void)n;
-    request->folder = ref(arena, "", "/personal/large");
+    request->folder = calls_ref(arena, "", "/personal/large");
     request->page_size = PAGE;
     comb_v1_tree_list_request_set_page_token(request, data);
     return &request->base;
@@ -277,7 +184,7 @@ static const ProtobufCMessage *put_request(void *data, struct grpcc_arena *arena
     const struct put *put = data;
     struct comb_v1_data_put_request *request = comb_v1_data_put_request_new(arena);
     request->target = comb_v1_upload_target_new(arena);
-    request->target->parent = ref(arena, "", "/personal/files");
+    request->target->parent = calls_ref(arena, "", "/personal/files");
     comb_v1_upload_target_set_name(request->target,
                                    grpcc_arena_printf(arena, "f%zu-%zu", put->size, n));
     request->content = (ProtobufCBinaryData){put->size, (uint8_t *)put->bytes};
@@ -287,34 +194,10 @@ static const ProtobufCMessage *put_request(void *data, struct grpcc_arena *arena
 
 /* ---- what is there before ---- */
 
-static char *make_folder(struct bench *bench, const char *parent, const char *name)
-{
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_call_options options = with_token(bench);
-    struct comb_v1_tree_create_folder_request *request =
-        comb_v1_tree_create_folder_request_new(bench->arena);
-    struct comb_v1_tree_create_folder_response *response = NULL;
-    request->parent = ref(bench->arena, "", parent);
-    comb_v1_tree_create_folder_request_set_name(request, name);
-    comb_v1_tree_create_folder_request_set_request_id(request, new_request_id(bench->arena));
-    if (comb_v1_tree_create_folder(bench->channel, bench->arena, &options, request, &response,
-                                   &err))
-        stop_with(name, &err);
-    return response->node->id;
-}
-
 static void fill_folder(struct bench *bench, const char *path, size_t n)
 {
-    const struct grpcc_metadata token = token_header(bench);
-    const struct load load = {.channel = bench->channel,
-                              .method = tree_method("CreateFolder"),
-                              .metadata = &token,
-                              .n_metadata = 1,
-                              .in_flight = 64,
-                              .calls = n,
-                              .request = create_request,
-                              .data = (void *)path};
-    struct load_result result = load_run(&load);
+    struct load_result result = calls_run(&bench->calls, calls_tree_method("CreateFolder"), 64, n,
+                                          create_request, (void *)path);
     if (result.failed) {
         fprintf(stderr, "bench: filling %s: %s\n", path, result.first_failure);
         exit(1);
@@ -325,15 +208,15 @@ static void fill_folder(struct bench *bench, const char *path, size_t n)
 static char *last_page(struct bench *bench)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_call_options options = with_token(bench);
+    struct grpcc_call_options options = calls_options(&bench->calls);
     char *token = (char *)"", *next = (char *)"";
     do {
         struct comb_v1_tree_list_response *response = NULL;
         token = next;
-        const ProtobufCMessage *request = page_request(token, bench->arena, 0);
-        if (comb_v1_tree_list(bench->channel, bench->arena, &options, (const void *)request,
-                              &response, &err))
-            stop_with("list", &err);
+        const ProtobufCMessage *request = page_request(token, bench->calls.arena, 0);
+        if (comb_v1_tree_list(bench->calls.channel, bench->calls.arena, &options,
+                              (const void *)request, &response, &err))
+            calls_stop_with("list", &err);
         next = response->next_page_token;
     } while (next[0]);
     return token;
@@ -350,7 +233,7 @@ static void bench_echo(struct bench *bench, const char *binary)
     server_start(&echo, binary, none);
     struct grpcc_channel *channel = grpcc_channel_new(echo.listen, NULL, &err);
     if (!channel)
-        stop_with("echo", &err);
+        calls_stop_with("echo", &err);
     const struct load load = {.channel = channel,
                               .method = &comb_bench_echo_methods[0],
                               .in_flight = 64,
@@ -366,12 +249,12 @@ static void bench_echo(struct bench *bench, const char *binary)
 
 static void bench_creates(struct bench *bench)
 {
-    make_folder(bench, "/personal", "one");
-    make_folder(bench, "/personal", "many");
-    make_folder(bench, "/personal", "large");
-    measure(bench, "create a folder, 1 client", tree_method("CreateFolder"), 1, 500, create_request,
-            (void *)"/personal/one", of_fsync);
-    measure(bench, "create a folder, 64 clients", tree_method("CreateFolder"), 64, 20000,
+    calls_make_folder(&bench->calls, "/personal", "one", NULL);
+    calls_make_folder(&bench->calls, "/personal", "many", NULL);
+    calls_make_folder(&bench->calls, "/personal", "large", NULL);
+    measure(bench, "create a folder, 1 client", calls_tree_method("CreateFolder"), 1, 500,
+            create_request, (void *)"/personal/one", of_fsync);
+    measure(bench, "create a folder, 64 clients", calls_tree_method("CreateFolder"), 64, 20000,
             create_request, (void *)"/personal/many", of_fsync);
     fill_folder(bench, "/personal/large", LARGE_FOLDER / bench->divisor);
 }
@@ -380,35 +263,35 @@ static void bench_stats(struct bench *bench)
 {
     size_t all = LARGE_FOLDER / bench->divisor, few = all < 1000 ? all : 1000;
     /* Every node of the folder once, by a server that has seen none of them. */
-    stop(bench);
+    calls_end(&bench->calls);
     start(bench);
-    measure(bench, "stat, cold, 64 in flight", tree_method("Stat"), 64, LARGE_FOLDER, stat_request,
-            &all, of_echo);
-    measure(bench, "stat, warm, 64 in flight", tree_method("Stat"), 64, 200000, stat_request, &few,
-            of_echo);
+    measure(bench, "stat, cold, 64 in flight", calls_tree_method("Stat"), 64, LARGE_FOLDER,
+            stat_request, &all, of_echo);
+    measure(bench, "stat, warm, 64 in flight", calls_tree_method("Stat"), 64, 200000, stat_request,
+            &few, of_echo);
 }
 
 static void bench_pages(struct bench *bench)
 {
     char *last = last_page(bench);
-    measure(bench, "first page of 100 of a folder of 10,000", tree_method("List"), 8, 4000,
+    measure(bench, "first page of 100 of a folder of 10,000", calls_tree_method("List"), 8, 4000,
             page_request, (void *)"", of_echo);
-    measure(bench, "last page of 100 of a folder of 10,000", tree_method("List"), 8, 4000,
+    measure(bench, "last page of 100 of a folder of 10,000", calls_tree_method("List"), 8, 4000,
             page_request, last, of_echo);
 }
 
 static void bench_moves(struct bench *bench)
 {
-    make_folder(bench, "/personal", "a");
-    make_folder(bench, "/personal", "b");
-    char *small = make_folder(bench, "/personal", "small");
-    char *large = make_folder(bench, "/personal", "huge");
+    calls_make_folder(&bench->calls, "/personal", "a", NULL);
+    calls_make_folder(&bench->calls, "/personal", "b", NULL);
+    char *small = calls_make_folder(&bench->calls, "/personal", "small", NULL);
+    char *large = calls_make_folder(&bench->calls, "/personal", "huge", NULL);
     fill_folder(bench, "/personal/small", SMALL_FOLDER);
     fill_folder(bench, "/personal/huge", LARGE_FOLDER / bench->divisor);
-    measure(bench, "move a folder of 10", tree_method("Move"), 1, 500, move_request, small,
+    measure(bench, "move a folder of 10", calls_tree_method("Move"), 1, 500, move_request, small,
             of_fsync);
-    measure(bench, "move a folder of 10,000", tree_method("Move"), 1, 500, move_request, large,
-            of_fsync);
+    measure(bench, "move a folder of 10,000", calls_tree_method("Move"), 1, 500, move_request,
+            large, of_fsync);
 }
 
 static void bench_data(struct bench *bench)
@@ -417,12 +300,13 @@ static void bench_data(struct bench *bench)
     struct put small = {bytes, 4096}, large = {bytes, sizeof bytes};
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 2654435761u >> 13);
-    make_folder(bench, "/personal", "files");
+    calls_make_folder(&bench->calls, "/personal", "files", NULL);
     measure(bench, "upload 4 KiB, 16 in flight", &comb_v1_data_methods[0], 16, 4000, put_request,
             &small, of_4_kib);
     measure(bench, "upload 1 MiB, 4 in flight", &comb_v1_data_methods[0], 4, 400, put_request,
             &large, of_1_mib);
-    const struct stream_target target = {bench->channel, bench->authorization, &bench->server};
+    const struct stream_target target = {bench->calls.channel, bench->calls.authorization,
+                                         &bench->calls.server};
     const struct {
         const char *up, *down, *path;
         uint64_t size;
@@ -469,7 +353,6 @@ int main(int argc, char **argv)
         bench.divisor = 100;
     bench.combd = argv[1];
     bench.folder = argv[3];
-    bench.arena = grpcc_arena_new(0);
     bench.fsyncs = roof_fsync(bench.folder);
     double sha = roof_sha256(), copy = roof_memcpy();
     bench.bytes_roof = sha < copy ? sha : copy;
@@ -481,7 +364,7 @@ int main(int argc, char **argv)
     bench_pages(&bench);
     bench_moves(&bench);
     bench_data(&bench);
-    stop(&bench);
-    grpcc_arena_free(bench.arena);
+    calls_end(&bench.calls);
+    grpcc_arena_free(bench.calls.arena);
     return 0;
 }
