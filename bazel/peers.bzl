@@ -9,6 +9,7 @@ bazel/peers.txt. A target that uses one fails with the mending line when anythin
 _PROGRAMS = {
     "buf": "python/bin/buf",
     "envoy": "python/bin/envoy",
+    "etcd_3_6": "bin/etcd_3_6",
     "grpcurl": "bin/grpcurl",
     "h2spec": "bin/h2spec",
     "interop_go_client": "bin/interop_go_client",

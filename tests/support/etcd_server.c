@@ -13,6 +13,7 @@
 #include "tests/support/support.h"
 
 #define ETCD "/usr/bin/etcd"
+#define ETCD_VARIABLE "COMB_TEST_ETCD"
 enum { ARGS_MAX = 48, TEXT_MAX = 512, ANSWER_TIMEOUT_S = 2 };
 
 /* ---- what a member says over HTTP ---- */
@@ -91,16 +92,27 @@ static void spawn(struct etcd_server *server, size_t i)
     snprintf(client, sizeof client, "http://127.0.0.1:%d", member->port);
     snprintf(peer, sizeof peer, "http://127.0.0.1:%d", member->peer_port);
     char *data = test_path(member->process.folder, "data");
-    const char *argv[ARGS_MAX] = {ETCD,    "--name",
-                                  name,    "--data-dir",
-                                  data,    "--listen-client-urls",
-                                  client,  "--advertise-client-urls",
-                                  client,  "--listen-peer-urls",
-                                  peer,    "--initial-advertise-peer-urls",
-                                  peer,    "--initial-cluster",
-                                  cluster, "--initial-cluster-state",
-                                  "new",   "--logger",
-                                  "zap",   "--log-level",
+    const char *program = getenv(ETCD_VARIABLE);
+    const char *argv[ARGS_MAX] = {program ? program : ETCD,
+                                  "--name",
+                                  name,
+                                  "--data-dir",
+                                  data,
+                                  "--listen-client-urls",
+                                  client,
+                                  "--advertise-client-urls",
+                                  client,
+                                  "--listen-peer-urls",
+                                  peer,
+                                  "--initial-advertise-peer-urls",
+                                  peer,
+                                  "--initial-cluster",
+                                  cluster,
+                                  "--initial-cluster-state",
+                                  "new",
+                                  "--logger",
+                                  "zap",
+                                  "--log-level",
                                   "error"};
     size_t n = 21;
     for (size_t k = 0; server->flags && server->flags[k] && n + 1 < ARGS_MAX; k++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A real etcd on loopback ports of its own, of one member or three. Kill, freeze and thaw a member
- * by its process (store_process.h), and start it again by etcd_server_restart().
+ * by its process (store_process.h), and start it again by etcd_server_restart(). Debian's, or the
+ * one that the variable COMB_TEST_ETCD names (tests/support/etcd.bzl).
  */
 #ifndef TESTS_SUPPORT_ETCD_SERVER_H
 #define TESTS_SUPPORT_ETCD_SERVER_H
