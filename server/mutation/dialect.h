@@ -31,6 +31,8 @@ struct comb_mutation_dialect {
      * newest that was trimmed, where there is none) and of the newest that was trimmed; and up to
      * which position nothing can come any more that is not there by now. */
     const char *feed_bounds;
+    /* ?1 after, ?2 at most: how many are behind it, and when the oldest was written or 0. */
+    const char *feed_lag;
     /* Keeps others from adding entries to the end of the transaction; and a row where no entry is
      * there that the ordered reader cannot read yet. NULL: there is one writer. */
     const char *feed_lock, *feed_is_even;
@@ -53,6 +55,9 @@ struct comb_mutation_dialect {
 /* Of the driver behind sql; an unknown one is a bug. */
 const struct comb_mutation_dialect *comb_mutation_dialect_of(struct comb_sql *sql);
 
+#define COMB_FEED_LAG                                                                              \
+    "SELECT count(*), coalesce(min(time_us), 0) FROM"                                              \
+    " (SELECT time_us FROM feed WHERE seq > ?1 ORDER BY seq LIMIT ?2) AS behind"
 #define COMB_FEED_COLUMNS                                                                          \
     "seq, time_us, kind, subject, rev, actor, old_parent, old_name, ancestors, old_ancestors,"     \
     " bytes_delta, payload"

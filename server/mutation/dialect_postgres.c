@@ -77,6 +77,7 @@ static const struct comb_mutation_dialect dialect = {
     /* In a function's body, since it is refused as the first statement of a pipeline. */
     .feed_lock = "DO 'BEGIN LOCK TABLE feed IN SHARE ROW EXCLUSIVE MODE; END'",
     .feed_is_even = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM feed WHERE seq >= " HORIZON ")",
+    .feed_lag = COMB_FEED_LAG,
     .complete_up_to = complete_up_to,
     .poll_state = "SELECT " COMB_SQL_POSTGRES_SNAPSHOT ", " FLOOR ", " HORIZON " - 1,"
                   " pg_current_snapshot()::text, current_setting('comb.session'),"

@@ -52,6 +52,7 @@ static const struct comb_mutation_dialect dialect = {
     .position = "SELECT " NEWEST,
     .feed_read = FEED_READ,
     .feed_bounds = "SELECT " NEWEST ", (SELECT seq FROM feed_floor), " NEWEST,
+    .feed_lag = COMB_FEED_LAG,
     .complete_up_to = complete_up_to,
     .poll_state = "SELECT " NEWEST ", (SELECT seq FROM feed_floor), " NEWEST ", '', '', 0",
     .poll = FEED_READ,

@@ -209,8 +209,9 @@ enum comb_status comb_feed_read(struct comb_sql *sql, struct comb_ctx *ctx,
     return status;
 }
 
-enum comb_status comb_feed_head(struct comb_sql *sql, struct comb_ctx *ctx,
-                                struct comb_cursor *ret_head, struct comb_error *err)
+/* One of the bounds. */
+static enum comb_status read_bound(struct comb_sql *sql, struct comb_ctx *ctx, size_t bound,
+                                   struct comb_cursor *ret_cursor, struct comb_error *err)
 {
     const struct comb_mutation_dialect *dialect = comb_mutation_dialect_of(sql);
     const struct comb_sql_statement statements[] = {{.text = dialect->position},
@@ -222,7 +223,37 @@ enum comb_status comb_feed_head(struct comb_sql *sql, struct comb_ctx *ctx,
         return status;
     uint64_t incarnation = comb_sql_incarnation(sql);
     comb_ctx_reach(ctx, (struct comb_position){incarnation, number_at(&result->rows[0], 0)});
-    *ret_head = (struct comb_cursor){incarnation, number_at(&result->rows[1], BOUND_HEAD)};
+    *ret_cursor = (struct comb_cursor){incarnation, number_at(&result->rows[1], bound)};
+    return COMB_OK;
+}
+
+enum comb_status comb_feed_head(struct comb_sql *sql, struct comb_ctx *ctx,
+                                struct comb_cursor *ret_head, struct comb_error *err)
+{
+    return read_bound(sql, ctx, BOUND_HEAD, ret_head, err);
+}
+
+enum comb_status comb_feed_oldest(struct comb_sql *sql, struct comb_ctx *ctx,
+                                  struct comb_cursor *ret_oldest, struct comb_error *err)
+{
+    return read_bound(sql, ctx, BOUND_FLOOR, ret_oldest, err);
+}
+
+enum comb_status comb_feed_lag(struct comb_sql *sql, struct comb_ctx *ctx, struct comb_cursor after,
+                               size_t max, size_t *ret_n, int64_t *ret_oldest_us,
+                               struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_integer((int64_t)after.sequence),
+                                            comb_sql_integer((int64_t)max)};
+    const struct comb_sql_statement statement = {comb_mutation_dialect_of(sql)->feed_lag, params, 2,
+                                                 false};
+    const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(sql, ctx, &request, &result, err);
+    if (status != COMB_OK)
+        return status;
+    *ret_n = (size_t)number_at(&result->rows[0], 0);
+    *ret_oldest_us = comb_sql_at(&result->rows[0], 0, 1)->integer;
     return COMB_OK;
 }
 

@@ -51,6 +51,17 @@ enum comb_status comb_feed_head(struct comb_sql *sql, struct comb_ctx *ctx,
                                 struct comb_cursor *ret_head,
                                 struct comb_error *err) COMB_MUST_CHECK;
 
+/* The oldest cursor that can still be read from. Blocks. */
+enum comb_status comb_feed_oldest(struct comb_sql *sql, struct comb_ctx *ctx,
+                                  struct comb_cursor *ret_oldest,
+                                  struct comb_error *err) COMB_MUST_CHECK;
+/* How many entries there are behind a cursor, those included that the ordered reader may not read
+ * yet; no more than the first max are looked at. *ret_oldest_us: when the oldest of them was
+ * written; 0: there is none. Blocks. */
+enum comb_status comb_feed_lag(struct comb_sql *sql, struct comb_ctx *ctx, struct comb_cursor after,
+                               size_t max, size_t *ret_n, int64_t *ret_oldest_us,
+                               struct comb_error *err) COMB_MUST_CHECK;
+
 /* A statement without parameters that gives the position of its snapshot (comb_position.sequence)
  * in its only column: to be read in one request with what it is the position of. */
 const char *comb_position_sql(struct comb_sql *sql);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Consumers of the change feed: what is derived from it (the search index, activities, the audit
+ * trail) is made by a named consumer, which one replica at a time runs, under a lease. It is given
+ * the feed in batches, in order, nothing skipped; its cursor is a row in SQL, which moves when a
+ * batch has had its effect, guarded by the lease's fence.
+ *
+ * Exactly once in effect: a process may die between a batch and the moving of the cursor, and a
+ * frozen one may wake up and finish a batch that another has done since. So either what a batch
+ * does may be done twice and late without a difference (a document's version is (incarnation,
+ * revision) and a lower one never wins; an item's id is made of the feed's position), or it goes to
+ * the same SQL row in one request with comb_consumer_plan_advance().
+ *
+ * What cannot be handled does not stop the rest: a batch that fails is given entry by entry, and
+ * one that fails COMB_CONSUMER_TRIES times alone, or whose handling has ended the process
+ * COMB_CONSUMER_ATTEMPTS_MAX times, is set aside with the reason. An error that passes (retryable,
+ * UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, CANCELLED) is the store's, not the entry's: it is waited
+ * out.
+ *
+ * A new consumer, one whose cursor is older than the feed, and one whose cursor is of another
+ * history (the store has been restored) rebuild: in steps, each step's state saved before the next.
+ * A promoted standby has the same history: the cursor goes on.
+ */
+#ifndef COMB_CONSUMERS_CONSUMER_H
+#define COMB_CONSUMERS_CONSUMER_H
+
+#include "server/consumers/lease.h"
+
+#define COMB_CONSUMERS_MAX 16
+/* Entries of a batch unless the consumer says less. */
+#define COMB_CONSUMER_BATCH_MAX 500
+/* Of one batch, or of one step of a rebuild. */
+#define COMB_CONSUMER_BATCH_MS_MAX 60000
+/* How often a holder that has nothing to do looks, where nobody wakes it. */
+#define COMB_CONSUMER_POLL_MS 500
+/* Of a single entry with an error that does not pass, before it is set aside. */
+#define COMB_CONSUMER_TRIES 3
+/* Of holders that died at the same place: from CAREFUL on entries come one by one, then the first
+ * is set aside. */
+#define COMB_CONSUMER_ATTEMPTS_CAREFUL 3
+#define COMB_CONSUMER_ATTEMPTS_MAX 10
+/* Between tries, at most. */
+#define COMB_CONSUMER_RETRY_MS_MAX 30000
+
+struct comb_consumers;
+struct comb_consumer_run;
+
+struct comb_consumer_batch {
+    /* in; in ctx's arena */
+    const struct comb_feed_record *records; /* of all kinds */
+    size_t n;
+    const struct comb_consumer_run *run;
+    /* out: the cursor has been moved by the consumer's own request (_plan_advance) */
+    bool has_advanced;
+};
+
+struct comb_consumer_rebuild {
+    /* in */
+    enum comb_rebuild why;
+    comb_str state; /* of the last saved step; "" in the first */
+    const struct comb_consumer_run *run;
+    /* in, and out: where the feed is gone on from when the rebuild is done; at first the newest
+     * entry there was when it began. What the rebuild reads must be at least as new. */
+    struct comb_cursor from;
+    /* out */
+    comb_str next_state; /* at most COMB_LEASE_STATE_BYTES_MAX; in ctx's arena */
+    bool is_last;
+};
+
+struct comb_consumer {
+    const char *name; /* static: "search" */
+    size_t batch_max; /* 0: COMB_CONSUMER_BATCH_MAX */
+    /*
+     * Gives a batch its effect. On the consumer's thread; blocks, and obeys ctx's deadline. Asks
+     * comb_consumer_may_go_on() before each thing that it does outside of SQL.
+     */
+    enum comb_status (*apply)(void *data, struct comb_ctx *ctx, struct comb_consumer_batch *batch,
+                              struct comb_error *err);
+    /* The next step of building anew what the consumer derives. Same rules; the place is saved
+     * behind each step. A step may be done twice. */
+    enum comb_status (*rebuild)(void *data, struct comb_ctx *ctx,
+                                struct comb_consumer_rebuild *step, struct comb_error *err);
+    void *data;
+};
+
+/* Whether this process still holds the consumer and is not to stop. */
+bool comb_consumer_may_go_on(const struct comb_consumer_run *run);
+/* Adds to a plan of the consumer's own that nothing is written unless it is still held. */
+enum comb_status comb_consumer_plan_held(const struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                         struct comb_plan *plan,
+                                         struct comb_error *err) COMB_MUST_CHECK;
+/* The same, and the cursor moves behind `through`, an entry of the batch, in the same request. Set
+ * batch->has_advanced where that was the last entry and the request went well. A request that was
+ * answered ambiguously ends the batch with its error: the batch is given again, from the cursor as
+ * it is in the store. */
+enum comb_status comb_consumer_plan_advance(const struct comb_consumer_run *run,
+                                            struct comb_ctx *ctx, struct comb_plan *plan,
+                                            const struct comb_feed_record *through,
+                                            struct comb_error *err) COMB_MUST_CHECK;
+
+struct comb_consumers_options {
+    struct comb_sql *sql;               /* borrowed: whose feed is read */
+    struct comb_consumers_store *store; /* borrowed, over the same */
+    uint32_t lease_ms, poll_ms;         /* 0: the numbers above */
+};
+
+enum comb_status comb_consumers_new(const struct comb_consumers_options *options,
+                                    struct comb_consumers **ret_consumers,
+                                    struct comb_error *err) COMB_MUST_CHECK;
+/* Before _start; consumer is copied. INTERNAL: there are too many, or the name is too long. */
+enum comb_status comb_consumers_add(struct comb_consumers *consumers,
+                                    const struct comb_consumer *consumer,
+                                    struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_consumers_start(struct comb_consumers *consumers,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+/* There may be something in the feed: a hint that saves the wait for the next look. Any thread. */
+void comb_consumers_wake(struct comb_consumers *consumers);
+/* Gives the leases back after what is under way; waits for that. NULL is fine. */
+void comb_consumers_stop(struct comb_consumers *consumers);
+/* NULL is fine. */
+void comb_consumers_free(struct comb_consumers *consumers);
+
+/* Of this process since its start. */
+struct comb_consumer_stats {
+    const char *name;
+    bool is_held, is_rebuilding;
+    uint64_t taken, lost; /* leases */
+    uint64_t batches, entries, failures, set_aside, rebuild_steps;
+    /* Age of the oldest change that is known not to have had its effect; 0: none is, or another
+     * replica holds the consumer. */
+    int64_t lag_us;
+};
+/* Never blocks. Writes at most max, returns how many there are. */
+size_t comb_consumers_get_stats(struct comb_consumers *consumers,
+                                struct comb_consumer_stats *ret_stats, size_t max);
+
+/* A lease or consumer of the installation, for administrators, whoever holds it. */
+struct comb_consumer_status {
+    struct comb_lease_info lease;
+    uint64_t n_behind;      /* entries of the feed behind the cursor; _BEHIND_MAX: at least */
+    int64_t oldest_us;      /* when the oldest of those was written; 0: there is none */
+    bool is_of_this_server; /* this process has the lease */
+};
+#define COMB_CONSUMER_BEHIND_MAX 100000
+/* Asks the store. In ctx's arena. */
+enum comb_status comb_consumers_status(struct comb_consumers *consumers, struct comb_ctx *ctx,
+                                       const struct comb_consumer_status **ret_status,
+                                       size_t *ret_n, struct comb_error *err) COMB_MUST_CHECK;
+
+#endif
