@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/health.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 
@@ -95,13 +94,11 @@ static void look(struct comb_health *health)
 /* Until the next look; true: it is to stop. */
 static bool wait_for_stop(struct comb_health *health)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += COMB_HEALTH_LOOK_MS / 1000;
+    int64_t until_ns = comb_clock_in_ms(COMB_HEALTH_LOOK_MS);
+    bool waits = true;
     pthread_mutex_lock(&health->lock);
-    int waited = 0;
-    while (!health->stopping && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&health->wake, &health->lock, &until);
+    while (!health->stopping && waits)
+        waits = comb_cond_wait_until(&health->wake, &health->lock, until_ns);
     bool stopping = health->stopping;
     pthread_mutex_unlock(&health->lock);
     return stopping;
@@ -117,17 +114,13 @@ static void *keep_looking(void *data)
 enum comb_status comb_health_start(const struct comb_rows *rows, struct grpcc_server *server,
                                    struct comb_health **ret_health, struct comb_error *err)
 {
-    pthread_condattr_t clock;
     struct comb_health *health = comb_memory_zalloc(sizeof *health);
     if (!health)
         return comb_error_no_memory(err);
     health->rows = rows;
     health->server = server;
     pthread_mutex_init(&health->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&health->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    comb_cond_init(&health->wake);
     if (pthread_create(&health->thread, NULL, keep_looking, health) != 0) {
         comb_memory_free(health);
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the health");

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/janitor.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 #include "server/data/sweep_kind.h"
@@ -55,13 +54,11 @@ static void do_round(struct comb_janitor *janitor)
 /* Waits ms, or until it is to stop: true. */
 static bool wait_for_stop(struct comb_janitor *janitor, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
+    int64_t until_ns = comb_clock_in_ms(ms);
+    bool waits = true;
     pthread_mutex_lock(&janitor->lock);
-    int waited = 0;
-    while (!janitor->stopping && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&janitor->wake, &janitor->lock, &until);
+    while (!janitor->stopping && waits)
+        waits = comb_cond_wait_until(&janitor->wake, &janitor->lock, until_ns);
     bool stopping = janitor->stopping;
     pthread_mutex_unlock(&janitor->lock);
     return stopping;
@@ -79,17 +76,13 @@ enum comb_status comb_janitor_start(struct comb_services *services,
                                     const struct comb_options *options,
                                     struct comb_janitor **ret_janitor, struct comb_error *err)
 {
-    pthread_condattr_t clock;
     struct comb_janitor *janitor = comb_memory_zalloc(sizeof *janitor);
     if (!janitor)
         return comb_error_no_memory(err);
     janitor->services = services;
     janitor->feed_keep_us = options->feed_keep_hours * US_PER_HOUR;
     pthread_mutex_init(&janitor->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&janitor->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    comb_cond_init(&janitor->wake);
     if (pthread_create(&janitor->thread, NULL, run_rounds, janitor) != 0) {
         comb_memory_free(janitor);
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the janitor");

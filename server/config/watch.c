@@ -4,11 +4,11 @@
  * as fast as its receiver takes them. Who is slower than the changes that are kept begins anew.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/config/internal.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 enum { HEARTBEAT_MS = 15000, HEARTBEAT_LEAST_MS = 100, HEARTBEAT_MOST_MS = 60000 };
@@ -307,14 +307,12 @@ static void serve_all(struct config_watches *watches, bool stopping)
 /* Until something happens, or rights are to be asked again and heartbeats may be due. */
 static void wait_locked(struct config_watches *watches)
 {
-    int64_t until_ns =
-        comb_clock_monotonic_ns() + (COMB_CONFIG_WATCH_CHECK_MS / 2) * COMB_NS_PER_MS;
-    struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
-    int code = 0;
+    int64_t until_ns = comb_clock_in_ms(COMB_CONFIG_WATCH_CHECK_MS / 2);
+    bool waits = true;
 
-    while (!watches->dirty && !watches->stopping && code == 0)
-        code = watches->n == 0 ? pthread_cond_wait(&watches->wake, &watches->lock)
-                               : pthread_cond_timedwait(&watches->wake, &watches->lock, &until);
+    while (!watches->dirty && !watches->stopping && waits)
+        waits = comb_cond_wait_until(&watches->wake, &watches->lock,
+                                     watches->n == 0 ? INT64_MAX : until_ns);
     watches->dirty = false;
 }
 
@@ -342,14 +340,10 @@ static void *run(void *data)
 enum comb_status config_watches_start(struct comb_config *config, struct comb_error *err)
 {
     struct config_watches *watches = &config->watches;
-    pthread_condattr_t attributes;
 
     watches->config = config;
     pthread_mutex_init(&watches->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watches->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&watches->wake);
     if (pthread_create(&watches->thread, NULL, run, watches) != 0)
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for watches");
     watches->started = true;

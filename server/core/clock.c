@@ -24,6 +24,11 @@ int64_t comb_clock_monotonic_ns(void)
     return now_ns(CLOCK_MONOTONIC);
 }
 
+int64_t comb_clock_in_ms(int64_t ms)
+{
+    return comb_clock_monotonic_ns() + ms * COMB_NS_PER_MS;
+}
+
 int64_t comb_clock_boottime_ns(void)
 {
     return now_ns(CLOCK_BOOTTIME);

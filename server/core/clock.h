@@ -13,6 +13,8 @@
 int64_t comb_clock_wall_us(void);
 /* CLOCK_MONOTONIC: deadlines and durations. */
 int64_t comb_clock_monotonic_ns(void);
+/* The same, ms from now. */
+int64_t comb_clock_in_ms(int64_t ms);
 /* CLOCK_BOOTTIME: counts while the machine sleeps; for bounds that must not stretch. */
 int64_t comb_clock_boottime_ns(void);
 

@@ -3,10 +3,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 #include "server/mutation/mutation.h"
 
@@ -237,15 +237,6 @@ static void serve(struct comb_event_service *service, struct listener *listener,
     listener->receiver->send(listener->self, event, on_sent, listener);
 }
 
-static struct timespec after_ns(int64_t ns)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    ns = (ns > 0 ? ns : 0) + now.tv_nsec;
-    return (struct timespec){.tv_sec = now.tv_sec + ns / COMB_NS_PER_S,
-                             .tv_nsec = ns % COMB_NS_PER_S};
-}
-
 static void *run(void *data)
 {
     struct comb_event_service *service = data;
@@ -260,11 +251,8 @@ static void *run(void *data)
             pthread_mutex_unlock(&service->lock);
             serve(service, listener, &turn);
             pthread_mutex_lock(&service->lock);
-        } else if (next_ns == INT64_MAX) {
-            pthread_cond_wait(&service->changed, &service->lock);
         } else {
-            struct timespec end = after_ns(next_ns - comb_clock_monotonic_ns());
-            pthread_cond_timedwait(&service->changed, &service->lock, &end);
+            (void)comb_cond_wait_until(&service->changed, &service->lock, next_ns);
         }
     }
     pthread_mutex_unlock(&service->lock);
@@ -383,11 +371,7 @@ enum comb_status comb_event_service_new(const struct comb_event_service_parts *p
     if (!service)
         return comb_error_no_memory(err);
     service->parts = *parts;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&service->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&service->changed);
     pthread_mutex_init(&service->lock, NULL);
     enum comb_status status = COMB_OK;
     service->has_thread = pthread_create(&service->thread, NULL, run, service) == 0;

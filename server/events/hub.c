@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 #include "server/events/hub_internal.h"
 
@@ -189,15 +189,6 @@ static struct comb_hub_subscription *take_ready_locked(struct comb_hub *hub)
     return subscription;
 }
 
-static struct timespec after_ns(int64_t ns)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    ns += now.tv_nsec;
-    return (struct timespec){.tv_sec = now.tv_sec + ns / COMB_NS_PER_S,
-                             .tv_nsec = ns % COMB_NS_PER_S};
-}
-
 static void tick_unlocked(struct comb_hub *hub, int64_t *next_tick_ns)
 {
     hub->ticking = false; /* who publishes from now on sets it again */
@@ -224,11 +215,9 @@ static void *run(void *data)
             break;
         } else if (hub->ticking && left_ns <= 0) {
             tick_unlocked(hub, &next_tick_ns);
-        } else if (hub->ticking) {
-            struct timespec end = after_ns(left_ns);
-            pthread_cond_timedwait(&hub->woken, &hub->waking, &end);
         } else {
-            pthread_cond_wait(&hub->woken, &hub->waking);
+            (void)comb_cond_wait_until(&hub->woken, &hub->waking,
+                                       hub->ticking ? next_tick_ns : INT64_MAX);
         }
     }
     pthread_mutex_unlock(&hub->waking);
@@ -244,11 +233,7 @@ enum comb_status comb_hub_new(struct comb_events *events, struct comb_hub **ret_
     hub->events = events;
     hub->publisher = comb_uuid_new();
     hub->ready_end = &hub->ready;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&hub->woken, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&hub->woken);
     pthread_mutex_init(&hub->waking, NULL);
     pthread_mutex_init(&hub->publishing, NULL);
     comb_map_init(&hub->topics, COMB_HUB_TOPICS_MAX, comb_memory_free);

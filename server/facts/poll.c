@@ -5,6 +5,7 @@
  */
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 #include "server/facts/internal.h"
 
@@ -157,15 +158,9 @@ static void poll_read(void *data, enum comb_status status, const struct comb_sql
     pthread_mutex_unlock(&facts->lock);
 }
 
-/* For at most wait_ns; relative, because tests move our clock and not the kernel's. */
 static void wait_locked(struct comb_facts *facts, int64_t wait_ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t until_ns = until.tv_sec * COMB_NS_PER_S + until.tv_nsec + wait_ns;
-    until.tv_sec = until_ns / COMB_NS_PER_S;
-    until.tv_nsec = until_ns % COMB_NS_PER_S;
-    pthread_cond_timedwait(&facts->changed, &facts->lock, &until);
+    (void)comb_cond_wait_until(&facts->changed, &facts->lock, comb_clock_monotonic_ns() + wait_ns);
 }
 
 static void poll_submit(struct poll *poll)
@@ -400,11 +395,7 @@ static void *poll_thread(void *data)
 
 void comb_facts_poll_init(struct comb_facts *facts)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&facts->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&facts->changed);
     pthread_mutex_init(&facts->lock, NULL);
     facts->waiters_end = &facts->waiters;
 }

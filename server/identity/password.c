@@ -2,16 +2,15 @@
 #include "server/identity/password.h"
 
 #include <argon2.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/hash.h"
 #include "server/core/limits.h"
 #include "server/core/memory.h"
@@ -39,22 +38,7 @@ static unsigned running, waiting; /* under turns_lock */
 
 static void turns_init(void)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&turn_free, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-static void wait_until_locked(int64_t deadline_ns)
-{
-    if (deadline_ns == INT64_MAX) {
-        pthread_cond_wait(&turn_free, &turns_lock);
-        return;
-    }
-    const struct timespec until = {.tv_sec = (time_t)(deadline_ns / COMB_NS_PER_S),
-                                   .tv_nsec = (long)(deadline_ns % COMB_NS_PER_S)};
-    pthread_cond_timedwait(&turn_free, &turns_lock, &until);
+    comb_cond_init(&turn_free);
 }
 
 static enum comb_status overloaded(struct comb_error *err)
@@ -77,7 +61,7 @@ static enum comb_status take_turn(const struct comb_ctx *ctx, struct comb_error 
         status = overloaded(err);
     waiting++;
     while (status == COMB_OK && running >= COMB_PASSWORD_PARALLEL_MAX) {
-        wait_until_locked(ctx->deadline_ns);
+        (void)comb_cond_wait_until(&turn_free, &turns_lock, ctx->deadline_ns);
         status = comb_ctx_check(ctx, err);
     }
     waiting--;

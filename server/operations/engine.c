@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 #include "server/core/random.h"
@@ -100,7 +101,6 @@ enum comb_status comb_operation_engine_new(const struct comb_operation_engine_op
                                            struct comb_error *err)
 {
     struct comb_operation_engine *engine = comb_memory_zalloc(sizeof *engine);
-    pthread_condattr_t clock;
     if (!engine)
         return comb_error_no_memory(err);
     engine->store = options->store;
@@ -109,11 +109,8 @@ enum comb_status comb_operation_engine_new(const struct comb_operation_engine_op
     engine->poll_ms = options->poll_ms ? options->poll_ms : COMB_OPERATION_POLL_MS;
     engine->names[0] = ',';
     pthread_mutex_init(&engine->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&engine->wake_workers, &clock);
-    pthread_cond_init(&engine->wake_keeper, &clock);
-    pthread_condattr_destroy(&clock);
+    comb_cond_init(&engine->wake_workers);
+    comb_cond_init(&engine->wake_keeper);
     for (size_t i = 0; i < COMB_OPERATION_WORKERS; i++) {
         engine->workers[i].engine = engine;
         engine->workers[i].run.engine = engine;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Holding operations: leases, and the thread that renews them. */
-#include <time.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/operations/internal.h"
 
@@ -86,12 +86,7 @@ enum comb_status comb_operation_plan_held(const struct comb_operation_run *run,
 void operation_wait_locked(struct comb_operation_engine *engine, pthread_cond_t *condition,
                            int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_sec * COMB_NS_PER_S + until.tv_nsec + ms * COMB_NS_PER_MS;
-    until.tv_sec = ns / COMB_NS_PER_S;
-    until.tv_nsec = (long)(ns % COMB_NS_PER_S);
-    (void)pthread_cond_timedwait(condition, &engine->lock, &until);
+    (void)comb_cond_wait_until(condition, &engine->lock, comb_clock_in_ms(ms));
 }
 
 /* Renews one lease, without the lock meanwhile. */

@@ -2,10 +2,10 @@
 #include "server/operations/waits.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 /* One look at one operation. */
@@ -98,17 +98,11 @@ static void serve_all_locked(struct operation_waits *waits, struct grpcc_arena *
 /* Until the next look, the first time that is over, or a change. */
 static void rest_locked(struct operation_waits *waits)
 {
-    int64_t now_ns = comb_clock_monotonic_ns();
-    int64_t left_ns = COMB_OPERATION_LOOK_MS * COMB_NS_PER_MS;
-    struct timespec until;
+    int64_t until_ns = comb_clock_in_ms(COMB_OPERATION_LOOK_MS);
     for (const struct operation_wait *wait = waits->first; wait; wait = wait->next)
-        if (wait->due_ns - now_ns < left_ns)
-            left_ns = wait->due_ns > now_ns ? wait->due_ns - now_ns : 0;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_sec * COMB_NS_PER_S + until.tv_nsec + left_ns;
-    until.tv_sec = ns / COMB_NS_PER_S;
-    until.tv_nsec = (long)(ns % COMB_NS_PER_S);
-    (void)pthread_cond_timedwait(&waits->wake, &waits->lock, &until);
+        if (wait->due_ns < until_ns)
+            until_ns = wait->due_ns;
+    (void)comb_cond_wait_until(&waits->wake, &waits->lock, until_ns);
 }
 
 static void *serve_waits(void *data)
@@ -175,15 +169,11 @@ enum comb_status operation_waits_new(struct comb_operations_store *store,
                                      struct operation_waits **ret_waits, struct comb_error *err)
 {
     struct operation_waits *waits = comb_memory_zalloc(sizeof *waits);
-    pthread_condattr_t clock;
     if (!waits)
         return comb_error_no_memory(err);
     waits->store = store;
     pthread_mutex_init(&waits->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&waits->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    comb_cond_init(&waits->wake);
     *ret_waits = waits;
     return COMB_OK;
 }

@@ -3,12 +3,11 @@
  * The thread that keeps the replica's own entry: puts it, prolongs its lease, puts it again where
  * the lease was lost (the store forgot, or the process stood still), and where the body changed.
  */
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/core/backoff.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 #include "server/registry/directory_internal.h"
@@ -96,12 +95,11 @@ static int64_t keep_entered(struct record *record)
 /* Waits ms, or until there is something to do; true: it is to stop. */
 static bool wait_for_work(struct directory_announcement *announcement, int64_t ms)
 {
-    int64_t until_ns = comb_clock_monotonic_ns() + ms * COMB_NS_PER_MS;
-    const struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
-    int waited = 0;
+    int64_t until_ns = comb_clock_in_ms(ms);
+    bool waits = true;
     pthread_mutex_lock(&announcement->lock);
-    while (!announcement->stopping && !announcement->changed && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&announcement->wake, &announcement->lock, &until);
+    while (!announcement->stopping && !announcement->changed && waits)
+        waits = comb_cond_wait_until(&announcement->wake, &announcement->lock, until_ns);
     announcement->changed = false;
     bool stopping = announcement->stopping;
     pthread_mutex_unlock(&announcement->lock);
@@ -150,15 +148,11 @@ enum comb_status comb_directory_announce(struct comb_directory *directory,
                                          struct comb_error *err)
 {
     struct directory_announcement *announcement = comb_memory_zalloc(sizeof *announcement);
-    pthread_condattr_t attributes;
     if (!announcement)
         return comb_error_no_memory(err);
     announcement->self = *self;
     pthread_mutex_init(&announcement->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&announcement->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&announcement->wake);
     directory->announcement = announcement;
     if (pthread_create(&announcement->thread, NULL, announce, directory) != 0) {
         directory->announcement = NULL;

@@ -6,10 +6,10 @@
 #include "server/registry/watch_rpc.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 /* Entries of one answer. */
@@ -199,12 +199,11 @@ static void *serve_all(void *data)
         pthread_mutex_unlock(&watches->lock);
         serve_each(watches);
         pthread_mutex_lock(&watches->lock);
-        int64_t until_ns = comb_clock_monotonic_ns() + LOOK_MS * COMB_NS_PER_MS;
-        const struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
-        int waited = 0;
-        while (!watches->news && waited == 0 && !(watches->stopping && watches->n == 0))
-            waited = watches->n > 0 ? pthread_cond_timedwait(&watches->wake, &watches->lock, &until)
-                                    : pthread_cond_wait(&watches->wake, &watches->lock);
+        int64_t until_ns = comb_clock_in_ms(LOOK_MS);
+        bool waits = true;
+        while (!watches->news && waits && !(watches->stopping && watches->n == 0))
+            waits = comb_cond_wait_until(&watches->wake, &watches->lock,
+                                         watches->n > 0 ? until_ns : INT64_MAX);
     }
     pthread_mutex_unlock(&watches->lock);
     return NULL;
@@ -284,15 +283,11 @@ enum comb_status comb_registry_watches_new(struct comb_directory *directory,
                                            struct comb_error *err)
 {
     struct comb_registry_watches *watches = comb_memory_zalloc(sizeof *watches);
-    pthread_condattr_t attributes;
     if (!watches)
         return comb_error_no_memory(err);
     watches->directory = directory;
     pthread_mutex_init(&watches->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watches->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&watches->wake);
     if (pthread_create(&watches->thread, NULL, serve_all, watches) != 0) {
         free_all(watches);
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the watches");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that folds totals and purges what was deleted for good. */
-#include <errno.h>
-#include <time.h>
 
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/tree/internal.h"
 
@@ -14,24 +13,13 @@
 #define ROUND_DEADLINE_MS 30000
 #define ROUND_ARENA_MAX (64u << 20)
 
-static struct timespec later(int64_t ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (ms % 1000) * COMB_NS_PER_MS;
-    at.tv_sec += ms / 1000 + at.tv_nsec / COMB_NS_PER_S;
-    at.tv_nsec %= COMB_NS_PER_S;
-    return at;
-}
-
 /* Waits for `ms`, or until the thread has to stop or somebody waits for it. */
 static void pause_locked(struct comb_tree *tree, int64_t ms)
 {
-    struct timespec until = later(ms);
+    int64_t until_ns = comb_clock_in_ms(ms);
 
     while (!tree->stopping && tree->rounds_asked <= tree->rounds_done) {
-        if (pthread_cond_timedwait(&tree->wake, &tree->lock, &until) == ETIMEDOUT)
+        if (!comb_cond_wait_until(&tree->wake, &tree->lock, until_ns))
             return;
     }
 }
@@ -122,10 +110,8 @@ static void *background(void *data)
             comb_log_error(COMB_LOG_DEBUG, "tree", "folding totals and purging", &err);
         pthread_mutex_lock(&tree->lock);
         if (status != COMB_OK && !tree->stopping) {
-            struct timespec until = later(RETRY_MS);
-
             tree->dirty = true;
-            (void)pthread_cond_timedwait(&tree->wake, &tree->lock, &until);
+            (void)comb_cond_wait_until(&tree->wake, &tree->lock, comb_clock_in_ms(RETRY_MS));
             continue;
         }
         tree->rounds_done = asked;
@@ -173,7 +159,6 @@ void tree_background_stop(struct comb_tree *tree)
 enum comb_status comb_tree_settle(struct comb_tree *tree, struct comb_ctx *ctx,
                                   struct comb_error *err)
 {
-    struct timespec until = later(comb_ctx_left_ms(ctx));
     enum comb_status status = COMB_OK;
     uint64_t mine;
 
@@ -181,7 +166,7 @@ enum comb_status comb_tree_settle(struct comb_tree *tree, struct comb_ctx *ctx,
     mine = ++tree->rounds_asked;
     pthread_cond_broadcast(&tree->wake);
     while (tree->rounds_done < mine && !tree->stopping && status == COMB_OK) {
-        if (pthread_cond_timedwait(&tree->settled, &tree->lock, &until) == ETIMEDOUT)
+        if (!comb_cond_wait_until(&tree->settled, &tree->lock, ctx->deadline_ns))
             status = comb_error_set(err, COMB_DEADLINE_EXCEEDED, 0,
                                     "the tree's background did not get done in time");
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree as an object: what it is made of, and its threads. */
-#include <time.h>
 
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 #include "server/tree/internal.h"
 
@@ -19,18 +19,14 @@ enum comb_status comb_tree_new(const struct comb_tree_options *options, struct c
                                struct comb_error *err)
 {
     struct comb_tree *tree = comb_memory_zalloc(sizeof *tree);
-    pthread_condattr_t attributes;
     enum comb_status status;
 
     if (!tree)
         return comb_error_no_memory(err);
     tree->use = *options;
     pthread_mutex_init(&tree->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&tree->wake, &attributes);
-    pthread_cond_init(&tree->settled, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&tree->wake);
+    comb_cond_init(&tree->settled);
     status = tree_watches_new(tree, &tree->watches, err);
     if (status == COMB_OK)
         status = comb_facts_listen(options->facts, on_feed, tree, err);

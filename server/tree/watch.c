@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that serves all watches. */
-#include <errno.h>
-#include <time.h>
 
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 #include "server/tree/watch_events.h"
 
@@ -149,24 +148,6 @@ static void rotate_locked(struct tree_watches *watches, struct tree_watch *watch
     watches->n++;
 }
 
-static void wait_locked(struct tree_watches *watches, int64_t due)
-{
-    struct timespec until;
-    int64_t left, real;
-
-    if (due == INT64_MAX) {
-        pthread_cond_wait(&watches->wake, &watches->lock);
-        return;
-    }
-    /* Tests move our clock, but not the kernel's. */
-    left = due - comb_clock_monotonic_ns();
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    real = until.tv_sec * COMB_NS_PER_S + until.tv_nsec + (left > 0 ? left : 0);
-    until.tv_sec = real / COMB_NS_PER_S;
-    until.tv_nsec = (long)(real % COMB_NS_PER_S);
-    (void)pthread_cond_timedwait(&watches->wake, &watches->lock, &until);
-}
-
 static void *serve_all(void *data)
 {
     struct tree_watches *watches = data;
@@ -178,7 +159,7 @@ static void *serve_all(void *data)
         bool failed, draining = watches->draining;
 
         if (!watch) {
-            wait_locked(watches, due);
+            (void)comb_cond_wait_until(&watches->wake, &watches->lock, due);
             continue;
         }
         rotate_locked(watches, watch);
@@ -237,16 +218,12 @@ enum comb_status tree_watches_new(struct comb_tree *tree, struct tree_watches **
                                   struct comb_error *err)
 {
     struct tree_watches *watches = comb_memory_zalloc(sizeof *watches);
-    pthread_condattr_t attributes;
 
     if (!watches)
         return comb_error_no_memory(err);
     watches->tree = tree;
     pthread_mutex_init(&watches->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watches->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&watches->wake);
     *ret_watches = watches;
     return COMB_OK;
 }

@@ -3,6 +3,7 @@
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/etcd/etcd_internal.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 
@@ -34,11 +35,10 @@ static bool is_closing(struct comb_etcd_lease *lease)
 
 static void sleep_ms(struct comb_etcd_lease *lease, int64_t ms)
 {
-    int64_t until_ns = comb_clock_monotonic_ns() + ms * COMB_NS_PER_MS;
-    struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
+    int64_t until_ns = comb_clock_in_ms(ms);
 
     pthread_mutex_lock(&lease->lock);
-    while (!lease->closing && pthread_cond_timedwait(&lease->wake, &lease->lock, &until) == 0)
+    while (!lease->closing && comb_cond_wait_until(&lease->wake, &lease->lock, until_ns))
         continue;
     pthread_mutex_unlock(&lease->lock);
 }
@@ -169,7 +169,6 @@ enum comb_status comb_etcd_lease_open(struct comb_etcd *etcd, int64_t ttl_s,
                                       struct comb_etcd_lease **ret_lease, struct comb_error *err)
 {
     struct comb_etcd_lease *lease = comb_memory_zalloc(sizeof *lease);
-    pthread_condattr_t attributes;
 
     if (!lease)
         return comb_error_no_memory(err);
@@ -178,10 +177,7 @@ enum comb_status comb_etcd_lease_open(struct comb_etcd *etcd, int64_t ttl_s,
     lease->ttl_s = ttl_s;
     lease->backoff = (struct comb_backoff){.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
     pthread_mutex_init(&lease->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&lease->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&lease->wake);
     if (pthread_create(&lease->thread, NULL, keep, lease) != 0) {
         pthread_cond_destroy(&lease->wake);
         pthread_mutex_destroy(&lease->lock);

@@ -9,6 +9,7 @@
 
 #include "server/backend/hashivault/internal.h"
 #include "server/core/buf.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 #define PORT_DEFAULT 8200
@@ -350,11 +351,7 @@ enum comb_status comb_hashivault_open(const struct comb_store_options *options,
     vault->renew_ns = INT64_MAX;
     pthread_mutex_init(&vault->lock, NULL);
     pthread_mutex_init(&vault->rest_lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&vault->rest, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&vault->rest);
     enum comb_status status = start(vault, options, err);
     if (status == COMB_OK)
         *ret_vault = vault;

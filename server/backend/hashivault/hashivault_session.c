@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The token: where it comes from, and that it does not end. */
 #include <string.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/hashivault/internal.h"
 #include "server/core/backoff.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 /* One question of the keeper. */
@@ -16,16 +16,6 @@
 #define AGAIN_MOST_MS 15000
 /* A lease is renewed at the earliest after that. */
 #define RENEW_LEAST_MS 200
-
-/* Whether the lock could be had before the deadline. */
-static bool lock_until(struct comb_hashivault *vault, int64_t deadline_ns)
-{
-    if (deadline_ns == INT64_MAX)
-        return pthread_mutex_lock(&vault->lock) == 0;
-    struct timespec until = {.tv_sec = deadline_ns / COMB_NS_PER_S,
-                             .tv_nsec = deadline_ns % COMB_NS_PER_S};
-    return pthread_mutex_clocklock(&vault->lock, CLOCK_MONOTONIC, &until) == 0;
-}
 
 static enum comb_status too_late(struct comb_error *err)
 {
@@ -91,7 +81,7 @@ enum comb_status hashivault_token(struct comb_hashivault *vault, struct comb_ctx
                                   comb_str *ret_token, uint64_t *ret_generation,
                                   struct comb_error *err)
 {
-    if (!lock_until(vault, ctx->deadline_ns))
+    if (!comb_mutex_lock_until(&vault->lock, ctx->deadline_ns))
         return too_late(err);
     enum comb_status status = COMB_OK;
     if (vault->token->len == 0)
@@ -110,7 +100,7 @@ enum comb_status hashivault_token(struct comb_hashivault *vault, struct comb_ctx
 enum comb_status hashivault_replace_token(struct comb_hashivault *vault, struct comb_ctx *ctx,
                                           uint64_t generation, struct comb_error *err)
 {
-    if (!lock_until(vault, ctx->deadline_ns))
+    if (!comb_mutex_lock_until(&vault->lock, ctx->deadline_ns))
         return too_late(err);
     enum comb_status status = COMB_OK;
     if (vault->generation == generation)
@@ -179,15 +169,14 @@ static enum comb_status keep_locked(struct comb_hashivault *vault, struct comb_c
 /* Sleeps until then; false: the vault is being closed. */
 static bool rest_until(struct comb_hashivault *vault, int64_t then_ns)
 {
-    int rc = 0;
+    bool waits = true;
     /* A token that calls have replaced meanwhile has a lease of its own: look again. */
-    int64_t latest_ns = comb_clock_monotonic_ns() + AGAIN_MOST_MS * COMB_NS_PER_MS;
+    int64_t latest_ns = comb_clock_in_ms(AGAIN_MOST_MS);
     if (then_ns > latest_ns)
         then_ns = latest_ns;
-    struct timespec until = {.tv_sec = then_ns / COMB_NS_PER_S, .tv_nsec = then_ns % COMB_NS_PER_S};
     pthread_mutex_lock(&vault->rest_lock);
-    while (!vault->stop && rc == 0)
-        rc = pthread_cond_timedwait(&vault->rest, &vault->rest_lock, &until);
+    while (!vault->stop && waits)
+        waits = comb_cond_wait_until(&vault->rest, &vault->rest_lock, then_ns);
     bool go_on = !vault->stop;
     pthread_mutex_unlock(&vault->rest_lock);
     return go_on;

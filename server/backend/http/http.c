@@ -8,6 +8,7 @@
 #include "server/backend/http/internal.h"
 #include "server/core/buf.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 #define CONNECTIONS_DEFAULT 16
@@ -99,11 +100,7 @@ enum comb_status comb_http_open(const struct comb_http_options *options,
     if (http->options.connections_max == 0)
         http->options.connections_max = CONNECTIONS_DEFAULT;
     pthread_mutex_init(&http->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&http->freed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&http->freed);
     http->backoff = (struct comb_backoff){.first_ms = TRIAL_FIRST_MS, .most_ms = TRIAL_MOST_MS};
     http->status = (struct comb_store_status){.driver = options->driver, .shared = true};
     if (!copy_options(http)) {
@@ -193,15 +190,6 @@ static enum comb_status busy(struct comb_http *http, struct comb_error *err)
     return COMB_DEADLINE_EXCEEDED;
 }
 
-static bool wait_locked(struct comb_http *http, int64_t deadline_ns)
-{
-    if (deadline_ns == INT64_MAX)
-        return pthread_cond_wait(&http->freed, &http->lock) == 0;
-    struct timespec until = {.tv_sec = deadline_ns / COMB_NS_PER_S,
-                             .tv_nsec = deadline_ns % COMB_NS_PER_S};
-    return pthread_cond_timedwait(&http->freed, &http->lock, &until) == 0;
-}
-
 /* Takes a lane, unless the store is known to be away and it is not this call's turn to try. */
 static enum comb_status enter_locked(struct comb_http *http, struct comb_ctx *ctx, bool trial,
                                      struct http_lane **ret_lane, bool *ret_trying,
@@ -220,7 +208,7 @@ static enum comb_status enter_locked(struct comb_http *http, struct comb_ctx *ct
             http->status.requests++;
             return COMB_OK;
         }
-        if (!wait_locked(http, ctx->deadline_ns))
+        if (!comb_cond_wait_until(&http->freed, &http->lock, ctx->deadline_ns))
             return busy(http, err);
     }
 }

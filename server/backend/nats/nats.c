@@ -7,6 +7,7 @@
 
 #include "server/backend/nats/internal.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 /* What cnats holds for one subscription, until it counts as slow: its listener never blocks. */
@@ -153,19 +154,10 @@ void comb_nats_unsubscribe(struct comb_nats *nats, struct comb_nats_subscription
 static enum comb_status await_first_attempt(struct comb_nats *nats, const struct comb_ctx *ctx,
                                             struct comb_error *err)
 {
-    struct timespec end;
-    int64_t left_ms = comb_ctx_left_ms(ctx);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += left_ms / 1000;
-    end.tv_nsec += left_ms % 1000 * COMB_NS_PER_MS;
-    if (end.tv_nsec >= COMB_NS_PER_S) {
-        end.tv_sec++;
-        end.tv_nsec -= COMB_NS_PER_S;
-    }
     enum comb_status status = COMB_OK;
     pthread_mutex_lock(&nats->lock);
-    while (!nats->tried && pthread_cond_timedwait(&nats->changed, &nats->lock, &end) == 0)
-        ;
+    while (!nats->tried && comb_cond_wait_until(&nats->changed, &nats->lock, ctx->deadline_ns))
+        continue;
     if (nats->status.state != COMB_STORE_UP) {
         status = nats->tried ? nats->why.status : COMB_UNAVAILABLE;
         if (!nats->tried)
@@ -221,11 +213,7 @@ enum comb_status comb_nats_open(const struct comb_store_options *options, size_t
     struct comb_nats *nats = comb_memory_zalloc(sizeof *nats);
     if (!nats)
         return comb_error_no_memory(err);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&nats->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&nats->changed);
     pthread_mutex_init(&nats->lock, NULL);
     /* Who publishes all the time must not keep a new connection out. */
     pthread_rwlockattr_t writers;

@@ -2,11 +2,11 @@
 /* The connection's life: cnats' callbacks, and the thread that connects where cnats does not. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/backend/nats/internal.h"
 #include "server/core/backoff.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS 1000
@@ -170,13 +170,9 @@ static bool connect_once(struct comb_nats *nats)
 
 static void wait_locked(struct comb_nats *nats, uint32_t wait_ms)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    int64_t ns = end.tv_nsec + (int64_t)wait_ms * COMB_NS_PER_MS;
-    end.tv_sec += ns / COMB_NS_PER_S;
-    end.tv_nsec = ns % COMB_NS_PER_S;
-    while (!nats->closing && pthread_cond_timedwait(&nats->changed, &nats->lock, &end) == 0)
-        ;
+    int64_t end_ns = comb_clock_in_ms(wait_ms);
+    while (!nats->closing && comb_cond_wait_until(&nats->changed, &nats->lock, end_ns))
+        continue;
 }
 
 void *comb_nats_keep(void *data)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/backend/redis/internal.h"
 #include "server/core/backoff.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 #define PORT 6379
@@ -68,15 +68,6 @@ static void set_up_locked(struct comb_redis *redis, struct comb_redis_conn *conn
 }
 
 /* The kernel's clock, in so many nanoseconds: that is the one that threads wait on. */
-static struct timespec after(int64_t ns)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    ns = (ns > 0 ? ns : 0) + now.tv_nsec;
-    return (struct timespec){.tv_sec = now.tv_sec + ns / COMB_NS_PER_S,
-                             .tv_nsec = ns % COMB_NS_PER_S};
-}
-
 /* ---- the keeper ---- */
 
 static enum comb_status connect_one(struct comb_redis *redis, struct comb_redis_conn **ret_conn,
@@ -99,9 +90,9 @@ static enum comb_status connect_one(struct comb_redis *redis, struct comb_redis_
 
 static void wait_locked(struct comb_redis *redis, uint32_t wait_ms)
 {
-    struct timespec end = after((int64_t)wait_ms * COMB_NS_PER_MS);
-    while (!redis->closing && pthread_cond_timedwait(&redis->changed, &redis->lock, &end) == 0)
-        ;
+    int64_t end_ns = comb_clock_in_ms(wait_ms);
+    while (!redis->closing && comb_cond_wait_until(&redis->changed, &redis->lock, end_ns))
+        continue;
 }
 
 static void *keep(void *data)
@@ -146,9 +137,8 @@ static enum comb_status refuse_locked(const struct comb_redis *redis, struct com
 static enum comb_status take_locked(struct comb_redis *redis, const struct comb_ctx *ctx,
                                     struct comb_redis_conn **ret_conn, struct comb_error *err)
 {
-    int64_t left_ns = ctx->deadline_ns - comb_clock_monotonic_ns();
-    bool callers = left_ns < redis->place.timeout_ns;
-    struct timespec end = after(callers ? left_ns : redis->place.timeout_ns);
+    int64_t end_ns = comb_clock_monotonic_ns() + redis->place.timeout_ns;
+    bool callers = ctx->deadline_ns < end_ns;
     bool late = false;
     while (!redis->idle) {
         if (redis->status.state == COMB_STORE_DOWN)
@@ -161,7 +151,8 @@ static enum comb_status take_locked(struct comb_redis *redis, const struct comb_
             return comb_redis_unreachable(err, redis->open == 0 ? "there is no connection yet"
                                                                 : "its connections are all busy");
         redis->waiters++;
-        late = pthread_cond_timedwait(&redis->changed, &redis->lock, &end) != 0;
+        late = !comb_cond_wait_until(&redis->changed, &redis->lock,
+                                     callers ? ctx->deadline_ns : end_ns);
         redis->waiters--;
     }
     *ret_conn = redis->idle;
@@ -333,11 +324,7 @@ enum comb_status comb_redis_open(const struct comb_store_options *options,
     struct comb_redis *redis = comb_memory_zalloc(sizeof *redis);
     if (!redis)
         return comb_error_no_memory(err);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&redis->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&redis->changed);
     pthread_mutex_init(&redis->lock, NULL);
     redis->hooks = *hooks;
     redis->status = (struct comb_store_status){

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/map.h"
 #include "server/core/memory.h"
 #include "server/registry/registry_driver.h"
@@ -212,14 +213,10 @@ static void *end_leases(void *data)
     pthread_mutex_lock(&mem->lock);
     while (!mem->closing) {
         int64_t next_ns = end_leases_locked(mem);
-        if (next_ns == INT64_MAX) {
-            pthread_cond_wait(&mem->wake, &mem->lock);
-            continue;
-        }
-        int64_t until_ns =
-            comb_clock_monotonic_ns() + (next_ns - comb_clock_boottime_ns()) + COMB_NS_PER_MS;
-        const struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
-        (void)pthread_cond_timedwait(&mem->wake, &mem->lock, &until);
+        int64_t until_ns = INT64_MAX;
+        if (next_ns != INT64_MAX)
+            until_ns = comb_clock_in_ms(1) + (next_ns - comb_clock_boottime_ns());
+        (void)comb_cond_wait_until(&mem->wake, &mem->lock, until_ns);
     }
     pthread_mutex_unlock(&mem->lock);
     return NULL;
@@ -264,7 +261,6 @@ enum comb_status comb_registry_mem_open(const struct comb_store_options *options
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
                               "the registry in memory is \"mem:\", without anything behind it");
     struct mem *mem = comb_memory_zalloc(sizeof *mem);
-    pthread_condattr_t attributes;
     if (!mem)
         return comb_error_no_memory(err);
     mem->base.driver = &driver;
@@ -272,10 +268,7 @@ enum comb_status comb_registry_mem_open(const struct comb_store_options *options
     comb_store_status_set(&mem->status, COMB_STORE_UP, NULL);
     comb_map_init(&mem->items, COMB_REGISTRY_ENTRIES_MAX, comb_memory_free);
     pthread_mutex_init(&mem->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&mem->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&mem->wake);
     if (pthread_create(&mem->thread, NULL, end_leases, mem) != 0) {
         mem_free(mem);
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the registry");

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/backend/sql/postgres/postgres.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/random.h"
 
@@ -295,10 +295,8 @@ static void sleep_locked(struct comb_pg *pg, int milliseconds)
 {
     uint32_t jitter;
     comb_random(&jitter, sizeof jitter);
-    int64_t until_ns = comb_clock_steady_ns() +
-                       (milliseconds / 2 + jitter % (uint32_t)milliseconds) * COMB_NS_PER_MS;
-    struct timespec until = {until_ns / COMB_NS_PER_S, until_ns % COMB_NS_PER_S};
-    while (!pg->closing && pthread_cond_timedwait(&pg->connect_wake, &pg->lock, &until) == 0)
+    int64_t until_ns = comb_clock_in_ms(milliseconds / 2 + jitter % (uint32_t)milliseconds);
+    while (!pg->closing && comb_cond_wait_until(&pg->connect_wake, &pg->lock, until_ns))
         continue;
 }
 

@@ -10,6 +10,7 @@
 
 #include "server/backend/sql/postgres/open.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 
@@ -164,11 +165,7 @@ static struct comb_pg *pg_new(const struct comb_store_options *options)
     struct comb_pg *pg = comb_memory_zalloc(sizeof *pg);
     if (!pg)
         return NULL;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pg->connect_wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&pg->connect_wake);
     pthread_mutex_init(&pg->lock, NULL);
     comb_map_init(&pg->texts, COMB_PG_TEXTS_MAX, comb_pg_text_free);
     pg->base.driver = &postgres_driver;

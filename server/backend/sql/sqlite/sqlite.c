@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/backend/sql/sqlite/sqlite.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "server/backend/sql/sqlite/sqlite_error.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 static void sqlite_info(struct comb_sql *sql, struct comb_sql_info *ret_info)
@@ -115,11 +115,7 @@ static struct comb_sqlite *sqlite_new(void)
     pthread_mutex_init(&sqlite->lock, NULL);
     for (int i = 0; i < COMB_SQLITE_QUEUES; i++)
         pthread_cond_init(&sqlite->queues[i].wake, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sqlite->keeper_wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    comb_cond_init(&sqlite->keeper_wake);
     for (int i = 0; i < COMB_SQLITE_WORKERS; i++) {
         struct comb_sqlite_worker *worker = &sqlite->workers[i];
         worker->sqlite = sqlite;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/sql/sqlite/sqlite.h"
 #include "server/backend/sql/sqlite/sqlite_error.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
 
 /* What a shed caller is told to wait. */
@@ -253,23 +253,6 @@ static void answer_expired(const struct expired *expired)
 }
 
 /* Sleeps until wakes_ns of our clock, which tests may have moved against the kernel's. */
-static void keeper_sleep_locked(struct comb_sqlite *sqlite)
-{
-    if (sqlite->keeper_wakes_ns == INT64_MAX) {
-        pthread_cond_wait(&sqlite->keeper_wake, &sqlite->lock);
-        return;
-    }
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t left_ns = sqlite->keeper_wakes_ns - comb_clock_monotonic_ns();
-    if (left_ns <= 0)
-        return;
-    int64_t until_ns = until.tv_nsec + left_ns % COMB_NS_PER_S;
-    until.tv_sec += (time_t)(left_ns / COMB_NS_PER_S + until_ns / COMB_NS_PER_S);
-    until.tv_nsec = (long)(until_ns % COMB_NS_PER_S);
-    pthread_cond_timedwait(&sqlite->keeper_wake, &sqlite->lock, &until);
-}
-
 void *comb_sqlite_keeper(void *data)
 {
     struct comb_sqlite *sqlite = data;
@@ -278,7 +261,8 @@ void *comb_sqlite_keeper(void *data)
     while (!sqlite->workers_gone) {
         size_t n = collect_expired_locked(sqlite, expired, EXPIRED_MAX);
         if (n == 0) {
-            keeper_sleep_locked(sqlite);
+            (void)comb_cond_wait_until(&sqlite->keeper_wake, &sqlite->lock,
+                                       sqlite->keeper_wakes_ns);
             continue;
         }
         pthread_mutex_unlock(&sqlite->lock);
