@@ -4,11 +4,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/backoff.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 
@@ -420,13 +420,12 @@ static int64_t wait_ms(struct comb_consumer_run *run, enum outcome outcome)
 static void wait(struct comb_consumer_run *run, enum outcome outcome, uint64_t *wakes)
 {
     struct comb_consumers *consumers = run->consumers;
-    int64_t until_ns = comb_clock_steady_ns() + wait_ms(run, outcome) * COMB_NS_PER_MS;
-    const struct timespec until = {until_ns / COMB_NS_PER_S, (long)(until_ns % COMB_NS_PER_S)};
-    int fault = 0;
+    int64_t until_ns = comb_clock_in_ms(wait_ms(run, outcome));
+    bool waits = true;
     pthread_mutex_lock(&consumers->lock);
-    while (!atomic_load(&consumers->stopping) && fault == 0 &&
+    while (!atomic_load(&consumers->stopping) && waits &&
            !(outcome == IDLE && *wakes != consumers->wakes))
-        fault = pthread_cond_timedwait(&consumers->wake, &consumers->lock, &until);
+        waits = comb_cond_wait_until(&consumers->wake, &consumers->lock, until_ns);
     *wakes = consumers->wakes;
     pthread_mutex_unlock(&consumers->lock);
 }
@@ -454,7 +453,6 @@ enum comb_status comb_consumers_new(const struct comb_consumers_options *options
                                     struct comb_consumers **ret_consumers, struct comb_error *err)
 {
     struct comb_consumers *consumers = comb_memory_zalloc(sizeof *consumers);
-    pthread_condattr_t clock;
     if (!consumers)
         return comb_error_no_memory(err);
     consumers->sql = options->sql;
@@ -467,10 +465,7 @@ enum comb_status comb_consumers_new(const struct comb_consumers_options *options
         return status;
     }
     pthread_mutex_init(&consumers->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&consumers->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    comb_cond_init(&consumers->wake);
     *ret_consumers = consumers;
     return COMB_OK;
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 
@@ -96,16 +97,6 @@ static struct comb_lease *pick_locked(struct comb_lease_keeper *keeper, int64_t 
     return NULL;
 }
 
-static void wait_locked(struct comb_lease_keeper *keeper, int64_t ns)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += until.tv_sec * COMB_NS_PER_S + until.tv_nsec;
-    until.tv_sec = ns / COMB_NS_PER_S;
-    until.tv_nsec = (long)(ns % COMB_NS_PER_S);
-    (void)pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until);
-}
-
 static void *keep(void *data)
 {
     struct comb_lease_keeper *keeper = data;
@@ -116,7 +107,8 @@ static void *keep(void *data)
         if (lease)
             renew_locked(keeper, lease);
         else
-            wait_locked(keeper, ns);
+            (void)comb_cond_wait_until(&keeper->wake, &keeper->lock,
+                                       comb_clock_monotonic_ns() + ns);
     }
     pthread_mutex_unlock(&keeper->lock);
     return NULL;
@@ -134,17 +126,13 @@ enum comb_status comb_lease_keeper_new(struct comb_consumers_store *store, uint3
                                        struct comb_error *err)
 {
     struct comb_lease_keeper *keeper = comb_memory_zalloc(sizeof *keeper);
-    pthread_condattr_t clock;
     if (!keeper)
         return comb_error_no_memory(err);
     keeper->store = store;
     keeper->holder = comb_uuid_new();
     keeper->lease_us = 1000LL * (lease_ms ? lease_ms : COMB_LEASE_MS);
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    comb_cond_init(&keeper->wake);
     if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
         free_parts(keeper);
         return comb_error_set(err, COMB_RESOURCE_EXHAUSTED, 0, "no thread for the leases");

@@ -21,7 +21,6 @@ static const struct comb_sql_migration steps[] = {
      "CREATE INDEX token_by_end ON token (expire_us)"},
 };
 
-#define GRANT "id, \"user\", label, generation, create_us, expire_us"
 /* Each new one forgets a few old ones: the table stays as large as what is in use. Those that
  * another new one is forgetting are left to it, so that log-ins do not wait for each other. */
 #define FORGET(table)                                                                              \
@@ -29,22 +28,8 @@ static const struct comb_sql_migration steps[] = {
     " WHERE expire_us < ?1 ORDER BY expire_us LIMIT 16 FOR UPDATE SKIP LOCKED))"
 
 static const struct auth_dialect dialect = {
-    .session = "SELECT " GRANT ", revoked, refresh_serial FROM session WHERE id = ?1",
-    .token = "SELECT " GRANT ", revoked, hash, scopes FROM token WHERE id = ?1",
-    .insert_session = "INSERT INTO session (" GRANT ", refresh_serial)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     .forget_sessions = FORGET("session"),
-    .refresh_session = "UPDATE session SET refresh_serial = refresh_serial + 1, expire_us = ?3"
-                       " WHERE id = ?1 AND refresh_serial = ?2 AND revoked = 0",
-    .keep_session = "UPDATE session SET generation = ?2 WHERE id = ?1",
-    .keep_token = "UPDATE token SET generation = ?2 WHERE id = ?1",
-    .revoke_session = "UPDATE session SET revoked = 1 WHERE id = ?1",
-    .insert_token = "INSERT INTO token (" GRANT ", hash, scopes)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     .forget_tokens = FORGET("token"),
-    .revoke_token = "UPDATE token SET revoked = 1 WHERE id = ?1",
-    .delete_sessions = "DELETE FROM session WHERE \"user\" = ?1",
-    .delete_tokens = "DELETE FROM token WHERE \"user\" = ?1",
 };
 
 const struct comb_sql_schema comb_auth_schema_postgres = {

@@ -7,6 +7,35 @@
 #include "server/mutation/plan.h"
 #include "server/mutation/read.h"
 
+#define GRANT "id, \"user\", label, generation, create_us, expire_us"
+/* ?1 id */
+static const char SESSION[] =
+    "SELECT " GRANT ", revoked, refresh_serial FROM session WHERE id = ?1";
+/* ?1 id */
+static const char TOKEN[] = "SELECT " GRANT ", revoked, hash, scopes FROM token WHERE id = ?1";
+/* ?1 id ?2 user ?3 label ?4 generation ?5 create_us ?6 expire_us ?7 serial */
+static const char INSERT_SESSION[] = "INSERT INTO session (" GRANT ", refresh_serial)"
+                                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/* ?1 id ?2 serial before ?3 expire_us */
+static const char REFRESH_SESSION[] =
+    "UPDATE session SET refresh_serial = refresh_serial + 1, expire_us = ?3"
+    " WHERE id = ?1 AND refresh_serial = ?2 AND revoked = 0";
+/* ?1 id ?2 generation */
+static const char KEEP_SESSION[] = "UPDATE session SET generation = ?2 WHERE id = ?1";
+/* ?1 id ?2 generation */
+static const char KEEP_TOKEN[] = "UPDATE token SET generation = ?2 WHERE id = ?1";
+/* ?1 id */
+static const char REVOKE_SESSION[] = "UPDATE session SET revoked = 1 WHERE id = ?1";
+/* ?1 id ?2 user ?3 label ?4 generation ?5 create_us ?6 expire_us ?7 hash ?8 scopes */
+static const char INSERT_TOKEN[] = "INSERT INTO token (" GRANT ", hash, scopes)"
+                                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+/* ?1 id */
+static const char REVOKE_TOKEN[] = "UPDATE token SET revoked = 1 WHERE id = ?1";
+/* ?1 user */
+static const char DELETE_SESSIONS[] = "DELETE FROM session WHERE \"user\" = ?1";
+/* ?1 user */
+static const char DELETE_TOKENS[] = "DELETE FROM token WHERE \"user\" = ?1";
+
 struct auth_sql {
     struct comb_auth_store base;
     const struct auth_dialect *dialect;
@@ -50,7 +79,7 @@ static enum comb_status sql_get_session(struct comb_auth_store *self, struct com
                                         struct comb_session *ret_session, struct comb_error *err)
 {
     const struct comb_sql_rows *rows;
-    enum comb_status status = read_by_id(self, ctx, dialect_of(self)->session, id, &rows, err);
+    enum comb_status status = read_by_id(self, ctx, SESSION, id, &rows, err);
     if (status != COMB_OK)
         return status;
     if (rows->n_rows == 0)
@@ -67,7 +96,7 @@ static enum comb_status sql_get_token(struct comb_auth_store *self, struct comb_
                                       struct comb_error *err)
 {
     const struct comb_sql_rows *rows;
-    enum comb_status status = read_by_id(self, ctx, dialect_of(self)->token, id, &rows, err);
+    enum comb_status status = read_by_id(self, ctx, TOKEN, id, &rows, err);
     if (status != COMB_OK)
         return status;
     if (rows->n_rows == 0)
@@ -113,8 +142,7 @@ static enum comb_status sql_plan_insert_session(struct comb_auth_store *self, st
                                             comb_sql_integer(grant->create_us),
                                             comb_sql_integer(grant->expire_us),
                                             comb_sql_integer((int64_t)session->serial)};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, dialect_of(self)->insert_session, params, 7, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, INSERT_SESSION, params, 7, true, err);
     if (status == COMB_OK)
         status = add_forget(ctx, plan, dialect_of(self)->forget_sessions, forget_before_us, err);
     return status;
@@ -125,20 +153,21 @@ static enum comb_status sql_plan_refresh_session(struct comb_auth_store *self, s
                                                  uint64_t before, int64_t expire_us,
                                                  struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {comb_sql_uuid(id), comb_sql_integer((int64_t)before),
                                             comb_sql_integer(expire_us)};
-    return comb_plan_add(ctx, plan, dialect_of(self)->refresh_session, params, 3, true, err);
+    return comb_plan_add(ctx, plan, REFRESH_SESSION, params, 3, true, err);
 }
 
 static enum comb_status sql_plan_keep_session(struct comb_auth_store *self, struct comb_ctx *ctx,
                                               struct comb_plan *plan, const struct comb_uuid *id,
                                               uint64_t generation, struct comb_error *err)
 {
+    (void)self;
     const int64_t number = (int64_t)generation;
-    enum comb_status status =
-        add_by_id(ctx, plan, dialect_of(self)->keep_session, id, &number, false, err);
+    enum comb_status status = add_by_id(ctx, plan, KEEP_SESSION, id, &number, false, err);
     if (status == COMB_OK)
-        status = add_by_id(ctx, plan, dialect_of(self)->keep_token, id, &number, false, err);
+        status = add_by_id(ctx, plan, KEEP_TOKEN, id, &number, false, err);
     return status;
 }
 
@@ -146,7 +175,8 @@ static enum comb_status sql_plan_revoke_session(struct comb_auth_store *self, st
                                                 struct comb_plan *plan, const struct comb_uuid *id,
                                                 struct comb_error *err)
 {
-    return add_by_id(ctx, plan, dialect_of(self)->revoke_session, id, NULL, true, err);
+    (void)self;
+    return add_by_id(ctx, plan, REVOKE_SESSION, id, NULL, true, err);
 }
 
 static enum comb_status sql_plan_insert_token(struct comb_auth_store *self, struct comb_ctx *ctx,
@@ -160,8 +190,7 @@ static enum comb_status sql_plan_insert_token(struct comb_auth_store *self, stru
         comb_sql_text(grant->label),        comb_sql_integer((int64_t)grant->generation),
         comb_sql_integer(grant->create_us), comb_sql_integer(grant->expire_us),
         comb_sql_blob(token->hash),         comb_sql_blob(token->scopes)};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, dialect_of(self)->insert_token, params, 8, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, INSERT_TOKEN, params, 8, true, err);
     if (status == COMB_OK)
         status = add_forget(ctx, plan, dialect_of(self)->forget_tokens, forget_before_us, err);
     return status;
@@ -171,17 +200,18 @@ static enum comb_status sql_plan_revoke_token(struct comb_auth_store *self, stru
                                               struct comb_plan *plan, const struct comb_uuid *id,
                                               struct comb_error *err)
 {
-    return add_by_id(ctx, plan, dialect_of(self)->revoke_token, id, NULL, true, err);
+    (void)self;
+    return add_by_id(ctx, plan, REVOKE_TOKEN, id, NULL, true, err);
 }
 
 static enum comb_status sql_plan_forget_user(struct comb_auth_store *self, struct comb_ctx *ctx,
                                              struct comb_plan *plan, const struct comb_uuid *user,
                                              struct comb_error *err)
 {
-    enum comb_status status =
-        add_by_id(ctx, plan, dialect_of(self)->delete_sessions, user, NULL, false, err);
+    (void)self;
+    enum comb_status status = add_by_id(ctx, plan, DELETE_SESSIONS, user, NULL, false, err);
     if (status == COMB_OK)
-        status = add_by_id(ctx, plan, dialect_of(self)->delete_tokens, user, NULL, false, err);
+        status = add_by_id(ctx, plan, DELETE_TOKENS, user, NULL, false, err);
     return status;
 }
 

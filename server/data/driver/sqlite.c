@@ -2,64 +2,14 @@
 /* The statements of contents for SQLite, and their schema. */
 #include "server/data/driver/dialect.h"
 
-#define REFERENCED "EXISTS (SELECT 1 FROM node n WHERE n.blob = b.id)"
-/* A blob whose condemnation must change: none, or one of before a restore, though nothing
- * references it; or one though something does. */
-#define MUST_CONDEMN(incarnation)                                                                  \
-    "(b.condemn_us IS NULL OR b.incarnation <> " incarnation ") AND NOT " REFERENCED
-#define MUST_LIFT "b.condemn_us IS NOT NULL AND " REFERENCED
-
 static const struct comb_data_dialect dialect = {
-    .session_insert = "INSERT INTO blob_session (id, create_us, expire_us) VALUES (?2, ?1, ?3)",
-    .session_end_all = "UPDATE blob_session SET dead_us = ?1 WHERE id <> ?2 AND dead_us IS NULL",
-    .session_renew = "UPDATE blob_session SET expire_us = ?1 WHERE id = ?2 AND dead_us IS NULL",
     .session_alive = "SELECT 1 FROM blob_session WHERE id = ?1 AND dead_us IS NULL",
-    .session_expired =
-        "SELECT 1 FROM blob_session WHERE dead_us IS NULL AND expire_us < ?1 LIMIT 1",
-    .session_expire = "UPDATE blob_session SET dead_us = ?1 WHERE dead_us IS NULL"
-                      " AND expire_us < ?1",
-    .session_next = "SELECT id FROM blob_session WHERE dead_us IS NOT NULL AND (swept_us IS NULL"
-                    " OR (swept_us < dead_us + ?2 AND ?1 >= dead_us + ?2)) LIMIT 1",
-    .session_swept = "UPDATE blob_session SET swept_us = ?1 WHERE id = ?2",
-    .session_forget = "DELETE FROM blob_session WHERE id = ?2 AND dead_us IS NOT NULL"
-                      " AND ?1 >= dead_us + ?3",
-
-    .blob_get = "SELECT session, size, sha256 FROM blob WHERE id = ?1 AND doomed = 0",
-    .blob_insert = "INSERT INTO blob (id, session, size, sha256, create_us)"
-                   " VALUES (?2, ?3, ?4, ?5, ?1)",
     .blob_window = "SELECT max(b.id), count(*), sum(b.doomed = 0 AND ((" MUST_CONDEMN(
         "?3") ") OR (" MUST_LIFT "))) FROM (SELECT * FROM blob WHERE id > ?1"
               " ORDER BY id LIMIT ?2) b",
-    .blob_condemn = "UPDATE blob AS b SET condemn_us = ?1, incarnation = ?4 WHERE b.id > ?2"
-                    " AND b.id <= ?3 AND b.doomed = 0 AND " MUST_CONDEMN("?4"),
-    .blob_lift = "UPDATE blob AS b SET condemn_us = NULL, incarnation = NULL WHERE b.id > ?1"
-                 " AND b.id <= ?2 AND b.doomed = 0 AND " MUST_LIFT,
-    .blob_ripe = "SELECT 1 FROM blob WHERE condemn_us <= ?1 AND doomed = 0 AND incarnation = ?2"
-                 " LIMIT 1",
     .blob_doom = "UPDATE blob AS b SET doomed = 1 WHERE b.id IN (SELECT id FROM blob"
                  " WHERE condemn_us <= ?1 AND doomed = 0 AND incarnation = ?2 LIMIT ?3)"
                  " AND NOT " REFERENCED,
-    .blob_doomed = "SELECT id, session, size, sha256 FROM blob WHERE condemn_us IS NOT NULL"
-                   " AND doomed = 1 LIMIT 1",
-    .blob_delete = "DELETE FROM blob WHERE id = ?1 AND doomed = 1"
-                   " AND NOT EXISTS (SELECT 1 FROM blob_part WHERE blob = ?1)",
-
-    .part_list = "SELECT offset, size, sha256, session, object FROM blob_part WHERE blob = ?1"
-                 " AND offset >= coalesce((SELECT max(offset) FROM blob_part WHERE blob = ?1"
-                 " AND offset <= ?2), 0) AND offset + size > ?2 ORDER BY offset LIMIT ?3",
-    .part_insert = "INSERT INTO blob_part (blob, offset, size, sha256, session, object)"
-                   " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM blob_part"
-                   " WHERE blob = ?1 AND offset >= ?2 AND offset < ?2 + ?3)"
-                   " AND coalesce((SELECT offset + size FROM blob_part WHERE blob = ?1"
-                   " AND offset < ?2 ORDER BY offset DESC LIMIT 1), 0) <= ?2",
-    .part_delete = "DELETE FROM blob_part WHERE blob = ?1 AND offset >= ?2 AND offset <= ?3",
-    .object_named = "SELECT 1 FROM blob WHERE id = ?1 AND session IS NOT NULL UNION ALL"
-                    " SELECT 1 FROM blob_part WHERE object = ?1 LIMIT 1",
-
-    .upload_get = "SELECT owner, target, size, sha256, expire_us, parts, received, hashed,"
-                  " hash_state FROM upload WHERE id = ?2 AND ended = 0 AND expire_us > ?1",
-    .upload_insert = "INSERT INTO upload (id, owner, target, size, sha256, create_us, expire_us)"
-                     " VALUES (?2, ?3, ?4, ?5, ?6, ?1, ?7)",
     .upload_extend = "UPDATE upload SET expire_us = ?3, parts = parts + 1,"
                      " received = received + ?5,"
                      " hash_state = CASE WHEN hashed = ?4 AND ?6 IS NOT NULL THEN ?6"
@@ -68,14 +18,6 @@ static const struct comb_data_dialect dialect = {
                      " ELSE hashed END"
                      " WHERE id = ?2 AND ended = 0 AND expire_us > ?1 AND parts < ?7"
                      " AND (size IS NULL OR ?4 + ?5 <= size)",
-    .upload_commit = "DELETE FROM upload WHERE id = ?2 AND ended = 0 AND expire_us > ?1"
-                     " AND parts = ?3 AND received = ?4",
-    .upload_end = "UPDATE upload SET ended = 1 WHERE id = ?2 AND ended = 0 AND expire_us > ?1",
-    .upload_next = "SELECT id, 1 FROM upload WHERE ended = 1 UNION ALL"
-                   " SELECT id, 0 FROM upload WHERE expire_us <= ?1 LIMIT 1",
-    .upload_expire = "UPDATE upload SET ended = 1 WHERE id = ?2 AND expire_us <= ?1",
-    .upload_delete = "DELETE FROM upload WHERE id = ?1 AND ended = 1"
-                     " AND NOT EXISTS (SELECT 1 FROM blob_part WHERE blob = ?1)",
 };
 
 static const struct comb_sql_migration steps[] = {

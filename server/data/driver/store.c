@@ -5,6 +5,7 @@
 #include "server/core/clock.h"
 #include "server/core/memory.h"
 #include "server/data/driver/dialect.h"
+#include "server/data/driver/texts.h"
 #include "server/mutation/plan.h"
 
 struct store {
@@ -89,9 +90,9 @@ static enum comb_status store_open_session(struct comb_data_store *self, struct 
     struct store *store = store_of(self);
     int64_t now_us = comb_clock_wall_us();
     const struct comb_sql_statement statements[] = {
-        STATEMENT(store->dialect->session_insert, comb_sql_integer(now_us), comb_sql_uuid(id),
+        STATEMENT(SESSION_INSERT, comb_sql_integer(now_us), comb_sql_uuid(id),
                   comb_sql_integer(now_us + COMB_DATA_SESSION_LEASE_US)),
-        STATEMENT(store->dialect->session_end_all, comb_sql_integer(now_us), comb_sql_uuid(id)),
+        STATEMENT(SESSION_END_ALL, comb_sql_integer(now_us), comb_sql_uuid(id)),
     };
 
     return run(store, ctx, COMB_SQL_WRITE, statements, store->is_shared ? 1 : 2, NULL, err);
@@ -104,7 +105,7 @@ static enum comb_status store_renew_session(struct comb_data_store *self, struct
     struct store *store = store_of(self);
     int64_t expire_us = comb_clock_wall_us() + COMB_DATA_SESSION_LEASE_US;
     const struct comb_sql_statement statement =
-        STATEMENT(store->dialect->session_renew, comb_sql_integer(expire_us), comb_sql_uuid(id));
+        STATEMENT(SESSION_RENEW, comb_sql_integer(expire_us), comb_sql_uuid(id));
     const struct comb_sql_rows *rows;
     enum comb_status status = run_one(store, ctx, COMB_SQL_WRITE, &statement, &rows, err);
 
@@ -120,8 +121,7 @@ static enum comb_status store_get_blob(struct comb_data_store *self, struct comb
                                        struct comb_data_blob *ret_blob, struct comb_error *err)
 {
     struct store *store = store_of(self);
-    const struct comb_sql_statement statement =
-        STATEMENT(store->dialect->blob_get, comb_sql_uuid(id));
+    const struct comb_sql_statement statement = STATEMENT(BLOB_GET, comb_sql_uuid(id));
     const struct comb_sql_rows *rows;
     enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &statement, &rows, err);
 
@@ -145,7 +145,7 @@ static enum comb_status store_get_parts(struct comb_data_store *self, struct com
 {
     struct store *store = store_of(self);
     const struct comb_sql_statement statement =
-        STATEMENT(store->dialect->part_list, comb_sql_uuid(id), of_bytes(from),
+        STATEMENT(PART_LIST, comb_sql_uuid(id), of_bytes(from),
                   of_bytes(max < COMB_DATA_BATCH_MAX ? max : COMB_DATA_BATCH_MAX));
     const struct comb_sql_rows *rows;
     struct comb_data_part *parts;
@@ -175,8 +175,8 @@ static enum comb_status store_get_upload(struct comb_data_store *self, struct co
                                          struct comb_error *err)
 {
     struct store *store = store_of(self);
-    const struct comb_sql_statement statement = STATEMENT(
-        store->dialect->upload_get, comb_sql_integer(comb_clock_wall_us()), comb_sql_uuid(id));
+    const struct comb_sql_statement statement =
+        STATEMENT(UPLOAD_GET, comb_sql_integer(comb_clock_wall_us()), comb_sql_uuid(id));
     const struct comb_sql_rows *rows;
     enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &statement, &rows, err);
 
@@ -214,11 +214,12 @@ static enum comb_status plan_blob_row(struct store *store, struct comb_ctx *ctx,
                                       struct comb_plan *plan, const struct comb_data_blob *blob,
                                       struct comb_error *err)
 {
+    (void)store;
     const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
                                             comb_sql_uuid(&blob->id), of_id_or_null(&blob->session),
                                             of_bytes(blob->size), comb_sql_blob(blob->sha256)};
 
-    return comb_plan_add(ctx, plan, store->dialect->blob_insert, params, 5, false, err);
+    return comb_plan_add(ctx, plan, BLOB_INSERT, params, 5, false, err);
 }
 
 static enum comb_status store_plan_blob(struct comb_data_store *self, struct comb_ctx *ctx,
@@ -236,7 +237,7 @@ static enum comb_status store_plan_upload(struct comb_data_store *self, struct c
                                           const struct comb_data_upload *upload,
                                           struct comb_error *err)
 {
-    struct store *store = store_of(self);
+    (void)self;
     int64_t now_us = comb_clock_wall_us();
     const struct comb_sql_value params[] = {
         comb_sql_integer(now_us),
@@ -248,7 +249,7 @@ static enum comb_status store_plan_upload(struct comb_data_store *self, struct c
         comb_sql_integer(now_us + COMB_DATA_UPLOAD_KEEP_US),
     };
 
-    return comb_plan_add(ctx, plan, store->dialect->upload_insert, params, 7, false, err);
+    return comb_plan_add(ctx, plan, UPLOAD_INSERT, params, 7, false, err);
 }
 
 static enum comb_status
@@ -276,7 +277,7 @@ store_plan_part(struct comb_data_store *self, struct comb_ctx *ctx, struct comb_
     if (status == COMB_OK)
         status = comb_plan_add(ctx, plan, store->dialect->upload_extend, extend, 7, true, err);
     if (status == COMB_OK)
-        status = comb_plan_add(ctx, plan, store->dialect->part_insert, insert, 6, true, err);
+        status = comb_plan_add(ctx, plan, PART_INSERT, insert, 6, true, err);
     return status;
 }
 
@@ -291,8 +292,7 @@ static enum comb_status store_plan_commit(struct comb_data_store *self, struct c
                                             of_bytes(upload->received)};
     const struct comb_data_blob blob = {
         .id = upload->id, .size = upload->received, .sha256 = sha256};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, store->dialect->upload_commit, params, 4, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, UPLOAD_COMMIT, params, 4, true, err);
 
     return status == COMB_OK ? plan_blob_row(store, ctx, plan, &blob, err) : status;
 }
@@ -302,10 +302,11 @@ static enum comb_status store_plan_abort(struct comb_data_store *self, struct co
                                          const struct comb_data_upload *upload,
                                          struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
                                             comb_sql_uuid(&upload->id)};
 
-    return comb_plan_add(ctx, plan, store_of(self)->dialect->upload_end, params, 2, true, err);
+    return comb_plan_add(ctx, plan, UPLOAD_END, params, 2, true, err);
 }
 
 /* ---- the sweeper ---- */
@@ -316,13 +317,10 @@ static enum comb_status store_next_dead_session(struct comb_data_store *self, st
 {
     struct store *store = store_of(self);
     int64_t now_us = comb_clock_wall_us();
-    const struct comb_sql_statement expired =
-        STATEMENT(store->dialect->session_expired, comb_sql_integer(now_us));
-    const struct comb_sql_statement expire =
-        STATEMENT(store->dialect->session_expire, comb_sql_integer(now_us));
-    const struct comb_sql_statement next =
-        STATEMENT(store->dialect->session_next, comb_sql_integer(now_us),
-                  comb_sql_integer(COMB_DATA_SESSION_RESWEEP_US));
+    const struct comb_sql_statement expired = STATEMENT(SESSION_EXPIRED, comb_sql_integer(now_us));
+    const struct comb_sql_statement expire = STATEMENT(SESSION_EXPIRE, comb_sql_integer(now_us));
+    const struct comb_sql_statement next = STATEMENT(
+        SESSION_NEXT, comb_sql_integer(now_us), comb_sql_integer(COMB_DATA_SESSION_RESWEEP_US));
     const struct comb_sql_rows *rows;
     enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &expired, &rows, err);
 
@@ -344,8 +342,8 @@ static enum comb_status store_set_swept(struct comb_data_store *self, struct com
     struct store *store = store_of(self);
     int64_t now_us = comb_clock_wall_us();
     const struct comb_sql_statement statements[] = {
-        STATEMENT(store->dialect->session_swept, comb_sql_integer(now_us), comb_sql_uuid(session)),
-        STATEMENT(store->dialect->session_forget, comb_sql_integer(now_us), comb_sql_uuid(session),
+        STATEMENT(SESSION_SWEPT, comb_sql_integer(now_us), comb_sql_uuid(session)),
+        STATEMENT(SESSION_FORGET, comb_sql_integer(now_us), comb_sql_uuid(session),
                   comb_sql_integer(COMB_DATA_SESSION_RESWEEP_US)),
     };
 
@@ -367,8 +365,8 @@ static enum comb_status store_are_named(struct comb_data_store *self, struct com
         return COMB_OK;
     for (size_t i = 0; i < n; i++) {
         params[i] = comb_sql_uuid(&objects[i]);
-        statements[i] = (struct comb_sql_statement){
-            .text = store->dialect->object_named, .params = &params[i], .n_params = 1};
+        statements[i] =
+            (struct comb_sql_statement){.text = OBJECT_NAMED, .params = &params[i], .n_params = 1};
     }
     status = run(store, ctx, COMB_SQL_SCAN, statements, n, &rows, err);
     for (size_t i = 0; status == COMB_OK && i < n; i++)
@@ -382,8 +380,7 @@ static enum comb_status store_next_ended_upload(struct comb_data_store *self, st
 {
     struct store *store = store_of(self);
     int64_t now_us = comb_clock_wall_us();
-    const struct comb_sql_statement next =
-        STATEMENT(store->dialect->upload_next, comb_sql_integer(now_us));
+    const struct comb_sql_statement next = STATEMENT(UPLOAD_NEXT, comb_sql_integer(now_us));
     const struct comb_sql_rows *rows;
     enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &next, &rows, err);
     struct comb_uuid id;
@@ -397,7 +394,7 @@ static enum comb_status store_next_ended_upload(struct comb_data_store *self, st
     id = to_id(comb_sql_at(rows, 0, 0));
     if (comb_sql_at(rows, 0, 1)->integer == 0) {
         const struct comb_sql_statement expire =
-            STATEMENT(store->dialect->upload_expire, comb_sql_integer(now_us), comb_sql_uuid(&id));
+            STATEMENT(UPLOAD_EXPIRE, comb_sql_integer(now_us), comb_sql_uuid(&id));
 
         status = run_one(store, ctx, COMB_SQL_WRITE, &expire, &rows, err);
         if (status != COMB_OK)
@@ -431,9 +428,9 @@ static enum comb_status store_condemn(struct comb_data_store *self, struct comb_
     n_changes = (size_t)comb_sql_at(rows, 0, 2)->integer;
     if (n_changes > 0) {
         const struct comb_sql_statement statements[] = {
-            STATEMENT(store->dialect->blob_condemn, comb_sql_integer(comb_clock_wall_us()),
-                      comb_sql_uuid(after), comb_sql_uuid(&last), incarnation),
-            STATEMENT(store->dialect->blob_lift, comb_sql_uuid(after), comb_sql_uuid(&last)),
+            STATEMENT(BLOB_CONDEMN, comb_sql_integer(comb_clock_wall_us()), comb_sql_uuid(after),
+                      comb_sql_uuid(&last), incarnation),
+            STATEMENT(BLOB_LIFT, comb_sql_uuid(after), comb_sql_uuid(&last)),
         };
 
         status = run(store, ctx, COMB_SQL_WRITE, statements, 2, NULL, err);
@@ -450,11 +447,10 @@ static enum comb_status store_next_doomed(struct comb_data_store *self, struct c
     struct store *store = store_of(self);
     const struct comb_sql_value before = comb_sql_integer(comb_clock_wall_us() - window_us);
     const struct comb_sql_value incarnation = of_bytes(store->incarnation);
-    const struct comb_sql_statement ripe =
-        STATEMENT(store->dialect->blob_ripe, before, incarnation);
+    const struct comb_sql_statement ripe = STATEMENT(BLOB_RIPE, before, incarnation);
     const struct comb_sql_statement doom =
         STATEMENT(store->dialect->blob_doom, before, incarnation, of_bytes(COMB_DATA_BATCH_MAX));
-    const struct comb_sql_statement doomed = {.text = store->dialect->blob_doomed};
+    const struct comb_sql_statement doomed = {.text = BLOB_DOOMED};
     const struct comb_sql_rows *rows;
     enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &ripe, &rows, err);
 
@@ -481,9 +477,8 @@ static enum comb_status store_drop_parts(struct comb_data_store *self, struct co
                                          struct comb_error *err)
 {
     struct store *store = store_of(self);
-    const struct comb_sql_statement statement =
-        STATEMENT(store->dialect->part_delete, comb_sql_uuid(id), of_bytes(parts[0].offset),
-                  of_bytes(parts[n - 1].offset));
+    const struct comb_sql_statement statement = STATEMENT(
+        PART_DELETE, comb_sql_uuid(id), of_bytes(parts[0].offset), of_bytes(parts[n - 1].offset));
 
     return run_one(store, ctx, COMB_SQL_WRITE, &statement, NULL, err);
 }
@@ -493,8 +488,8 @@ static enum comb_status store_drop(struct comb_data_store *self, struct comb_ctx
 {
     struct store *store = store_of(self);
     const struct comb_sql_statement statements[] = {
-        STATEMENT(store->dialect->upload_delete, comb_sql_uuid(id)),
-        STATEMENT(store->dialect->blob_delete, comb_sql_uuid(id)),
+        STATEMENT(UPLOAD_DELETE, comb_sql_uuid(id)),
+        STATEMENT(BLOB_DELETE, comb_sql_uuid(id)),
     };
 
     return run(store, ctx, COMB_SQL_WRITE, statements, 2, NULL, err);

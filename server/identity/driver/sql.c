@@ -8,6 +8,49 @@
 #include "server/mutation/plan.h"
 #include "server/mutation/read.h"
 
+#define ROLE_COLUMNS "SELECT id, name, label, override, built_in, rev, create_us FROM role"
+/* ?1 user, ?2 role: a row if there is another */
+static const char ADMINISTRATOR_BUT[] =
+    "SELECT 1 FROM user_role ur JOIN \"user\" u ON u.id = ur.\"user\""
+    " WHERE ur.role = ?2 AND u.id <> ?1 AND u.disabled = 0 LIMIT 1";
+/* ?1 id */
+static const char ROLE_BY_ID[] = ROLE_COLUMNS " WHERE id = ?1";
+/* ?1 name */
+static const char ROLE_BY_NAME[] = ROLE_COLUMNS " WHERE name = ?1";
+/* ?1 after, ?2 limit */
+static const char ROLES[] = ROLE_COLUMNS " WHERE name > ?1 ORDER BY name LIMIT ?2";
+/* ?1 id ?2 login ?3 display_name ?4 email ?5 password ?6 disabled ?7 create_us ?8 personal */
+static const char INSERT_USER[] =
+    "INSERT INTO \"user\" (id, login, display_name, email, password, disabled,"
+    " roles_rev, generation, rev, create_us, personal)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, 1, 1, ?7, ?8)";
+/* ?1 id ?2 login ?3 display_name ?4 email ?5 password ?6 disabled ?7 before ?8 added to roles_rev
+ * ?9 added to generation */
+static const char UPDATE_USER[] =
+    "UPDATE \"user\" SET login = ?2, display_name = ?3, email = ?4, password = ?5,"
+    " disabled = ?6, rev = rev + 1, roles_rev = roles_rev + ?8,"
+    " generation = generation + ?9 WHERE id = ?1 AND rev = ?7";
+/* ?1 id ?2 before */
+static const char DELETE_USER[] = "DELETE FROM \"user\" WHERE id = ?1 AND rev = ?2";
+/* ?1 user */
+static const char DELETE_USER_ROLES[] = "DELETE FROM user_role WHERE \"user\" = ?1";
+/* ?1 id ?2 name ?3 label ?4 override ?5 create_us */
+static const char INSERT_ROLE[] =
+    "INSERT INTO role (id, name, label, override, built_in, rev, create_us)"
+    " VALUES (?1, ?2, ?3, ?4, 0, 1, ?5)";
+/* ?1 id ?2 name ?3 label ?4 override ?5 before */
+static const char UPDATE_ROLE[] =
+    "UPDATE role SET name = ?2, label = ?3, override = ?4, rev = rev + 1"
+    " WHERE id = ?1 AND rev = ?5";
+/* ?1 role, ?2 added to rev */
+static const char RAISE_MEMBERS[] =
+    "UPDATE \"user\" SET roles_rev = roles_rev + 1, rev = rev + ?2 WHERE id IN"
+    " (SELECT \"user\" FROM user_role WHERE role = ?1)";
+/* ?1 role */
+static const char DELETE_ROLE_USERS[] = "DELETE FROM user_role WHERE role = ?1";
+/* ?1 id ?2 before */
+static const char DELETE_ROLE[] = "DELETE FROM role WHERE id = ?1 AND rev = ?2";
+
 struct identity_sql {
     struct comb_identity_store base;
     const struct identity_dialect *dialect;
@@ -102,8 +145,7 @@ static enum comb_status sql_has_administrator_but(struct comb_identity_store *se
                                             comb_sql_uuid(&comb_role_administrators)};
     const struct comb_sql_rows *rows;
     enum comb_status status =
-        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ, of(self)->dialect->administrator_but,
-                       params, 2, &rows, err);
+        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ, ADMINISTRATOR_BUT, params, 2, &rows, err);
     if (status == COMB_OK)
         *ret_has = rows->n_rows > 0;
     return status;
@@ -130,12 +172,10 @@ static enum comb_status sql_get_role(struct comb_identity_store *self, struct co
                                      const struct comb_uuid *id, comb_str name,
                                      struct comb_role *ret_role, struct comb_error *err)
 {
-    const struct identity_dialect *dialect = of(self)->dialect;
     const struct comb_sql_value key = id ? comb_sql_uuid(id) : comb_sql_text(name);
     const struct comb_sql_rows *rows;
-    enum comb_status status =
-        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ,
-                       id ? dialect->role_by_id : dialect->role_by_name, &key, 1, &rows, err);
+    enum comb_status status = comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ,
+                                             id ? ROLE_BY_ID : ROLE_BY_NAME, &key, 1, &rows, err);
     if (status != COMB_OK)
         return status;
     if (rows->n_rows == 0)
@@ -151,8 +191,8 @@ static enum comb_status sql_list_roles(struct comb_identity_store *self, struct 
 {
     const struct comb_sql_value params[] = {comb_sql_text(after), comb_sql_integer((int64_t)max)};
     const struct comb_sql_rows *rows;
-    enum comb_status status = comb_read_rows(of(self)->sql, ctx, COMB_SQL_SCAN,
-                                             of(self)->dialect->roles, params, 2, &rows, err);
+    enum comb_status status =
+        comb_read_rows(of(self)->sql, ctx, COMB_SQL_SCAN, ROLES, params, 2, &rows, err);
     if (status != COMB_OK)
         return status;
     struct comb_role *roles = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *roles);
@@ -174,12 +214,13 @@ static enum comb_status sql_plan_insert_user(struct comb_identity_store *self, s
                                              struct comb_plan *plan, const struct comb_user *user,
                                              struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {
         comb_sql_uuid(&user->id),          comb_sql_text(user->login),
         comb_sql_text(user->display_name), comb_sql_text(user->email),
         comb_sql_text(user->password),     comb_sql_integer(user->disabled),
         comb_sql_integer(user->create_us), comb_sql_uuid(&user->personal)};
-    return comb_plan_add(ctx, plan, of(self)->dialect->insert_user, params, 8, true, err);
+    return comb_plan_add(ctx, plan, INSERT_USER, params, 8, true, err);
 }
 
 static enum comb_status sql_plan_update_user(struct comb_identity_store *self, struct comb_ctx *ctx,
@@ -187,6 +228,7 @@ static enum comb_status sql_plan_update_user(struct comb_identity_store *self, s
                                              uint64_t before, const struct comb_user_change *change,
                                              struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {comb_sql_uuid(&user->id),
                                             comb_sql_text(user->login),
                                             comb_sql_text(user->display_name),
@@ -196,19 +238,18 @@ static enum comb_status sql_plan_update_user(struct comb_identity_store *self, s
                                             comb_sql_integer((int64_t)before),
                                             comb_sql_integer(change->raise_roles_revision),
                                             comb_sql_integer(change->raise_generation)};
-    return comb_plan_add(ctx, plan, of(self)->dialect->update_user, params, 9, true, err);
+    return comb_plan_add(ctx, plan, UPDATE_USER, params, 9, true, err);
 }
 
 static enum comb_status sql_plan_delete_user(struct comb_identity_store *self, struct comb_ctx *ctx,
                                              struct comb_plan *plan, const struct comb_uuid *user,
                                              uint64_t before, struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {comb_sql_uuid(user), comb_sql_integer((int64_t)before)};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, of(self)->dialect->delete_user, params, 2, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, DELETE_USER, params, 2, true, err);
     if (status == COMB_OK)
-        status =
-            comb_plan_add(ctx, plan, of(self)->dialect->delete_user_roles, params, 1, false, err);
+        status = comb_plan_add(ctx, plan, DELETE_USER_ROLES, params, 1, false, err);
     return status;
 }
 
@@ -222,8 +263,7 @@ static enum comb_status sql_plan_set_roles(struct comb_identity_store *self, str
         comb_sql_blob(comb_str_of(user->roles, user->n_roles * sizeof user->roles[0]));
     const struct comb_sql_value check[] = {roles, comb_sql_integer((int64_t)user->n_roles)};
     const struct comb_sql_value insert[] = {id, roles};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, dialect->delete_user_roles, &id, 1, false, err);
+    enum comb_status status = comb_plan_add(ctx, plan, DELETE_USER_ROLES, &id, 1, false, err);
     if (status == COMB_OK && user->n_roles > 0)
         status = comb_plan_add(ctx, plan, dialect->check_roles, check, 2, true, err);
     if (status == COMB_OK && user->n_roles > 0)
@@ -236,27 +276,30 @@ static enum comb_status sql_plan_other_administrator(struct comb_identity_store 
                                                      const struct comb_uuid *user,
                                                      struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {comb_sql_uuid(user),
                                             comb_sql_uuid(&comb_role_administrators)};
-    return comb_plan_add(ctx, plan, of(self)->dialect->administrator_but, params, 2, true, err);
+    return comb_plan_add(ctx, plan, ADMINISTRATOR_BUT, params, 2, true, err);
 }
 
 static enum comb_status sql_plan_insert_role(struct comb_identity_store *self, struct comb_ctx *ctx,
                                              struct comb_plan *plan, const struct comb_role *role,
                                              struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {
         comb_sql_uuid(&role->id), comb_sql_text(role->name), comb_sql_text(role->label),
         comb_sql_integer(role->override), comb_sql_integer(role->create_us)};
-    return comb_plan_add(ctx, plan, of(self)->dialect->insert_role, params, 5, true, err);
+    return comb_plan_add(ctx, plan, INSERT_ROLE, params, 5, true, err);
 }
 
 static enum comb_status plan_raise_members(struct comb_identity_store *self, struct comb_ctx *ctx,
                                            struct comb_plan *plan, const struct comb_uuid *role,
                                            bool with_revision, struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {comb_sql_uuid(role), comb_sql_integer(with_revision)};
-    return comb_plan_add(ctx, plan, of(self)->dialect->raise_members, params, 2, false, err);
+    return comb_plan_add(ctx, plan, RAISE_MEMBERS, params, 2, false, err);
 }
 
 static enum comb_status sql_plan_update_role(struct comb_identity_store *self, struct comb_ctx *ctx,
@@ -267,8 +310,7 @@ static enum comb_status sql_plan_update_role(struct comb_identity_store *self, s
     const struct comb_sql_value params[] = {
         comb_sql_uuid(&role->id), comb_sql_text(role->name), comb_sql_text(role->label),
         comb_sql_integer(role->override), comb_sql_integer((int64_t)before)};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, of(self)->dialect->update_role, params, 5, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, UPDATE_ROLE, params, 5, true, err);
     if (status == COMB_OK && raise_members)
         status = plan_raise_members(self, ctx, plan, &role->id, false, err);
     return status;
@@ -279,13 +321,11 @@ static enum comb_status sql_plan_delete_role(struct comb_identity_store *self, s
                                              uint64_t before, struct comb_error *err)
 {
     const struct comb_sql_value params[] = {comb_sql_uuid(role), comb_sql_integer((int64_t)before)};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, of(self)->dialect->delete_role, params, 2, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, DELETE_ROLE, params, 2, true, err);
     if (status == COMB_OK)
         status = plan_raise_members(self, ctx, plan, role, true, err);
     if (status == COMB_OK)
-        status =
-            comb_plan_add(ctx, plan, of(self)->dialect->delete_role_users, params, 1, false, err);
+        status = comb_plan_add(ctx, plan, DELETE_ROLE_USERS, params, 1, false, err);
     return status;
 }
 

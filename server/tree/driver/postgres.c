@@ -32,10 +32,6 @@
                        "c." column " " order ", c.id " order, "?5")                                \
     }
 
-#define SET_PLACE                                                                                  \
-    "UPDATE node SET rev = ?3, update_us = ?4, parent = ?5, name = ?6, trash_parent = ?7,"         \
-    " trash_name = ?8, trash_us = ?9, trash_by = ?10 WHERE id = ?1 AND rev = ?2"
-
 /* ?1 as rows: ids of 16 bytes each, ?2 of them. */
 #define ASKED                                                                                      \
     "(SELECT i AS position, substr(?1, i * 16 + 1, 16) AS id"                                      \
@@ -57,32 +53,19 @@ static const struct comb_tree_dialect dialect = {
                " CROSS JOIN LATERAL (SELECT * FROM node WHERE id = a.id OFFSET 0) n"
                " LEFT JOIN LATERAL (SELECT * FROM folder_total WHERE node = n.id OFFSET 0) t"
                " ON true",
-    .insert = "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, blob, sha256,"
-              " media_type, create_us, update_us, meta)"
-              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    .content = "UPDATE node SET rev = ?3, update_us = ?4, size = ?5, blob = ?6, sha256 = ?7,"
-               " media_type = ?8 WHERE id = ?1 AND rev = ?2",
-    .content_meta = "UPDATE node SET rev = ?3, update_us = ?4, size = ?5, blob = ?6, sha256 = ?7,"
-                    " media_type = ?8, meta = ?9 WHERE id = ?1 AND rev = ?2",
-    .place = SET_PLACE,
     /* Asked in the statement's own snapshot, which is younger than the lock that the request has
      * taken in a statement before. */
-    .place_below = SET_PLACE
+    .place_below = COMB_TREE_SET_PLACE
     " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS (SELECT n.id, n.parent FROM node n"
     " WHERE n.id = ?5 UNION SELECT n.id, n.parent FROM above a CROSS JOIN LATERAL"
     " (SELECT id, parent FROM node WHERE id = a.parent OFFSET 0) n)"
     " SELECT 1 FROM above WHERE above.id = ?1)",
-    .meta = "UPDATE node SET rev = ?3, update_us = ?4, meta = ?5 WHERE id = ?1 AND rev = ?2",
-    .totals_position = "SELECT incarnation, sequence FROM tree_cursor WHERE name = 'totals'",
-    .totals_advance = "UPDATE tree_cursor SET incarnation = ?1, sequence = ?2"
-                      " WHERE name = 'totals' AND incarnation = ?3 AND sequence = ?4",
     .totals_add = "INSERT INTO folder_total AS t (node, bytes, files, folders)"
                   " SELECT substr(?1, (j.n::integer - 1) * 16 + 1, 16), (j.delta->>0)::bigint,"
                   " (j.delta->>1)::bigint, (j.delta->>2)::bigint"
                   " FROM json_array_elements(?2::json) WITH ORDINALITY AS j(delta, n)"
                   " ON CONFLICT (node) DO UPDATE SET bytes = t.bytes + excluded.bytes,"
                   " files = t.files + excluded.files, folders = t.folders + excluded.folders",
-    .totals_clear = "DELETE FROM folder_total",
     .totals_count = "WITH RECURSIVE above(id, folder) AS (SELECT n.id, n.parent FROM node n"
                     " WHERE n.id <> n.parent UNION ALL SELECT a.id, n.parent FROM above a"
                     " JOIN node n ON n.id = a.folder WHERE n.id <> n.parent)"
@@ -92,7 +75,6 @@ static const struct comb_tree_dialect dialect = {
                     " JOIN node n ON n.id = a.id JOIN node f ON f.id = a.folder"
                     " WHERE f.id <> f.parent AND f.id <> '\\x00000000000070008000000000000004'"
                     " GROUP BY a.folder",
-    .purgeable = "SELECT n.id FROM node n WHERE n.parent = ?1 ORDER BY n.name LIMIT ?2",
     .purge_files = "DELETE FROM node WHERE id = " ASKED_IDS " AND kind = 1",
     .purge_children = "UPDATE node SET parent = ?3, name = encode(id, 'hex') WHERE id = ANY (ARRAY("
                       "SELECT c.id FROM " ASKED " CROSS JOIN LATERAL"

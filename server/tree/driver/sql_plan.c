@@ -2,6 +2,26 @@
 /* What is written: pieces of plans. */
 #include "server/tree/driver/sql.h"
 
+/* ?1 … ?13: id parent name kind rev acl_rev size blob sha256 media_type create_us update_us meta */
+static const char INSERT[] =
+    "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, blob, sha256,"
+    " media_type, create_us, update_us, meta)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+/* ?1 id ?2 before ?3 rev ?4 update_us ?5 size ?6 blob ?7 sha256 ?8 media_type */
+static const char CONTENT[] =
+    "UPDATE node SET rev = ?3, update_us = ?4, size = ?5, blob = ?6, sha256 = ?7,"
+    " media_type = ?8 WHERE id = ?1 AND rev = ?2";
+/* … ?9 meta */
+static const char CONTENT_META[] =
+    "UPDATE node SET rev = ?3, update_us = ?4, size = ?5, blob = ?6, sha256 = ?7,"
+    " media_type = ?8, meta = ?9 WHERE id = ?1 AND rev = ?2";
+/* ?1 id ?2 before ?3 rev ?4 update_us ?5 parent ?6 name ?7 trash_parent ?8 trash_name ?9 trash_us
+ * ?10 trash_by */
+static const char PLACE[] = COMB_TREE_SET_PLACE;
+/* ?1 id ?2 before ?3 rev ?4 update_us ?5 meta */
+static const char META[] =
+    "UPDATE node SET rev = ?3, update_us = ?4, meta = ?5 WHERE id = ?1 AND rev = ?2";
+
 /* Parameters are sent after decide has returned: what node points to is in the arena, node itself
  * need not be. */
 static struct comb_node *keep(struct comb_ctx *ctx, const struct comb_node *node)
@@ -18,6 +38,7 @@ enum comb_status comb_tree_sql_plan_insert(struct comb_tree_store *base, struct 
                                            struct comb_plan *plan, const struct comb_node *given,
                                            comb_str meta, struct comb_error *err)
 {
+    (void)base;
     const struct comb_node *node = keep(ctx, given);
 
     if (!node)
@@ -38,8 +59,8 @@ enum comb_status comb_tree_sql_plan_insert(struct comb_tree_store *base, struct 
         comb_tree_sql_blob(meta),
     };
 
-    return comb_tree_plan_statement(ctx, plan, dialect_of(base)->insert, params,
-                                    sizeof params / sizeof params[0], true, err);
+    return comb_tree_plan_statement(ctx, plan, INSERT, params, sizeof params / sizeof params[0],
+                                    true, err);
 }
 
 enum comb_status comb_tree_sql_plan_content(struct comb_tree_store *base, struct comb_ctx *ctx,
@@ -47,8 +68,8 @@ enum comb_status comb_tree_sql_plan_content(struct comb_tree_store *base, struct
                                             uint64_t before, const comb_str *meta,
                                             struct comb_error *err)
 {
+    (void)base;
     const struct comb_node *node = keep(ctx, given);
-    const struct comb_tree_dialect *dialect = dialect_of(base);
 
     if (!node)
         return comb_error_no_memory(err);
@@ -66,8 +87,8 @@ enum comb_status comb_tree_sql_plan_content(struct comb_tree_store *base, struct
     size_t n = sizeof params / sizeof params[0];
 
     if (!meta)
-        return comb_tree_plan_statement(ctx, plan, dialect->content, params, n - 1, true, err);
-    return comb_tree_plan_statement(ctx, plan, dialect->content_meta, params, n, true, err);
+        return comb_tree_plan_statement(ctx, plan, CONTENT, params, n - 1, true, err);
+    return comb_tree_plan_statement(ctx, plan, CONTENT_META, params, n, true, err);
 }
 
 enum comb_status comb_tree_sql_plan_place(struct comb_tree_store *base, struct comb_ctx *ctx,
@@ -92,14 +113,15 @@ enum comb_status comb_tree_sql_plan_place(struct comb_tree_store *base, struct c
         comb_tree_sql_id(&node->trash_by),
     };
 
-    return comb_tree_plan_statement(ctx, plan, check_cycle ? dialect->place_below : dialect->place,
-                                    params, sizeof params / sizeof params[0], true, err);
+    return comb_tree_plan_statement(ctx, plan, check_cycle ? dialect->place_below : PLACE, params,
+                                    sizeof params / sizeof params[0], true, err);
 }
 
 enum comb_status comb_tree_sql_plan_meta(struct comb_tree_store *base, struct comb_ctx *ctx,
                                          struct comb_plan *plan, const struct comb_node *given,
                                          uint64_t before, comb_str meta, struct comb_error *err)
 {
+    (void)base;
     const struct comb_node *node = keep(ctx, given);
 
     if (!node)
@@ -112,6 +134,6 @@ enum comb_status comb_tree_sql_plan_meta(struct comb_tree_store *base, struct co
         comb_tree_sql_blob(meta),
     };
 
-    return comb_tree_plan_statement(ctx, plan, dialect_of(base)->meta, params,
-                                    sizeof params / sizeof params[0], true, err);
+    return comb_tree_plan_statement(ctx, plan, META, params, sizeof params / sizeof params[0], true,
+                                    err);
 }

@@ -5,6 +5,17 @@
 #include "server/mutation/feed.h"
 #include "server/tree/driver/sql.h"
 
+static const char TOTALS_POSITION[] =
+    "SELECT incarnation, sequence FROM tree_cursor WHERE name = 'totals'";
+/* ?1 incarnation ?2 sequence, ?3 ?4 those before */
+static const char TOTALS_ADVANCE[] =
+    "UPDATE tree_cursor SET incarnation = ?1, sequence = ?2"
+    " WHERE name = 'totals' AND incarnation = ?3 AND sequence = ?4";
+static const char TOTALS_CLEAR[] = "DELETE FROM folder_total";
+/* ?1 the purge node ?2 max */
+static const char PURGEABLE[] =
+    "SELECT n.id FROM node n WHERE n.parent = ?1 ORDER BY n.name LIMIT ?2";
+
 /* Room for the text of three numbers with brackets and commas. */
 #define DELTA_TEXT_MAX 72
 
@@ -24,7 +35,7 @@ enum comb_status comb_tree_sql_totals_position(struct comb_tree_store *base, str
                                                struct comb_error *err)
 {
     const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
-    const struct comb_sql_statement statement = {.text = store->dialect->totals_position};
+    const struct comb_sql_statement statement = {.text = TOTALS_POSITION};
     const struct comb_sql_result *result;
     enum comb_status status = run(store, ctx, COMB_SQL_READ, &statement, 1, &result, err);
 
@@ -67,12 +78,13 @@ static struct comb_sql_statement advance(const struct comb_tree_sql *store,
                                          struct comb_cursor before, struct comb_cursor after,
                                          struct comb_sql_value params[4])
 {
+    (void)store;
     params[0] = comb_sql_integer((int64_t)after.incarnation);
     params[1] = comb_sql_integer((int64_t)after.sequence);
     params[2] = comb_sql_integer((int64_t)before.incarnation);
     params[3] = comb_sql_integer((int64_t)before.sequence);
     return (struct comb_sql_statement){
-        .text = store->dialect->totals_advance, .params = params, .n_params = 4, .guard = true};
+        .text = TOTALS_ADVANCE, .params = params, .n_params = 4, .guard = true};
 }
 
 enum comb_status comb_tree_sql_totals_apply(struct comb_tree_store *base, struct comb_ctx *ctx,
@@ -110,7 +122,7 @@ enum comb_status comb_tree_sql_totals_rebuild(struct comb_tree_store *base, stru
     size_t n = comb_feed_hold(store->sql, count);
     enum comb_status status;
 
-    count[n++] = (struct comb_sql_statement){.text = store->dialect->totals_clear};
+    count[n++] = (struct comb_sql_statement){.text = TOTALS_CLEAR};
     count[n++] = (struct comb_sql_statement){.text = store->dialect->totals_count};
     count[n++] = (struct comb_sql_statement){.text = comb_cursor_sql(store->sql)};
     status = run(store, ctx, COMB_SQL_WRITE, count, n, &result, err);
@@ -130,7 +142,7 @@ enum comb_status comb_tree_sql_purgeable(struct comb_tree_store *base, struct co
     const struct comb_sql_value params[] = {comb_sql_uuid(&comb_node_purge),
                                             comb_sql_integer(COMB_TREE_PURGE_MAX)};
     const struct comb_sql_statement statements[] = {
-        {.text = store->dialect->purgeable, .params = params, .n_params = 2},
+        {.text = PURGEABLE, .params = params, .n_params = 2},
         {.text = comb_position_sql(store->sql)}};
     const struct comb_sql_result *result;
     struct comb_uuid *ids;

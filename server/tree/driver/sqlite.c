@@ -26,10 +26,6 @@
                    " LIMIT ?4) c CROSS JOIN entry e ON e.node = c.id LIMIT ?5"                     \
     }
 
-#define SET_PLACE                                                                                  \
-    "UPDATE node SET rev = ?3, update_us = ?4, parent = ?5, name = ?6, trash_parent = ?7,"         \
-    " trash_name = ?8, trash_us = ?9, trash_by = ?10 WHERE id = ?1 AND rev = ?2"
-
 /* ?1 as rows: ids of 16 bytes each, ?2 of them. */
 #define ASKED                                                                                      \
     "WITH RECURSIVE asked(position, id) AS (SELECT 0, substr(?1, 1, 16)"                           \
@@ -48,29 +44,16 @@ static const struct comb_tree_dialect dialect = {
     .details = ASKED "SELECT " COMB_TREE_NODE_COLUMNS
                      ", n.meta, t.bytes, t.files, t.folders, a.position FROM asked a"
                      " CROSS JOIN node n ON n.id = a.id LEFT JOIN folder_total t ON t.node = n.id",
-    .insert = "INSERT INTO node (id, parent, name, kind, rev, acl_rev, size, blob, sha256,"
-              " media_type, create_us, update_us, meta)"
-              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    .content = "UPDATE node SET rev = ?3, update_us = ?4, size = ?5, blob = ?6, sha256 = ?7,"
-               " media_type = ?8 WHERE id = ?1 AND rev = ?2",
-    .content_meta = "UPDATE node SET rev = ?3, update_us = ?4, size = ?5, blob = ?6, sha256 = ?7,"
-                    " media_type = ?8, meta = ?9 WHERE id = ?1 AND rev = ?2",
-    .place = SET_PLACE,
-    .place_below = SET_PLACE
+    .place_below = COMB_TREE_SET_PLACE
     " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS (SELECT n.id, n.parent FROM node n"
     " WHERE n.id = ?5 UNION SELECT n.id, n.parent FROM above a JOIN node n ON n.id = a.parent)"
     " SELECT 1 FROM above WHERE above.id = ?1)",
-    .meta = "UPDATE node SET rev = ?3, update_us = ?4, meta = ?5 WHERE id = ?1 AND rev = ?2",
-    .totals_position = "SELECT incarnation, sequence FROM tree_cursor WHERE name = 'totals'",
-    .totals_advance = "UPDATE tree_cursor SET incarnation = ?1, sequence = ?2"
-                      " WHERE name = 'totals' AND incarnation = ?3 AND sequence = ?4",
     .totals_add = "INSERT INTO folder_total (node, bytes, files, folders)"
                   " SELECT substr(?1, j.key * 16 + 1, 16), json_extract(j.value, '$[0]'),"
                   " json_extract(j.value, '$[1]'), json_extract(j.value, '$[2]')"
                   " FROM json_each(?2) j WHERE true"
                   " ON CONFLICT (node) DO UPDATE SET bytes = bytes + excluded.bytes,"
                   " files = files + excluded.files, folders = folders + excluded.folders",
-    .totals_clear = "DELETE FROM folder_total",
     .totals_count = "WITH RECURSIVE above(id, folder) AS (SELECT n.id, n.parent FROM node n"
                     " WHERE n.id <> n.parent UNION ALL SELECT a.id, n.parent FROM above a"
                     " JOIN node n ON n.id = a.folder WHERE n.id <> n.parent)"
@@ -79,7 +62,6 @@ static const struct comb_tree_dialect dialect = {
                     " JOIN node n ON n.id = a.id JOIN node f ON f.id = a.folder"
                     " WHERE f.id <> f.parent AND f.id <> x'00000000000070008000000000000004'"
                     " GROUP BY a.folder",
-    .purgeable = "SELECT n.id FROM node n WHERE n.parent = ?1 ORDER BY n.name LIMIT ?2",
     .purge_files = "DELETE FROM node WHERE id IN (" ASKED "SELECT id FROM asked) AND kind = 1",
     .purge_children = "UPDATE node SET parent = ?3, name = hex(id) WHERE id IN (" ASKED
                       "SELECT c.id FROM asked a CROSS JOIN node c ON c.parent = a.id LIMIT ?4)",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What differs between the stores of the SQL family: the texts of the statements. */
+/* The statements that differ between the stores of the SQL family; those that do not are in sql.c.
+ */
 #ifndef COMB_WORKSPACES_DRIVER_DIALECT_H
 #define COMB_WORKSPACES_DRIVER_DIALECT_H
 
@@ -8,12 +9,9 @@
 /* Columns: id, slug, label, description, kind, owner, bin, rev, create_us, roots (ids in
  * hexadecimal, in order, without separators). */
 struct workspaces_dialect {
-    const char *by_id;       /* ?1 id */
-    const char *by_slug;     /* ?1 slug */
-    const char *list;        /* ?1 after, ?2 limit */
-    const char *insert;      /* ?1 id ?2 slug ?3 label ?4 description ?5 kind ?6 owner ?7 bin
-                                ?8 create_us */
-    const char *insert_root; /* ?1 workspace ?2 position ?3 node */
+    const char *by_id;   /* ?1 id */
+    const char *by_slug; /* ?1 slug */
+    const char *list;    /* ?1 after, ?2 limit */
 };
 
 /* Their statements and tables, in one file each. */

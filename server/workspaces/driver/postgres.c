@@ -30,9 +30,6 @@ static const struct workspaces_dialect dialect = {
     .by_id = COLUMNS " WHERE id = ?1",
     .by_slug = COLUMNS " WHERE slug = ?1",
     .list = COLUMNS " WHERE slug > ?1 ORDER BY slug LIMIT ?2",
-    .insert = "INSERT INTO workspace (id, slug, label, description, kind, owner, bin, rev,"
-              " create_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8)",
-    .insert_root = "INSERT INTO workspace_root (workspace, position, node) VALUES (?1, ?2, ?3)",
 };
 
 const struct comb_sql_schema comb_workspaces_schema_postgres = {

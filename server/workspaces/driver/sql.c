@@ -7,6 +7,14 @@
 #include "server/mutation/read.h"
 #include "server/workspaces/driver/dialect.h"
 
+/* ?1 id ?2 slug ?3 label ?4 description ?5 kind ?6 owner ?7 bin ?8 create_us */
+static const char INSERT[] =
+    "INSERT INTO workspace (id, slug, label, description, kind, owner, bin, rev,"
+    " create_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8)";
+/* ?1 workspace ?2 position ?3 node */
+static const char INSERT_ROOT[] =
+    "INSERT INTO workspace_root (workspace, position, node) VALUES (?1, ?2, ?3)";
+
 struct workspaces_sql {
     struct comb_workspaces_store base;
     const struct workspaces_dialect *dialect;
@@ -93,18 +101,18 @@ static enum comb_status sql_plan_insert(struct comb_workspaces_store *self, stru
                                         const struct comb_workspace *workspace,
                                         struct comb_error *err)
 {
+    (void)self;
     const struct comb_sql_value params[] = {
         comb_sql_uuid(&workspace->id),     comb_sql_text(workspace->slug),
         comb_sql_text(workspace->label),   comb_sql_text(workspace->description),
         comb_sql_integer(workspace->kind), comb_sql_uuid(&workspace->owner),
         comb_sql_uuid(&workspace->bin),    comb_sql_integer(workspace->create_us)};
-    enum comb_status status =
-        comb_plan_add(ctx, plan, dialect_of(self)->insert, params, 8, true, err);
+    enum comb_status status = comb_plan_add(ctx, plan, INSERT, params, 8, true, err);
     for (size_t i = 0; status == COMB_OK && i < workspace->n_roots; i++) {
         const struct comb_sql_value root[] = {comb_sql_uuid(&workspace->id),
                                               comb_sql_integer((int64_t)i),
                                               comb_sql_uuid(&workspace->roots[i])};
-        status = comb_plan_add(ctx, plan, dialect_of(self)->insert_root, root, 3, true, err);
+        status = comb_plan_add(ctx, plan, INSERT_ROOT, root, 3, true, err);
     }
     return status;
 }
