@@ -190,10 +190,6 @@ struct comb_facts_options {
     size_t bytes_max;                /* memory of all facts [64 MiB] */
     bool seeded_bug_no_invalidation; /* tests only: checkers must catch it */
     bool seeded_bug_no_barrier;      /* tests only */
-    /* Tests only: called on a thread of the store when a miss has been read and before it is
-     * remembered. */
-    void (*before_fill)(void *data);
-    void *before_fill_data;
     /* Another server of the same installation has taken over; on the poll's thread, must not block.
      * NULL: nobody wants to know. */
     void (*on_incarnation)(void *data, uint64_t incarnation);

@@ -446,11 +446,7 @@ static void fetched(void *data, enum comb_status status, const struct comb_sql_r
     struct fetch *fetch = data;
     struct comb_lookup *lookup = fetch->lookup;
     struct comb_error taken;
-    const struct comb_facts_options *options = &lookup->facts->options;
     if (status == COMB_OK) {
-        if (options->before_fill != NULL) {
-            options->before_fill(options->before_fill_data);
-        }
         status = take(fetch, result, &taken);
         err = &taken;
     }

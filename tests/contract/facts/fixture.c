@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/core/clock.h"
 #include "server/identity/identity_store.h"
 #include "server/permissions/permissions_store.h"
 #include "server/tree/tree_store.h"
@@ -66,7 +67,7 @@ int fixture_setup(void **state)
 int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
-    for (int kind = COMB_SQL_READ; kind <= COMB_SQL_POLL; kind++) { /* a test that failed */
+    for (int kind = COMB_SQL_READ; kind <= COMB_SQL_HEARTBEAT; kind++) { /* a test that failed */
         gate_open(fixture->gate, (enum comb_sql_kind)kind);
     }
     comb_facts_free(fixture->facts);
@@ -126,20 +127,28 @@ static enum comb_status decide(void *data, struct comb_ctx *ctx, struct comb_pla
     return COMB_OK;
 }
 
-/* Runs the statements with the feed entry; fixture->written covers both from then on. */
-static void run(struct fixture *fixture, const struct write *write,
-                const struct comb_feed_entry *entry)
+/* Runs one mutation; gives the position that covers it. */
+static struct comb_position mutate(struct fixture *fixture, comb_mutation_decide decide_it,
+                                   void *data)
 {
     const struct comb_request_key key = {.id = comb_uuid_new()};
-    struct written written = {write, entry};
     struct comb_outcome outcome;
     struct test_ctx test;
     test_ctx_init(&test);
     must_ok(
-        comb_mutation_run(fixture->writes, &test.ctx, &key, decide, &written, &outcome, &test.err),
+        comb_mutation_run(fixture->writes, &test.ctx, &key, decide_it, data, &outcome, &test.err),
         &test.err);
-    fixture->written = test.ctx.reached;
+    struct comb_position position = test.ctx.reached;
     test_ctx_done(&test);
+    return position;
+}
+
+/* Runs the statements with the feed entry; fixture->written covers both from then on. */
+static void run(struct fixture *fixture, const struct write *write,
+                const struct comb_feed_entry *entry)
+{
+    struct written written = {write, entry};
+    fixture->written = mutate(fixture, decide, &written);
 }
 
 /* What the feed carries of a node: here only its name. */
@@ -227,36 +236,61 @@ static struct comb_feed_entry entry_of(enum comb_feed_kind kind, const struct co
     return (struct comb_feed_entry){.kind = kind, .subject = *subject};
 }
 
+/* A write that compares the revision of what it changes, as those of the domains do. */
+struct touch {
+    struct comb_sql *store;
+    struct comb_sql_value params[2];
+    struct comb_uuid id;
+    uint64_t revision; /* after it */
+};
+
+static enum comb_status decide_touch(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                     struct comb_error *err)
+{
+    struct touch *touch = data;
+    const struct comb_sql_statement look = {
+        .text = "SELECT rev FROM node WHERE id = ?1", .params = touch->params, .n_params = 1};
+    const struct comb_sql_request request = {
+        .kind = COMB_SQL_READ, .statements = &look, .n_statements = 1};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(touch->store, ctx, &request, &result, err);
+    if (status != COMB_OK)
+        return status;
+    assert_int_equal(result->rows[0].n_rows, 1);
+    touch->params[1] = *comb_sql_at(&result->rows[0], 0, 0);
+    touch->revision = (uint64_t)touch->params[1].integer + 1;
+    plan->kind = COMB_SQL_WRITE;
+    plan->statements[plan->n_statements++] =
+        (struct comb_sql_statement){.text = "UPDATE node SET rev = ?2 + 1 WHERE id = ?1"
+                                            " AND rev = ?2",
+                                    .params = touch->params,
+                                    .n_params = 2,
+                                    .guard = true};
+    struct comb_feed_entry *entry = &plan->feed[plan->n_feed++];
+    *entry = entry_of(COMB_FEED_NODE_CONTENT, &touch->id);
+    entry->revision = touch->revision;
+    return COMB_OK;
+}
+
 uint64_t fixture_touch(struct fixture *fixture, const struct comb_uuid *id,
                        struct comb_position *ret_position)
 {
+    struct touch touch = {.store = fixture->store, .id = *id};
+    touch.params[0] = comb_sql_uuid(&touch.id);
     struct test_ctx test;
-    struct comb_sql_info info;
-    test_ctx_init(&test);
-    struct comb_sql_value param = comb_sql_uuid(id);
-    struct comb_feed_entry entry = entry_of(COMB_FEED_NODE_CONTENT, id);
-    struct comb_sql_value feed[] = {comb_sql_integer(entry.kind), comb_sql_uuid(id)};
-    struct comb_sql_statement statements[] = {
-        {.text = "UPDATE node SET rev = rev + 1 WHERE id = ?1 RETURNING rev",
-         .params = &param,
-         .n_params = 1},
-        {.text = "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name,"
-                 " ancestors, old_ancestors, bytes_delta, payload) VALUES (0, ?1, ?2, 0,"
-                 " zeroblob(16), zeroblob(16), '', x'', x'', 0, x'') RETURNING seq",
-         .params = feed,
-         .n_params = 2},
-    };
-    struct comb_sql_request request = {
-        .kind = COMB_SQL_WRITE, .statements = statements, .n_statements = 2};
-    const struct comb_sql_result *result;
-    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
-    uint64_t revision = (uint64_t)comb_sql_at(&result->rows[0], 0, 0)->integer;
-    comb_sql_get_info(fixture->store, &info);
-    *ret_position =
-        (struct comb_position){.incarnation = info.incarnation,
-                               .sequence = (uint64_t)comb_sql_at(&result->rows[1], 0, 0)->integer};
-    test_ctx_done(&test);
-    return revision;
+    enum comb_status status;
+    do { /* others may touch it too, and be faster */
+        struct comb_request_key key = {.id = comb_uuid_new()};
+        struct comb_outcome outcome;
+        test_ctx_init(&test);
+        status = comb_mutation_run(fixture->writes, &test.ctx, &key, decide_touch, &touch, &outcome,
+                                   &test.err);
+        *ret_position = test.ctx.reached;
+        if (status != COMB_ABORTED)
+            must_ok(status, &test.err);
+        test_ctx_done(&test);
+    } while (status == COMB_ABORTED);
+    return touch.revision;
 }
 
 void fixture_purge(struct fixture *fixture, const struct comb_uuid *id, bool deleted)
@@ -407,31 +441,49 @@ struct comb_uuid fixture_workspace(struct fixture *fixture, const char *slug,
     return id;
 }
 
-void fixture_noise(struct fixture *fixture, size_t n)
+static enum comb_status decide_noise(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                     struct comb_error *err)
 {
     struct comb_uuid nobody = comb_uuid_new();
-    struct comb_sql_value params[] = {comb_sql_integer((int64_t)n)};
-    struct write write = {.n = 0};
-    struct comb_feed_entry entry = entry_of(COMB_FEED_TOKEN, &nobody);
-    add(&write,
-        "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name, ancestors,"
-        " old_ancestors, bytes_delta, payload)"
-        " WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < ?1)"
-        " SELECT 0, 103, zeroblob(16), 0, zeroblob(16), zeroblob(16), '', x'', x'', 0, x'' FROM i",
-        params, 1);
-    run(fixture, &write, &entry);
+    (void)ctx;
+    (void)err;
+    plan->kind = COMB_SQL_WRITE;
+    for (size_t n = *(const size_t *)data; n > 0; n--)
+        plan->feed[plan->n_feed++] = entry_of(COMB_FEED_TOKEN, &nobody);
+    return COMB_OK;
+}
+
+void fixture_noise(struct fixture *fixture, size_t n)
+{
+    while (n > 0) {
+        size_t now = n < COMB_PLAN_FEED_MAX ? n : COMB_PLAN_FEED_MAX;
+        fixture->written = mutate(fixture, decide_noise, &now);
+        n -= now;
+    }
+}
+
+static int64_t feed_length(struct fixture *fixture)
+{
+    struct test_ctx test;
+    test_ctx_init(&test);
+    const struct comb_sql_statement statement = {.text = "SELECT count(*) FROM feed"};
+    const struct comb_sql_request request = {
+        .kind = COMB_SQL_READ, .statements = &statement, .n_statements = 1};
+    const struct comb_sql_result *result;
+    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
+    int64_t length = comb_sql_at(&result->rows[0], 0, 0)->integer;
+    test_ctx_done(&test);
+    return length;
 }
 
 void fixture_trim(struct fixture *fixture)
 {
-    struct test_ctx test;
-    test_ctx_init(&test);
-    struct comb_sql_statement statement = {.text = "DELETE FROM feed"};
-    struct comb_sql_request request = {
-        .kind = COMB_SQL_WRITE, .statements = &statement, .n_statements = 1};
-    const struct comb_sql_result *result;
-    must_ok(comb_sql_run(fixture->store, &test.ctx, &request, &result, &test.err), &test.err);
-    test_ctx_done(&test);
+    do { /* a store may keep what a transaction that is still open does not see */
+        struct test_ctx test;
+        test_ctx_init(&test);
+        must_ok(comb_feed_trim(fixture->store, &test.ctx, -COMB_US_PER_S, &test.err), &test.err);
+        test_ctx_done(&test);
+    } while (feed_length(fixture) > 0);
 }
 
 /* ----------------------------------------------------------------------------------- the reads */

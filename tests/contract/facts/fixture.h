@@ -73,7 +73,7 @@ void fixture_fill_entries(struct fixture *fixture, const struct comb_uuid *node,
 struct comb_uuid fixture_workspace(struct fixture *fixture, const char *slug,
                                    const struct comb_uuid *owner, const struct comb_uuid *root,
                                    const struct comb_uuid *bin, const struct comb_uuid *user);
-/* Feed entries that mean nothing to anybody, in one transaction. */
+/* Feed entries that mean nothing to anybody, as few transactions as can be. */
 void fixture_noise(struct fixture *fixture, size_t n);
 /* Deletes all feed entries up to now, as retention does. */
 void fixture_trim(struct fixture *fixture);

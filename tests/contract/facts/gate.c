@@ -8,7 +8,7 @@
 #include "server/backend/sql/sql_driver.h"
 #include "tests/support/cmocka.h"
 
-#define KINDS (COMB_SQL_POLL + 1)
+#define KINDS (COMB_SQL_HEARTBEAT + 1)
 #define HELD_MAX 64
 
 /* A request under way, then its answer. */

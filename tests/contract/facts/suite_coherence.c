@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Order between reads and writes: tokens, strong reads, the bound, and what must wait for them. */
-#include <sched.h>
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
@@ -10,8 +9,9 @@
 #define FOLDER COMB_V1_NODE_KIND_FOLDER
 #define FILE_ COMB_V1_NODE_KIND_FILE
 #define ROUNDS 50
-/* More than a poll brings at once. */
-#define MANY 5000
+/* Fewer than a poll brings at once, and more. */
+#define SOME 300
+#define MANY 2100
 
 static const struct comb_position NOTHING_SEEN;
 
@@ -234,49 +234,26 @@ static void end_answers_who_waits(void **state)
     }
 }
 
-/* ---- a fill that comes too late ---- */
-
-struct race {
-    struct fixture *fixture;
-    struct comb_uuid id;
-    bool armed;
-};
-
-/* On the store's thread, between the read and the remembering: the node changes, and the change is
- * applied to memory before the old state arrives there. */
-static void change_in_between(void *data)
-{
-    struct race *race = data;
-    struct fixture *f = race->fixture;
-    struct comb_position position;
-    if (!race->armed) {
-        return;
-    }
-    race->armed = false;
-    fixture_touch(f, &race->id, &position);
-    comb_facts_wake(f->facts);
-    while (fixture_stats(f).position.sequence < position.sequence) {
-        sched_yield(); /* the poll's own thread gets there: nothing else holds it up */
-    }
-}
-
+/* The node is read, it changes, the change is applied to memory, and then the old state arrives. */
 static void late_fill_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct race race = {.fixture = f};
-    struct comb_facts_options options = {.before_fill = change_in_between,
-                                         .before_fill_data = &race};
-    fixture_start(f, &options);
-    race.id = fixture_create(f, &f->root, "a", FILE_).id;
-    struct comb_ctx *ctx = fixture_call_after_write(f);
+    struct comb_error *err = &f->test.err;
+    struct comb_uuid id = fixture_create(f, &f->root, "a", FILE_).id;
+    uint64_t dropped = fixture_stats(f).dropped_fills;
+    gate_close(f->gate, COMB_SQL_READ);
+    struct fixture_read *read = fixture_read_start(f, &id, false, f->written);
+    gate_await(f->gate, COMB_SQL_READ, 1);
+    fixture_touch(f, &id, &f->written);
+    must_ok(comb_facts_sync_wait(f->facts, fixture_call_after_write(f), err), err);
+    gate_open(f->gate, COMB_SQL_READ);
     struct comb_fact_chain chain;
-    race.armed = true;
-    chain = fixture_chain(f, ctx, &race.id);
-    assert_false(race.armed);
+    must_ok(fixture_read_end(read, &chain, err), err);
     assert_int_equal(revision_of(&chain), 1); /* what the statement saw */
-    assert_int_equal(fixture_stats(f).dropped_fills, 1);
+    fixture_read_free(read);
+    assert_true(fixture_stats(f).dropped_fills > dropped);
     /* Had it been remembered, this would answer 1 from memory: within the bound, but for ever. */
-    chain = fixture_chain(f, fixture_call(f), &race.id);
+    chain = fixture_chain(f, fixture_call(f), &id);
     assert_int_equal(revision_of(&chain), 2);
 }
 
@@ -284,41 +261,69 @@ static void late_fill_is_refused(void **state)
 
 struct listened {
     size_t n;
-    uint64_t last;
-    bool in_order;
+    struct comb_cursor last;
+    struct comb_uuid subject;
+    bool lost, in_order;
 };
 
 static void listen(void *data, const struct comb_feed_record *record)
 {
     struct listened *listened = data;
-    if (record->cursor.sequence != listened->last + 1) {
-        listened->in_order = false;
+    if (record == NULL) {
+        listened->lost = true;
+        return;
     }
-    listened->last = record->cursor.sequence;
+    listened->in_order &= record->cursor.sequence > listened->last.sequence;
+    listened->last = record->cursor;
+    listened->subject = record->entry.subject;
     listened->n++;
+}
+
+/* What a listener hears of n changes that mean nothing, which one poll brings, and of some files
+ * behind them, of which *ret_last is the last. */
+static struct listened listen_to(struct fixture *f, size_t n, struct comb_uuid *ret_last)
+{
+    static const char *const NAMES[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    struct comb_error *err = &f->test.err;
+    struct listened listened = {.in_order = true};
+    must_ok(comb_facts_new(gate_sql(f->gate), NULL, &f->facts, err), err);
+    must_ok(comb_facts_listen(f->facts, listen, &listened, err), err);
+    must_ok(comb_facts_start(f->facts, err), err);
+    must_fail(COMB_FAILED_PRECONDITION, comb_facts_listen(f->facts, listen, NULL, err), err);
+    stall_polls(f);
+    fixture_noise(f, n);
+    gate_open(f->gate, COMB_SQL_POLL);
+    must_ok(comb_facts_sync_wait(f->facts, fixture_call_after_write(f), err), err);
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        *ret_last = fixture_create(f, &f->root, NAMES[i], FILE_).id;
+    }
+    must_ok(comb_facts_sync_wait(f->facts, fixture_call_after_write(f), err), err);
+    comb_facts_free(f->facts); /* the thread has ended: listened is ours */
+    f->facts = NULL;
+    return listened;
 }
 
 static void listeners_hear_all_in_order(void **state)
 {
     struct fixture *f = *state;
-    struct comb_error *err = &f->test.err;
-    struct listened listened = {.last = f->written.sequence, .in_order = true};
-    must_ok(comb_facts_new(gate_sql(f->gate), NULL, &f->facts, err), err);
-    must_ok(comb_facts_listen(f->facts, listen, &listened, err), err);
-    must_ok(comb_facts_start(f->facts, err), err);
-    must_fail(COMB_FAILED_PRECONDITION, comb_facts_listen(f->facts, listen, NULL, err), err);
-    fixture_noise(f, MANY);
-    for (int i = 0; i < 10; i++) {
-        fixture_create(f, &f->root,
-                       (const char *[]){"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}[i],
-                       FILE_);
-    }
-    must_ok(comb_facts_sync_wait(f->facts, fixture_call_after_write(f), err), err);
-    comb_facts_free(f->facts); /* the thread has ended: listened is ours */
-    f->facts = NULL;
+    struct comb_uuid last;
+    struct listened listened = listen_to(f, SOME, &last);
     assert_true(listened.in_order);
-    assert_int_equal(listened.n, MANY + 1 + 10);
-    assert_int_equal(listened.last, f->written.sequence);
+    assert_false(listened.lost);
+    assert_int_equal(listened.n, SOME + 10);
+    assert_true(comb_uuid_equal(&listened.subject, &last));
+}
+
+/* All of them, or that nothing is known any more; and what comes later in any case. */
+static void listeners_are_told_of_what_is_too_much(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_uuid last;
+    struct listened listened = listen_to(f, MANY, &last);
+    assert_true(listened.in_order);
+    assert_true(listened.lost || listened.n == MANY + 10);
+    assert_true(listened.n >= 10);
+    assert_true(comb_uuid_equal(&listened.subject, &last));
 }
 
 /* Entries that fell to the retention before they were polled: nothing remembered may be trusted. */
@@ -380,6 +385,8 @@ int run_suite_coherence(void)
         FACTS_TEST(late_fill_is_refused),
         cmocka_unit_test_setup_teardown(listeners_hear_all_in_order, fixture_setup_unstarted,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(listeners_are_told_of_what_is_too_much,
+                                        fixture_setup_unstarted, fixture_teardown),
         FACTS_TEST(gap_forgets_everything),
         FACTS_TEST(memory_stays_in_its_bound),
     };
