@@ -351,7 +351,7 @@ static void gap_forgets_everything(void **state)
 static void memory_stays_in_its_bound(void **state)
 {
     struct fixture *f = *state;
-    enum { BYTES = 128 * 1024, NODES = 2500 };
+    enum { BYTES = 64 * 1024, NODES = 800 };
     fixture_start(f, &(struct comb_facts_options){.bytes_max = BYTES});
     char name[32];
     size_t most = 0;
