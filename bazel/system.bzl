@@ -32,6 +32,7 @@ LIBRARIES = {
     "sqlite3": ("sqlite3", "libsqlite3-dev", []),
     "xml2": ("libxml-2.0", "libxml2-dev", []),
     "zip": ("libzip", "libzip-dev", []),
+    "utf8proc": ("libutf8proc", "libutf8proc-dev", []),
     "zlib": ("zlib", "zlib1g-dev", []),
 }
 
