@@ -15,6 +15,7 @@ _PROGRAMS = {
     "interop_go_client": "bin/interop_go_client",
     "interop_go_server": "bin/interop_go_server",
     "python": "python/bin/python",
+    "secantusd": "python/bin/secantusd-py",
     "vault_slim": "bin/vault_slim",
     "versitygw": "bin/versitygw",
     "weed": "python/bin/weed",

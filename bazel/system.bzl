@@ -23,6 +23,7 @@ LIBRARIES = {
     "hiredis": ("hiredis", "libhiredis-dev", []),
     "jansson": ("jansson", "libjansson-dev", []),
     "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
+    "mongoc": ("libmongoc-1.0", "libmongoc-dev", []),
     "nats": ("libnats", "libnats-dev", []),
     "poppler_cpp": ("poppler-cpp", "libpoppler-cpp-dev", []),
     "pq": ("libpq", "libpq-dev", []),

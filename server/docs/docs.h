@@ -66,5 +66,9 @@ void comb_docs_close(struct comb_docs *docs);
 enum comb_status comb_docs_sqlite_open(const struct comb_store_options *options,
                                        struct comb_docs **ret_docs,
                                        struct comb_error *err) COMB_MUST_CHECK;
+/* "mongodb://HOST:PORT/DATABASE": server/backend/mongo/mongo.h says what may follow. */
+enum comb_status comb_docs_mongodb_open(const struct comb_store_options *options,
+                                        struct comb_docs **ret_docs,
+                                        struct comb_error *err) COMB_MUST_CHECK;
 
 #endif
