@@ -31,8 +31,8 @@ static void spawn(struct mongo_server *server, bool asks_for_users)
     argv[n++] = data;
     argv[n++] = "--cache-size";
     argv[n++] = "64M";
-    if (asks_for_users)
-        argv[n++] = "--auth";
+    /* Without it a user that was just made is lost when the process is killed. */
+    argv[n++] = asks_for_users ? "--auth" : "--sync-on-commit";
     if (server->tls_cert) {
         argv[n++] = "--tls-cert-file";
         argv[n++] = server->tls_cert;
@@ -74,10 +74,7 @@ void mongo_server_start(struct mongo_server *server)
     if (is_new && server->has_users) {
         spawn(server, false);
         make_user(server);
-        /* Killed, it would forget the user. */
-        char *folder = strdup(server->process.folder);
-        store_process_done(&server->process, SIGTERM);
-        server->process.folder = folder;
+        store_process_kill(&server->process);
     }
     spawn(server, server->has_users);
 }
@@ -92,6 +89,8 @@ void mongo_server_url(const struct mongo_server *server, const char *database, c
 
 void mongo_server_done(struct mongo_server *server)
 {
-    store_process_done(&server->process, SIGTERM);
+    /* What was acknowledged is in its journal. Asked to end, it may wait for ever for a connection
+     * that was frozen with it. */
+    store_process_done(&server->process, SIGKILL);
     server->port = 0;
 }
