@@ -80,6 +80,9 @@ void comb_mongo_observe(struct comb_mongo *mongo, comb_mongo_observer observer, 
 
 /* ---- reading replies; documents are their bytes, borrowed ---- */
 
+/* The bytes of a document of libbson's, which lies aligned for less than its type says: nobody else
+ * looks into one. */
+comb_str comb_mongo_view(const bson_t *document);
 /* The member at a path such as "cursor.firstBatch"; false: there is none. */
 bool comb_mongo_find(comb_str document, const char *path, bson_iter_t *ret_member) COMB_MUST_CHECK;
 /* A number of any kind, cut to an integer; `otherwise` where there is none. */
@@ -90,7 +93,9 @@ comb_str comb_mongo_text(comb_str document, const char *path);
 comb_str comb_mongo_bytes(comb_str document, const char *path);
 /* ptr is NULL where there is no document. */
 comb_str comb_mongo_document(comb_str document, const char *path);
-/* Walks the documents of an array: *at is of comb_mongo_find(); false: that was the last. */
-bool comb_mongo_next(bson_iter_t *array, bool *is_begun, comb_str *ret_document) COMB_MUST_CHECK;
+/* Before the first item of the array at a path; false: there is none. */
+bool comb_mongo_array(comb_str document, const char *path, bson_iter_t *ret_array) COMB_MUST_CHECK;
+/* The next document in it; false: that was the last. */
+bool comb_mongo_next(bson_iter_t *array, comb_str *ret_document) COMB_MUST_CHECK;
 
 #endif

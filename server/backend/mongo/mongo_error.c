@@ -124,9 +124,7 @@ enum comb_status comb_mongo_judge_reply(comb_str reply, struct comb_error *err)
     comb_str text = {0};
     bson_iter_t errors;
     comb_str first;
-    bool is_begun = false;
-    if (comb_mongo_find(reply, "writeErrors", &errors) &&
-        comb_mongo_next(&errors, &is_begun, &first)) {
+    if (comb_mongo_array(reply, "writeErrors", &errors) && comb_mongo_next(&errors, &first)) {
         native.code = (uint32_t)comb_mongo_integer(first, "code", 0);
         text = comb_mongo_text(first, "errmsg");
     } else if (comb_mongo_document(reply, "writeConcernError").ptr) {

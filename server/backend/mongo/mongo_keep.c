@@ -40,8 +40,7 @@ static enum comb_status ask_version(struct comb_mongo *mongo, mongoc_client_t *c
     bson_destroy(&command);
     if (status != COMB_OK)
         return status;
-    comb_str version =
-        comb_mongo_text(comb_str_of((const char *)bson_get_data(&reply), reply.len), "version");
+    comb_str version = comb_mongo_text(comb_mongo_view(&reply), "version");
     pthread_mutex_lock(&mongo->lock);
     snprintf(mongo->status.server, sizeof mongo->status.server, "MongoDB %.*s",
              version.len < 32 ? (int)version.len : 32, version.ptr ? version.ptr : "");

@@ -2,6 +2,14 @@
 /* Reading BSON documents that lie in memory of others. */
 #include "server/backend/mongo/mongo.h"
 
+comb_str comb_mongo_view(const bson_t *document)
+{
+    const uint8_t *bytes = bson_get_data(document);
+    uint32_t length = 0;
+    memcpy(&length, bytes, sizeof length);
+    return comb_str_of((const char *)bytes, BSON_UINT32_FROM_LE(length));
+}
+
 bool comb_mongo_find(comb_str document, const char *path, bson_iter_t *ret_member)
 {
     bson_iter_t at;
@@ -64,15 +72,15 @@ comb_str comb_mongo_document(comb_str document, const char *path)
     return comb_mongo_find(document, path, &member) ? document_at(&member) : (comb_str){0};
 }
 
-bool comb_mongo_next(bson_iter_t *array, bool *is_begun, comb_str *ret_document)
+bool comb_mongo_array(comb_str document, const char *path, bson_iter_t *ret_array)
 {
-    if (!*is_begun) {
-        bson_iter_t inside;
-        if (!BSON_ITER_HOLDS_ARRAY(array) || !bson_iter_recurse(array, &inside))
-            return false;
-        *array = inside;
-        *is_begun = true;
-    }
+    bson_iter_t member;
+    return comb_mongo_find(document, path, &member) && BSON_ITER_HOLDS_ARRAY(&member) &&
+           bson_iter_recurse(&member, ret_array);
+}
+
+bool comb_mongo_next(bson_iter_t *array, comb_str *ret_document)
+{
     while (bson_iter_next(array)) {
         comb_str document = document_at(array);
         if (document.ptr) {

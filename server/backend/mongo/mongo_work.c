@@ -19,11 +19,9 @@ struct timespec comb_mongo_after(int64_t ns)
 
 static comb_str copy_bytes(const bson_t *document)
 {
-    comb_str bytes = {0};
-    char *own = comb_memory_alloc(document->len);
-    if (own)
-        bytes = comb_str_of(memcpy(own, bson_get_data(document), document->len), document->len);
-    return bytes;
+    comb_str bytes = comb_mongo_view(document);
+    char *own = comb_memory_alloc(bytes.len);
+    return own ? comb_str_of(memcpy(own, bytes.ptr, bytes.len), bytes.len) : (comb_str){0};
 }
 
 static void job_free(struct mongo_job *job)

@@ -54,7 +54,6 @@ static void writes_and_reads(void **state)
     struct comb_error err;
     struct test_ctx test;
     bson_iter_t batch;
-    bool is_begun = false;
     comb_str reply, document;
     (void)state;
     test_ctx_init(&test);
@@ -68,12 +67,12 @@ static void writes_and_reads(void **state)
                             "singleBatch", BCON_BOOL(true));
     must_ok(comb_mongo_read(mongo, &test.ctx, find, &reply, &err), &err);
     bson_destroy(find);
-    assert_true(comb_mongo_find(reply, "cursor.firstBatch", &batch));
-    assert_true(comb_mongo_next(&batch, &is_begun, &document));
+    assert_true(comb_mongo_array(reply, "cursor.firstBatch", &batch));
+    assert_true(comb_mongo_next(&batch, &document));
     assert_string_equal(comb_mongo_text(document, "_id").ptr, "1");
     assert_null(comb_mongo_text(document, "none").ptr);
     assert_int_equal(comb_mongo_integer(document, "none", 7), 7);
-    assert_false(comb_mongo_next(&batch, &is_begun, &document));
+    assert_false(comb_mongo_next(&batch, &document));
     must_ok(comb_docs_check(docs, &test.ctx, &err), &err);
     comb_docs_status(docs, &about);
     assert_int_equal(about.state, COMB_STORE_UP);
