@@ -21,6 +21,10 @@ DRIVERS = {
         "files": struct(dep = "//server/data/driver:files", open = "comb_blob_files_open", rest = True, needs = [], url = "files:DIR"),
         "s3": struct(dep = "//server/data/driver:s3", open = "comb_blob_s3_open", needs = ["versitygw"], url = "s3://BUCKET?endpoint=URL", shared = True, late = ["curl", "expat"]),
     },
+    "docs": {
+        "mongodb": struct(dep = "//server/docs/driver:mongodb", open = "comb_docs_mongodb_open", needs = [], url = "mongodb://HOST:PORT/DATABASE", shared = True, late = ["bson", "mongoc"]),
+        "sqlite": struct(dep = "//server/docs/driver:sqlite", open = "comb_docs_sqlite_open", needs = [], url = "sqlite:PATH"),
+    },
     "events": {
         "mem": struct(dep = "//server/events/driver:mem", open = "comb_events_mem_open", needs = [], url = "mem:"),
         "nats": struct(dep = "//server/events/driver:nats", open = "comb_events_nats_open", needs = ["nats-server"], url = "nats://HOST:PORT", shared = True, late = ["nats"]),
@@ -45,6 +49,7 @@ ROWS = {
     "cache": struct(type = "comb_cache", header = "server/cache/cache_driver.h", dep = "//server/cache", prefix = "comb_cache"),
     "config": struct(type = "comb_config_store", header = "server/config/config_driver.h", dep = "//server/config:store", prefix = "comb_config_store"),
     "data": struct(type = "comb_blobs", header = "server/data/blob_driver.h", dep = "//server/data", prefix = "comb_blobs"),
+    "docs": struct(type = "comb_docs", header = "server/docs/docs.h", dep = "//server/docs", prefix = "comb_docs"),
     "events": struct(type = "comb_events", header = "server/events/events_driver.h", dep = "//server/events:driver_contract", prefix = "comb_events"),
     "registry": struct(type = "comb_registry", header = "server/registry/registry_driver.h", dep = "//server/registry", prefix = "comb_registry"),
     "sql": struct(type = "comb_sql", header = "server/backend/sql/sql.h", dep = "//server/backend/sql", prefix = "comb_sql"),

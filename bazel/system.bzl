@@ -13,6 +13,7 @@ packages that `bazel/run` and `bazel/test` install are bazel/apt-run.txt and baz
 # An empty module name: the library has no .pc file and its headers lie in /usr/include.
 LIBRARIES = {
     "argon2": ("libargon2", "libargon2-dev", ["-largon2"]),
+    "bson": ("libbson-1.0", "libbson-dev", []),
     "cmocka": ("cmocka", "libcmocka-dev", []),
     "crypto": ("libcrypto", "libssl-dev", []),
     "curl": ("libcurl", "libcurl4-openssl-dev", []),
@@ -23,7 +24,7 @@ LIBRARIES = {
     "hiredis": ("hiredis", "libhiredis-dev", []),
     "jansson": ("jansson", "libjansson-dev", []),
     "microhttpd": ("libmicrohttpd", "libmicrohttpd-dev", []),
-    "mongoc": ("libmongoc-1.0", "libmongoc-dev", []),
+    "mongoc": ("libmongoc-1.0", "libmongoc-dev", ["-lmongoc-1.0"]),
     "nats": ("libnats", "libnats-dev", []),
     "poppler_cpp": ("poppler-cpp", "libpoppler-cpp-dev", []),
     "pq": ("libpq", "libpq-dev", []),
@@ -41,10 +42,12 @@ LIBRARIES = {
 # functions as a jump to where server/core/library.h finds it when the first store that needs it is opened. A program
 # that links it, and with LINK_LATE what is needed only, starts without the library. Any other has it from the start.
 LATE_LIBRARIES = {
+    "bson": "libbson-1.0-0",
     "curl": "libcurl4",
     "expat": "libexpat1",
     "hiredis": "libhiredis0.14",
     "microhttpd": "libmicrohttpd12",
+    "mongoc": "libmongoc-1.0-0",
     "nats": "libnats3.4",
     "pq": "libpq5",
 }
@@ -149,7 +152,8 @@ def _late_source(rctx, library):
         fail("\n\nWhat lib%s.so exports cannot be read: %s%s" % (library, header.stderr, symbols.stderr))
     soname = [l.split("SONAME")[1].strip() for l in header.stdout.split("\n") if "SONAME" in l][0]
     names = [l.split(" ")[0].split("@")[0] for l in symbols.stdout.split("\n") if " T " in l]
-    names = [n for n in names if not n.startswith("_")]
+    # libbson and libmongoc both have a copy of what they share, which nobody else calls.
+    names = [n for n in names if not n.startswith("_") and not n.startswith("MCOMMON_")]
     return _LATE_SOURCE.format(
         name = rctx.attr.name,
         soname = soname,

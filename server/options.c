@@ -54,6 +54,9 @@ static const struct flag flags[] = {
      "hints between replicas: mem: or nats://HOST:PORT,... [mem:]"},
     {"data", FLAG_TEXT, MEMBER(data), "URL", NULL, 0, 0,
      "content of files: files:DIR or s3://BUCKET?endpoint=URL [files:HOME/data]"},
+    {"docs", FLAG_TEXT, MEMBER(docs), "URL", NULL, 0, 0,
+     "documents and what is derived: sqlite:PATH or mongodb://HOST:PORT,.../DATABASE "
+     "[sqlite:HOME/docs.db]"},
     {"vault-token-file", FLAG_TEXT, MEMBER(vault_token_file), "FILE", NULL, 0, 0,
      "token of the vault row, in a file of mode 0600"},
     {"vault-approle-file", FLAG_TEXT, MEMBER(vault_approle_file), "FILE", NULL, 0, 0,
@@ -72,6 +75,8 @@ static const struct flag flags[] = {
      "secret of the events row: a file of mode 0600, or vault:PATH#KEY"},
     {"data-credentials-file", FLAG_TEXT, MEMBER(data_credentials_file), "FILE", NULL, 0, 0,
      "secret of the data row: a file of mode 0600, or vault:PATH#KEY"},
+    {"docs-credentials-file", FLAG_TEXT, MEMBER(docs_credentials_file), "FILE", NULL, 0, 0,
+     "secret of the docs row: a file of mode 0600, or vault:PATH#KEY"},
     {"cluster", FLAG_SWITCH, MEMBER(cluster), NULL, NULL, 0, 0,
      "refuse to start with a store that only one process can use"},
     {"check", FLAG_SWITCH, MEMBER(check), NULL, NULL, 0, 0,

@@ -21,11 +21,12 @@ struct comb_options {
     const char *tls_certificate, *tls_key, *tls_client_ca;
     bool insecure;
     /* the rows (server/rows.h): their URLs, NULL: the embedded store below home */
-    const char *config, *vault, *sql, *cache, *registry, *events, *data;
+    const char *config, *vault, *sql, *cache, *registry, *events, *data, *docs;
     /* files of mode 0600, NULL: none */
     const char *vault_token_file, *vault_approle_file, *vault_passphrase_file;
     const char *config_credentials_file, *sql_credentials_file, *cache_credentials_file;
     const char *registry_credentials_file, *events_credentials_file, *data_credentials_file;
+    const char *docs_credentials_file;
     bool cluster; /* every row must be shared with other replicas */
     const char *log;
     const char *metrics_listen; /* NULL: no metrics */

@@ -17,6 +17,7 @@ enum comb_row {
     COMB_ROW_CACHE,
     COMB_ROW_REGISTRY,
     COMB_ROW_EVENTS,
+    COMB_ROW_DOCS,
     COMB_ROWS
 };
 

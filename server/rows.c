@@ -76,6 +76,12 @@ static const struct row {
                          NULL,
                          {{MEMBER(events_credentials_file), "--events-credentials-file"}},
                          false},
+    [COMB_ROW_DOCS] = {"docs",
+                       MEMBER(docs),
+                       "sqlite:",
+                       "/docs.db",
+                       {{MEMBER(docs_credentials_file), "--docs-credentials-file"}},
+                       false},
 };
 
 static const char *option(const struct comb_options *options, size_t member)

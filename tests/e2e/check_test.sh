@@ -20,7 +20,7 @@ check() {
     local wanted=$1
     shift
     expect "$wanted" "$COMBD" --home "$COMB_HOME" --check "${stores[@]}" "$@"
-    [ "$(wc -l <<<"$output")" = 7 ] || fail "not seven lines: $output"
+    [ "$(wc -l <<<"$output")" = 8 ] || fail "not eight lines: $output"
     case $output in *"$(cat "$TEST_TMPDIR/wrong")"*) fail "a secret is shown: $output" ;; esac
 }
 # fails ROW PATTERN: its line says FAILED and the pattern; the others are fine.
@@ -47,6 +47,9 @@ fails events 'password|credentials'
 check 1 --data-credentials-file "$TEST_TMPDIR/pair"
 fails data 'secret|key|credentials'
 
+check 1 --docs-credentials-file "$TEST_TMPDIR/pair"
+fails docs 'password|credentials'
+
 # Hosts that there are not; servers that are not there.
 check 1 --sql postgres://no-such-host.invalid/comb
 fails sql no-such-host.invalid
@@ -56,6 +59,8 @@ check 1 --config etcd://no-such-host.invalid/comb
 fails config no-such-host.invalid
 check 1 --registry etcd://127.0.0.1:1/comb
 fails registry 127.0.0.1:1
+check 1 --docs mongodb://no-such-host.invalid/comb
+fails docs no-such-host.invalid
 
 # A file that others can read.
 chmod 644 "$TEST_TMPDIR/word"
@@ -105,7 +110,8 @@ start_embedded_without_libraries() {
 start_embedded_without_libraries
 
 # What is for one process.
-expect 1 "$COMBD" --home "$COMB_HOME" --cluster "${stores[@]}" --sql "sqlite:$TEST_TMPDIR/comb.db" --events mem:
+expect 1 "$COMBD" --home "$COMB_HOME" --cluster "${stores[@]}" --sql "sqlite:$TEST_TMPDIR/comb.db" --events mem: --docs "sqlite:$TEST_TMPDIR/docs.db"
+says "--docs sqlite:$TEST_TMPDIR/docs.db is for one process only: give --docs mongodb://"
 says "--sql sqlite:$TEST_TMPDIR/comb.db is for one process only: give --sql postgres://"
 says "--events mem: is for one process only: give --events nats://"
 case $output in *"--data"*) fail "a store that is shared is refused: $output" ;; esac
