@@ -77,7 +77,5 @@ void *comb_mongo_keep(void *data);
 void *comb_mongo_work(void *data);
 /* Wakes all whose jobs are queued: the store is away, or mongo is being closed. */
 void comb_mongo_wake_queue_locked(struct comb_mongo *mongo);
-/* CLOCK_MONOTONIC of the kernel, so many nanoseconds from now. */
-struct timespec comb_mongo_after(int64_t ns);
 
 #endif

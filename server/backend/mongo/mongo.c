@@ -4,6 +4,7 @@
 
 #include "server/backend/mongo/internal.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
 
@@ -59,12 +60,8 @@ static struct comb_mongo *mongo_new(void)
     struct comb_mongo *mongo = comb_memory_zalloc(sizeof *mongo);
     if (!mongo)
         return NULL;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&mongo->work, &monotonic);
-    pthread_cond_init(&mongo->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&mongo->work);
+    comb_cond_init(&mongo->changed);
     pthread_mutex_init(&mongo->lock, NULL);
     mongo->status = (struct comb_store_status){
         .driver = "mongodb", .shared = true, .since_us = comb_clock_wall_us()};

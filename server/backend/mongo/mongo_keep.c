@@ -9,6 +9,7 @@
 #include "server/backend/mongo/internal.h"
 #include "server/core/backoff.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS 1000
@@ -141,10 +142,10 @@ static void set_up_locked(struct comb_mongo *mongo)
 /* Until there is something to do, or ms have passed. */
 static void rest_locked(struct comb_mongo *mongo, uint32_t ms, bool is_up)
 {
-    struct timespec end = comb_mongo_after((int64_t)ms * COMB_NS_PER_MS);
+    int64_t until_ns = comb_clock_in_ms(ms);
     while (!mongo->closing &&
            !(is_up && (mongo->is_suspect || mongo->n_made < mongo->n_declared)) &&
-           pthread_cond_timedwait(&mongo->changed, &mongo->lock, &end) == 0)
+           comb_cond_wait_until(&mongo->changed, &mongo->lock, until_ns))
         ;
 }
 

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands: queued by who calls, run by the workers. */
-#include <time.h>
-
 #include "server/backend/mongo/internal.h"
 #include "server/core/clock.h"
+#include "server/core/cond.h"
 #include "server/core/memory.h"
-
-struct timespec comb_mongo_after(int64_t ns)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    ns = (ns > 0 ? ns : 0) + now.tv_nsec;
-    return (struct timespec){.tv_sec = now.tv_sec + ns / COMB_NS_PER_S,
-                             .tv_nsec = ns % COMB_NS_PER_S};
-}
 
 /* ---- jobs ---- */
 
@@ -37,11 +27,7 @@ static struct mongo_job *job_new(const bson_t *command)
     struct mongo_job *job = comb_memory_zalloc(sizeof *job);
     if (!job)
         return NULL;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&job->done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    comb_cond_init(&job->done);
     job->command = copy_bytes(command);
     if (job->command.ptr)
         return job;
@@ -178,16 +164,16 @@ static enum comb_status wait_locked(struct comb_mongo *mongo, const struct comb_
         return refuse_locked(mongo, err);
     if (mongo->queued >= COMB_MONGO_WAITERS_MAX)
         return comb_mongo_unreachable(err, false, "too many calls wait for its connections");
-    int64_t left_ns = ctx->deadline_ns - comb_clock_monotonic_ns();
-    struct timespec end =
-        comb_mongo_after(left_ns < mongo->timeout_ns ? left_ns : mongo->timeout_ns);
+    int64_t until_ns = comb_clock_monotonic_ns() + mongo->timeout_ns;
+    if (ctx->deadline_ns < until_ns)
+        until_ns = ctx->deadline_ns;
     enqueue_locked(mongo, job);
     while (!job->is_done) {
         if (job->is_queued && (mongo->closing || mongo->status.state == COMB_STORE_DOWN)) {
             dequeue_locked(mongo, job);
             return refuse_locked(mongo, err);
         }
-        if (pthread_cond_timedwait(&job->done, &mongo->lock, &end) != 0 && !job->is_done)
+        if (!comb_cond_wait_until(&job->done, &mongo->lock, until_ns) && !job->is_done)
             return give_up_locked(mongo, ctx, job, err);
     }
     return COMB_OK;
