@@ -31,6 +31,9 @@ struct comb_facts_dialect {
      * Columns: COMB_FACTS_CHAIN_*.
      */
     const char *chain_of_node;
+    /* The same for ?1 a node and ?2 a path of one part, without what is above: what is asked most,
+     * as a look-up by key. ?2 has no "/" here. */
+    const char *child;
     const char *chain_of_slug;
     const char *chain_of_user;
 };

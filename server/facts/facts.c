@@ -23,13 +23,21 @@ static const struct comb_facts_dialect *const DIALECTS[] = {&comb_facts_dialect_
 
 /* ----------------------------------------------------------------------------------- the way */
 
+/* Whether the store has to be asked. */
+static bool needs_fetch(const struct comb_lookup *lookup)
+{
+    bool presumed = lookup->presume_free && lookup->missing == COMB_LOOKUP_CHAIN &&
+                    !lookup->missing_end && comb_lookup_misses_child_only(lookup);
+    return lookup->missing != 0 && !presumed;
+}
+
 /* Memory may be asked: it is current, or a poll that is new enough for this call is through. */
 static void lookup_run(struct comb_lookup *lookup)
 {
     struct comb_error err;
     if (!comb_lookup_remember(lookup)) {
         comb_lookup_end(lookup, comb_error_no_memory(&err), &err);
-    } else if (lookup->missing != 0) {
+    } else if (needs_fetch(lookup)) {
         comb_lookup_fetch(lookup);
     } else {
         atomic_fetch_add_explicit(&lookup->facts->counters.hits, 1, memory_order_relaxed);
@@ -103,6 +111,7 @@ void comb_facts_resolve(struct comb_facts *facts, struct comb_ctx *ctx,
         .ctx = ctx,
         .parts = question->parts,
         .n_parts = question->n_parts,
+        .presume_free = question->presume_free,
         .done = done,
         .data = data,
     };

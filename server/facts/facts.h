@@ -116,6 +116,9 @@ struct comb_facts_question {
     const struct comb_uuid *start; /* a node; NULL with an empty slug: no chain is asked for */
     const comb_str *parts;
     size_t n_parts;
+    /* Where all but the last part is known, that one is taken not to exist, unasked: for who writes
+     * it next, and hears from the store where it does. */
+    bool presume_free;
 };
 struct comb_facts_answer {
     struct comb_subjects subjects;        /* of the user, where one is given */

@@ -53,6 +53,15 @@ static bool rest_of_path(struct fetch *fetch, comb_str *ret_path)
     return true;
 }
 
+static void ask_child(struct fetch *fetch)
+{
+    struct comb_lookup *lookup = fetch->lookup;
+    fetch->chain = add(fetch, lookup->facts->dialect->child, 2);
+    fetch->params[fetch->chain][0] = comb_sql_uuid(comb_lookup_deepest(lookup));
+    fetch->params[fetch->chain][1] = comb_sql_text(lookup->parts[lookup->down.n]);
+    fetch->n_asked = lookup->n_parts;
+}
+
 static bool ask_chain(struct fetch *fetch)
 {
     struct comb_lookup *lookup = fetch->lookup;
@@ -61,6 +70,10 @@ static bool ask_chain(struct fetch *fetch)
     const char *text = dialect->chain_of_node;
     struct comb_sql_value from;
     comb_str path;
+    if (comb_lookup_misses_child_only(lookup)) {
+        ask_child(fetch);
+        return true;
+    }
     if (!rest_of_path(fetch, &path)) {
         return false;
     }

@@ -12,6 +12,13 @@ bool comb_lookup_name_is_possible(comb_str name)
            memchr(name.ptr, '/', name.len) == NULL;
 }
 
+bool comb_lookup_misses_child_only(const struct comb_lookup *lookup)
+{
+    return lookup->missing_below && !lookup->missing_above &&
+           lookup->down.n + 1 == lookup->n_parts &&
+           comb_lookup_name_is_possible(lookup->parts[lookup->down.n]);
+}
+
 bool comb_lookup_push(struct comb_lookup *lookup, struct comb_lookup_links *links,
                       const struct comb_fact_node *fact)
 {

@@ -27,6 +27,7 @@ struct comb_lookup {
     /* The question. */
     unsigned wanted; /* bits of comb_lookup_part */
     bool personal;   /* the workspace is the user's own */
+    bool presume_free;
     struct comb_uuid user, start;
     comb_str slug;
     const comb_str *parts;
@@ -60,6 +61,8 @@ bool comb_lookup_remember(struct comb_lookup *lookup) COMB_MUST_CHECK;
 /* Asks the store for what is missing, in one request; ends the lookup from a thread of the store.
  */
 void comb_lookup_fetch(struct comb_lookup *lookup);
+/* All of the chain is known but the last part of the path. */
+bool comb_lookup_misses_child_only(const struct comb_lookup *lookup);
 /* Gives the answer, or the failure. */
 void comb_lookup_end(struct comb_lookup *lookup, enum comb_status status,
                      const struct comb_error *err);

@@ -59,6 +59,7 @@ static enum comb_status ask(struct resolving *resolving, const struct comb_v1_no
         .start = comb_uuid_is_nil(&reference->id) ? NULL : &reference->id,
         .parts = reference->parts,
         .n_parts = reference->n_parts,
+        .presume_free = resolving->options.presume_missing,
     };
     return COMB_OK;
 }

@@ -46,6 +46,7 @@ struct comb_access_options {
     bool allow_top;         /* "/" is allowed: node NULL */
     bool allow_missing;     /* the path need not exist: `need` is then asked of its deepest existing
                                folder */
+    bool presume_missing;   /* with allow_missing: see comb_facts_question.presume_free */
 };
 
 /* Blocking form. Marks ctx->authorised. Errors: INVALID_ARGUMENT (PATH_INVALID, FIELD_INVALID),

@@ -20,6 +20,7 @@ struct spot_query {
     comb_str rest; /* the name, or a path below parent; checked */
     size_t missing_max;
     const char *parent_field;
+    bool presume_missing; /* the last name is free, unless somebody is known to have it */
 };
 
 /* Resolves parent and rest in one go; asks write of the deepest that exists. */
@@ -27,8 +28,10 @@ static enum comb_status find_spot(struct comb_tree *tree, struct comb_ctx *ctx,
                                   const struct spot_query *query, struct spot *ret_spot,
                                   struct comb_error *err)
 {
-    const struct comb_access_options options = {
-        .need = COMB_V1_NEED_WRITE, .field = query->parent_field, .allow_missing = true};
+    const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE,
+                                                .field = query->parent_field,
+                                                .allow_missing = true,
+                                                .presume_missing = query->presume_missing};
     struct comb_v1_node_ref *ref = comb_v1_node_ref_new(ctx->arena);
     struct spot spot = {0};
     enum comb_status status;
@@ -73,6 +76,7 @@ static enum comb_status find_spot(struct comb_tree *tree, struct comb_ctx *ctx,
 struct create {
     struct comb_tree *tree;
     const struct comb_v1_tree_create_folder_request *request;
+    bool decided; /* before: the write did not go through */
     struct comb_tree_written written;
 };
 
@@ -95,6 +99,9 @@ static enum comb_status create_decide(void *data, struct comb_ctx *ctx, struct c
         tree_path_split(ctx->arena, query.rest, request->create_parents ? COMB_TREE_PARENTS_MAX : 1,
                         "name", &parts, &n_parts, err);
     query.missing_max = n_parts;
+    /* Most names are free, and the write finds out; a folder that may be there is looked for. */
+    query.presume_missing = !create->decided && !request->exist_ok;
+    create->decided = true;
     if (status == COMB_OK)
         status = find_spot(create->tree, ctx, &query, &spot, err);
     if (status != COMB_OK)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * postgres_bench COMBD FOLDER [--quick]: calls of a combd of its own and PostgreSQL's pgbench, both
- * against one PostgreSQL that it starts below FOLDER, turn by turn: reads of one file beside
- * `pgbench -S`, pages and durable writes beside pgbench running the statements of that very call.
- * Prints two tables in Markdown. --quick: one short round, for a test. Not as root.
+ * postgres_bench COMBD FOLDER [--quick] [--only TEXT]: calls of a combd of its own and PostgreSQL's
+ * pgbench, both against one PostgreSQL that it starts below FOLDER, turn by turn: reads of one file
+ * beside `pgbench -S`, pages and durable writes beside pgbench running the statements of that very
+ * call. Prints a table in Markdown. --quick: one short round, for a test. --only TEXT: the cases
+ * whose name contains it. Not as root.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct postgres_bench {
     size_t created; /* names that have been used */
     struct script page, create_one, create_many;
     unsigned runs; /* of pgbench so far: each one makes other ids */
+    const char *only;
 };
 
 /* One side of one round. */
@@ -560,6 +562,8 @@ static void measure(struct postgres_bench *bench)
     for (unsigned round = 0; round < bench->rounds; round++) {
         for (size_t i = 0; i < CASES; i++) {
             const struct bench_case *self = &cases[i];
+            if (!strstr(self->name, bench->only))
+                continue;
             if (round % 2)
                 self->combd(bench, self, &all[i].combd[round]);
             self->pgbench(bench, self, &all[i].pgbench[round]);
@@ -573,7 +577,25 @@ static void measure(struct postgres_bench *bench)
          "client's | pgbench | its transactions/s | PostgreSQL's CPU µs | pgbench's | combd's rate "
          "/ pgbench's | aim |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (size_t i = 0; i < CASES; i++)
-        print_case(&cases[i], &all[i], bench->rounds);
+        if (strstr(cases[i].name, bench->only))
+            print_case(&cases[i], &all[i], bench->rounds);
+}
+
+static void read_options(struct postgres_bench *bench, char **options)
+{
+    for (; *options; options++) {
+        if (strcmp(*options, "--quick") == 0) {
+            bench->rounds = bench->seconds = 1;
+            bench->files = bench->creates = bench->pages = 200;
+            bench->large = 300;
+            bench->many = 20;
+        } else if (strcmp(*options, "--only") == 0 && options[1]) {
+            bench->only = *++options;
+        } else {
+            fprintf(stderr, "bench: what is %s?\n", *options);
+            exit(2);
+        }
+    }
 }
 
 int main(int argc, char **argv)
@@ -584,20 +606,16 @@ int main(int argc, char **argv)
                                    .creates = 10000,
                                    .pages = 8000,
                                    .rounds = ROUNDS,
-                                   .seconds = 3};
+                                   .seconds = 3,
+                                   .only = ""};
     if (argc < 3) {
-        fprintf(stderr, "usage: postgres_bench COMBD FOLDER [--quick]\n");
+        fprintf(stderr, "usage: postgres_bench COMBD FOLDER [--quick] [--only TEXT]\n");
         return 2;
     }
     bench.combd = argv[1];
     bench.folder = argv[2];
     setenv("TEST_TMPDIR", bench.folder, 1);
-    if (argc > 3 && strcmp(argv[3], "--quick") == 0) {
-        bench.rounds = bench.seconds = 1;
-        bench.files = bench.creates = bench.pages = 200;
-        bench.large = 300;
-        bench.many = 20;
-    }
+    read_options(&bench, argv + 3);
     prepare(&bench);
     measure(&bench);
     postgres_server_done(&bench.postgres);

@@ -12,6 +12,12 @@
 /* COMB_FACTS_CHAIN_MAX */
 #define CHAIN_MAX "128"
 
+/* A node n and its entries e, behind the depth. */
+#define COLUMNS                                                                                    \
+    "n.id, n.parent, n.name, n.kind, n.rev, n.acl_rev, n.size, n.blob, n.sha256,"                  \
+    " n.media_type, n.create_us, n.update_us, n.trash_parent, n.trash_name, n.trash_us,"           \
+    " n.trash_by, e.role, e.rights, e.expire_us, e.create_us, e.granted_by"
+
 #define FIRST_ROOT_OF(workspace)                                                                   \
     "SELECT node FROM workspace_root WHERE workspace = " workspace " ORDER BY position LIMIT 1"
 
@@ -34,11 +40,7 @@
         "?3 <> 0") ", chain(depth, id) AS ("                                                       \
                    "  SELECT depth, id FROM down WHERE depth > 0 UNION ALL SELECT depth, id FROM " \
                    "up) "                                                                          \
-                   "SELECT c.depth, n.id, n.parent, n.name, n.kind, n.rev, n.acl_rev, n.size, "    \
-                   "n.blob, n.sha256,"                                                             \
-                   "  n.media_type, n.create_us, n.update_us, n.trash_parent, n.trash_name, "      \
-                   "n.trash_us,"                                                                   \
-                   "  n.trash_by, e.role, e.rights, e.expire_us, e.create_us, e.granted_by "       \
+                   "SELECT c.depth, " COLUMNS " "                                                  \
                    "FROM chain c CROSS JOIN LATERAL (SELECT * FROM node WHERE id = c.id OFFSET "   \
                    "0) n "                                                                         \
                    "LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = n.id OFFSET 0) e ON true " \
@@ -61,6 +63,9 @@ const struct comb_facts_dialect comb_facts_dialect_postgres = {
             "w.id IN (SELECT id FROM workspace WHERE bin IN (SELECT id FROM up) UNION "
             "SELECT workspace FROM workspace_root WHERE node IN (SELECT id FROM up))"),
     .chain_of_node = CHAIN("SELECT ?1::bytea"),
+    .child =
+        "SELECT 1, " COLUMNS " FROM (SELECT * FROM node WHERE parent = ?1 AND name = ?2 OFFSET 0)"
+        " n LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = n.id OFFSET 0) e ON true",
     .chain_of_slug = CHAIN(FIRST_ROOT_OF("(SELECT id FROM workspace WHERE slug = ?1)")),
     .chain_of_user = CHAIN(FIRST_ROOT_OF("(SELECT personal FROM \"user\" WHERE id = ?1)")),
 };

@@ -65,11 +65,11 @@ static enum comb_status send_statement(struct comb_pg_conn *conn, struct comb_pg
 /* What does not depend on the connection is found first, so that nothing of a request that cannot
  * be sent has been sent. */
 static enum comb_status prepare_job(struct comb_pg *pg, struct comb_pg_job *job,
-                                    const struct comb_sql_statement *lock,
                                     struct comb_pg_text ***ret_texts, struct comb_error *err)
 {
     size_t n = job->n_statements;
-    struct comb_pg_text **texts = grpcc_arena_calloc(job->arena, n + 2, sizeof(*texts));
+    struct comb_pg_text **texts = grpcc_arena_calloc(job->arena, n, sizeof(*texts));
+    /* The lock before them and the look behind them are two more. */
     job->steps = grpcc_arena_calloc(job->arena, 2 * (n + 2), sizeof *job->steps);
     job->rows = grpcc_arena_calloc(job->arena, n + 1, sizeof *job->rows);
     if (!texts || !job->steps || !job->rows)
@@ -77,16 +77,13 @@ static enum comb_status prepare_job(struct comb_pg *pg, struct comb_pg_job *job,
     job->n_steps = job->at = job->n_total_rows = 0;
     job->status = COMB_OK;
     job->sqlstate[0] = '\0';
-    job->durable = job->synced = false;
+    job->durable = job->synced = job->aborted = false;
+    job->syncs = 0;
     for (size_t i = 0; i < n; i++) {
         texts[i] = comb_pg_text_of(pg, &job->statements[i], err);
         if (!texts[i])
             return COMB_RESOURCE_EXHAUSTED;
     }
-    texts[n] = comb_pg_text_of(pg, lock, err);
-    texts[n + 1] = comb_pg_text_of(pg, &look, err);
-    if (!texts[n] || !texts[n + 1])
-        return COMB_RESOURCE_EXHAUSTED;
     *ret_texts = texts;
     return COMB_OK;
 }
@@ -96,12 +93,26 @@ static bool is_write(const struct comb_pg_job *job)
     return job->set == COMB_PG_WRITE || job->set == COMB_PG_LOCKED;
 }
 
+static enum comb_status send_lock(struct comb_pg_conn *conn, struct comb_pg_job *job,
+                                  struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_integer(LOCK_CLASS),
+                                            comb_sql_integer(job->lock)};
+    const struct comb_sql_statement lock = {lock_text, params, 2, false};
+    struct comb_pg_text *text = comb_pg_text_of(conn->pg, &lock, err);
+    if (!text)
+        return COMB_RESOURCE_EXHAUSTED;
+    return send_statement(conn, job, COMB_PG_TAKE_LOCK, &lock, 0, text, err);
+}
+
 /* Where that cannot be sent the write is on its way all the same: it ends without a number. */
-static void send_look(struct comb_pg_conn *conn, struct comb_pg_job *job, struct comb_pg_text *text)
+static void send_look(struct comb_pg_conn *conn, struct comb_pg_job *job)
 {
     struct comb_error unheard;
     size_t n_steps = job->n_steps;
-    if (send_statement(conn, job, COMB_PG_LOOK, &look, job->n_statements, text, &unheard) ==
+    struct comb_pg_text *text = comb_pg_text_of(conn->pg, &look, &unheard);
+    if (text &&
+        send_statement(conn, job, COMB_PG_LOOK, &look, job->n_statements, text, &unheard) ==
             COMB_OK &&
         PQpipelineSync(conn->pq))
         job->syncs++;
@@ -112,26 +123,17 @@ static void send_look(struct comb_pg_conn *conn, struct comb_pg_job *job, struct
 enum comb_status comb_pg_conn_send(struct comb_pg_conn *conn, struct comb_pg_job *job,
                                    struct comb_error *err)
 {
-    const struct comb_sql_value lock_params[] = {comb_sql_integer(LOCK_CLASS),
-                                                 comb_sql_integer(job->lock)};
-    const struct comb_sql_statement lock = {lock_text, lock_params, 2, false};
     struct comb_pg_text **texts = NULL;
-    enum comb_status status = prepare_job(conn->pg, job, &lock, &texts, err);
+    enum comb_status status = prepare_job(conn->pg, job, &texts, err);
     if (status != COMB_OK)
         return status;
     if (job->set == COMB_PG_LOCKED)
-        status =
-            send_statement(conn, job, COMB_PG_TAKE_LOCK, &lock, 0, texts[job->n_statements], err);
+        status = send_lock(conn, job, err);
     for (size_t i = 0; i < job->n_statements && status == COMB_OK; i++)
         status = send_statement(conn, job, COMB_PG_EXECUTE, &job->statements[i], i, texts[i], err);
-    if (status == COMB_OK && !PQpipelineSync(conn->pq))
-        status = comb_pg_unreachable(err, PQerrorMessage(conn->pq));
     /* Half a request must not stay on the connection. */
     if (status != COMB_OK)
         return job->n_steps ? COMB_UNAVAILABLE : status;
-    job->syncs = 1;
-    if (is_write(job))
-        send_look(conn, job, texts[job->n_statements + 1]);
     job->next = NULL;
     job->sent = true;
     job->attempts++;
@@ -143,6 +145,18 @@ enum comb_status comb_pg_conn_send(struct comb_pg_conn *conn, struct comb_pg_job
     if (conn->n++ == 0)
         conn->head_since_ns = comb_clock_steady_ns();
     return COMB_OK;
+}
+
+bool comb_pg_conn_end_transaction(struct comb_pg_conn *conn)
+{
+    struct comb_pg_job *job = conn->last;
+    if (!PQpipelineSync(conn->pq))
+        return false;
+    conn->n_transactions++;
+    job->syncs = 1;
+    if (is_write(job))
+        send_look(conn, job);
+    return true;
 }
 
 /* ---- answers ---- */
@@ -218,6 +232,12 @@ static void forget(struct comb_pg_conn *conn, const struct comb_pg_text *text)
 /* The request goes back into the queue where that may help. */
 static bool again(struct comb_pg_conn *conn, struct comb_pg_job *job, enum comb_pg_verdict verdict)
 {
+    if (job->aborted && job->status == COMB_OK && !job->answered) {
+        job->alone = true;
+        atomic_fetch_add_explicit(&conn->pg->retries, 1, memory_order_relaxed);
+        comb_pg_requeue(conn->pg, job);
+        return true;
+    }
     if (verdict != COMB_PG_AGAIN && verdict != COMB_PG_FORGET)
         return false;
     const struct comb_pg_text *text = job->steps[job->failed_step].text;
@@ -259,7 +279,7 @@ static void end_job(struct comb_pg_conn *conn)
     if (job->sqlstate[0])
         verdict =
             comb_pg_judge(job->sqlstate, job->err.msg, &(struct comb_error){.status = COMB_OK});
-    if (job->status != COMB_OK && again(conn, job, verdict))
+    if ((job->status != COMB_OK || job->aborted) && again(conn, job, verdict))
         return;
     if (job->durable)
         atomic_fetch_add_explicit(&pg->commits, 1, memory_order_relaxed);
@@ -296,8 +316,10 @@ static void take_sync(struct comb_pg_conn *conn, struct comb_pg_job *job)
     job->synced = true;
     if (first && is_write(job))
         take_commit(job, warned);
-    if (--job->syncs == 0)
-        end_job(conn);
+    if (--job->syncs > 0)
+        return;
+    conn->n_transactions--;
+    end_job(conn);
 }
 
 /* False: the connection is of no use any more. */
@@ -320,19 +342,24 @@ static bool take(struct comb_pg_conn *conn, PGresult *result)
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
         take_rows(job, step, result);
-        return true;
+        break;
     case PGRES_FATAL_ERROR:
         take_failure(conn, job, step, result);
-        return true;
+        break;
     case PGRES_PIPELINE_ABORTED:
         if (step->kind == COMB_PG_PREPARE)
             conn->texts[step->text->id].ready = false;
+        job->aborted = true;
         PQclear(result);
-        return true;
+        break;
     default:
         PQclear(result);
         return false;
     }
+    /* The Sync is another one's, which shares the transaction. */
+    if (job->at == job->n_steps && job->syncs == 0)
+        end_job(conn);
+    return true;
 }
 
 bool comb_pg_conn_receive(struct comb_pg_conn *conn)
@@ -392,6 +419,7 @@ bool comb_pg_conn_adopt(struct comb_pg_conn *conn, PGconn *pq)
     PQsetNoticeReceiver(pq, take_notice, conn);
     conn->pq = pq;
     conn->wants_write = conn->warned = false;
+    conn->n_transactions = 0;
     conn->pg->sets[conn->set].n_ready++;
     atomic_fetch_add_explicit(&conn->pg->n_open, 1, memory_order_relaxed);
     if (conn->was_open)

@@ -23,11 +23,12 @@ enum { HOSTS_MAX = 16 };
 enum { IDLE_IN_TRANSACTION_MS = 10000 };
 
 const struct comb_pg_rule comb_pg_rules[COMB_PG_SETS] = {
-    [COMB_PG_READ] = {"reads", 3, 32, 500, "repeatable read", true, 200},
-    [COMB_PG_SCAN] = {"scans", 3, 1, 30000, "repeatable read", true, 200},
-    [COMB_PG_WRITE] = {"writes", 6, 8, 500, "read committed", false, 200},
-    [COMB_PG_LOCKED] = {"moves", 2, 1, 3000, "read committed", false, 2000},
-    [COMB_PG_POLL] = {"poll", 1, 4, 500, "repeatable read", true, 200},
+    /* While one transaction of reads is on its way, what comes gathers for the next. */
+    [COMB_PG_READ] = {"reads", 3, 1, 32, 500, "repeatable read", true, 200},
+    [COMB_PG_SCAN] = {"scans", 3, 1, 1, 30000, "repeatable read", true, 200},
+    [COMB_PG_WRITE] = {"writes", 6, 8, 1, 500, "read committed", false, 200},
+    [COMB_PG_LOCKED] = {"moves", 2, 1, 1, 3000, "read committed", false, 2000},
+    [COMB_PG_POLL] = {"poll", 1, 4, 1, 500, "repeatable read", true, 200},
 };
 
 /* Waits until the socket can be read or written; false: the deadline came first. */

@@ -237,39 +237,49 @@ static struct comb_pg_conn *least_busy(struct comb_pg_set *set, const struct com
     struct comb_pg_conn *best = NULL;
     for (unsigned i = 0; i < rule->connections; i++) {
         struct comb_pg_conn *conn = &set->conns[i];
-        if (conn->pq && conn->n < rule->depth && (!best || conn->n < best->n))
+        if (conn->pq && conn->n_transactions < rule->depth &&
+            (!best || conn->n_transactions < best->n_transactions))
             best = conn;
     }
     return best;
 }
 
-static void send_queue(struct comb_pg *pg, enum comb_pg_set_number number)
+/* One transaction: of the next requests, as many as may share it. */
+static void send_some(struct comb_pg *pg, struct comb_pg_set *set, struct comb_pg_conn *conn)
 {
-    struct comb_pg_set *set = &pg->sets[number];
-    const struct comb_pg_rule *rule = &comb_pg_rules[number];
-    while (set->first) {
-        if (set->first->answered) {
-            comb_pg_job_free(queue_take(pg, set));
+    unsigned n = 0, max = comb_pg_rules[conn->set].batch;
+    while (set->first && n < max && !(n > 0 && set->first->alone)) {
+        struct comb_pg_job *job = queue_take(pg, set);
+        enum comb_status status =
+            job->answered ? COMB_CANCELLED : comb_pg_conn_send(conn, job, &job->err);
+        if (status == COMB_OK) {
+            n = job->alone ? max : n + 1;
             continue;
         }
-        struct comb_pg_conn *conn = least_busy(set, rule);
-        if (!conn)
-            return;
-        struct comb_pg_job *job = queue_take(pg, set);
-        enum comb_status status = comb_pg_conn_send(conn, job, &job->err);
-        if (status == COMB_OK)
-            continue;
         /* Never executed: without its Sync nothing of it is. */
         if (status == COMB_UNAVAILABLE) {
             char why[COMB_ERROR_MESSAGE_MAX];
             memcpy(why, job->err.msg, sizeof why);
             comb_pg_requeue(pg, job);
             comb_pg_conn_drop(conn, why);
-            continue;
+            return;
         }
         job->status = status;
         comb_pg_answer(pg, job);
         comb_pg_job_free(job);
+    }
+    if (n > 0 && !comb_pg_conn_end_transaction(conn))
+        comb_pg_conn_drop(conn, PQerrorMessage(conn->pq));
+}
+
+static void send_queue(struct comb_pg *pg, enum comb_pg_set_number number)
+{
+    struct comb_pg_set *set = &pg->sets[number];
+    while (set->first) {
+        struct comb_pg_conn *conn = least_busy(set, &comb_pg_rules[number]);
+        if (!conn)
+            return;
+        send_some(pg, set, conn);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements as PostgreSQL is told them. */
 #include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -105,25 +106,28 @@ static struct comb_pg_text *text_new(const struct comb_sql_statement *statement,
 /* Parameters of one statement; PostgreSQL's own limit is 65535. */
 enum { PARAMS_MAX = 64 };
 
+/* Ends with the types of those parameters that there are. */
+struct text_key {
+    const char *text;
+    uint8_t guard;
+    uint8_t types[PARAMS_MAX];
+};
+
 struct comb_pg_text *comb_pg_text_of(struct comb_pg *pg, const struct comb_sql_statement *statement,
                                      struct comb_error *err)
 {
-    struct {
-        const char *text;
-        uint8_t guard;
-        uint8_t types[PARAMS_MAX];
-    } key;
+    struct text_key key;
     if (statement->n_params > PARAMS_MAX) {
         comb_error_set(err, COMB_INTERNAL, 0, "a statement has %zu parameters, at most %d may be",
                        statement->n_params, PARAMS_MAX);
         return NULL;
     }
-    memset(&key, 0, sizeof key);
+    memset(&key, 0, offsetof(struct text_key, types));
     key.text = statement->text;
     key.guard = statement->guard;
     for (size_t i = 0; i < statement->n_params; i++)
         key.types[i] = (uint8_t)(statement->params[i].type + 1);
-    comb_str bytes = comb_str_of(&key, sizeof key);
+    comb_str bytes = comb_str_of(&key, offsetof(struct text_key, types) + statement->n_params);
     struct comb_pg_text *text = comb_map_get(&pg->texts, bytes);
     if (text)
         return text;

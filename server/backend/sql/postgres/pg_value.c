@@ -27,6 +27,7 @@ enum {
     OID_BPCHAR = 1042,
     OID_VARCHAR = 1043,
     OID_UUID = 2950,
+    OID_PG_SNAPSHOT = 5038,
     OID_XID8 = 5069
 };
 
@@ -94,6 +95,16 @@ static int64_t integer_of(const char *bytes, int length)
     return (int64_t)number;
 }
 
+/* snapshot.h. Sent as the number of transactions in progress, xmin, xmax and those transactions. */
+static int64_t snapshot_of(const char *bytes)
+{
+    enum { COUNT_SIZE = 4, XID_SIZE = 8, IN_PROGRESS_MAX = 65535 };
+    int64_t in_progress = integer_of(bytes, COUNT_SIZE);
+    int64_t xmax = integer_of(bytes + COUNT_SIZE + XID_SIZE, XID_SIZE);
+    return xmax << 16 |
+           (IN_PROGRESS_MAX - (in_progress < IN_PROGRESS_MAX ? in_progress : IN_PROGRESS_MAX));
+}
+
 static double real_of(const char *bytes, int length)
 {
     uint64_t bits = (uint64_t)integer_of(bytes, length);
@@ -130,6 +141,9 @@ static bool decode_value(PGresult *result, int row, int column, struct comb_sql_
     case OID_INT8:
     case OID_XID8:
         *ret_value = comb_sql_integer(integer_of(bytes, length));
+        return true;
+    case OID_PG_SNAPSHOT:
+        *ret_value = comb_sql_integer(snapshot_of(bytes));
         return true;
     case OID_FLOAT4:
     case OID_FLOAT8:

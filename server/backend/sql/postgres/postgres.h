@@ -46,9 +46,10 @@ enum comb_pg_set_number {
 struct comb_pg_rule {
     const char *name; /* what the server shows as application_name, after "comb " */
     unsigned connections;
-    unsigned depth;        /* requests on their way on one connection */
-    int stall_ms;          /* the oldest one unanswered for so long: the set is dropped */
-    const char *isolation; /* of a request, which is one transaction */
+    unsigned depth; /* transactions on their way on one connection */
+    unsigned batch; /* requests that share one: all of them only read */
+    int stall_ms;   /* the oldest one unanswered for so long: the set is dropped */
+    const char *isolation;
     bool read_only;
     int lock_timeout_ms; /* what one row lock may take */
 };
@@ -85,6 +86,7 @@ struct comb_pg_job {
     comb_sql_done done;
     void *data;
     bool answered;
+    bool alone; /* shares no transaction: another one's failure has cost it one */
     unsigned attempts;
 
     /* of the attempt that is on its way */
@@ -93,7 +95,9 @@ struct comb_pg_job {
     size_t n_steps, at;
     bool durable;   /* committed, whatever is made of its answer */
     bool synced;    /* its own transaction has ended */
-    unsigned syncs; /* still to come: a write has a second one, behind the look at its result */
+    bool aborted;   /* a step was not run, because one before it failed */
+    unsigned syncs; /* still to come: a write has a second one, behind the look at its result; a
+                       read has none where one behind it ends the transaction that they share */
     struct comb_sql_rows *rows; /* one a statement */
     size_t n_total_rows;
     enum comb_status status; /* of the first step that failed, and which one that was */
@@ -112,7 +116,7 @@ struct comb_pg_conn {
     PGconn *fresh;                                                               /* under lock */
     PGconn *pq;
     struct comb_pg_job *first, *last;
-    unsigned n;
+    unsigned n, n_transactions;
     int64_t head_since_ns; /* the oldest one's last sign of life */
     bool wants_write, warned, was_open;
     /* By text: whether it has been prepared here, under which generation of its name. */
@@ -201,10 +205,13 @@ enum comb_status comb_pg_unreachable(struct comb_error *err, const char *why);
 
 /* ---- pg_conn.c ---- */
 
-/* Sends all of the job and puts it at the connection's end. UNAVAILABLE: the connection is of no
- * use any more. Other errors: nothing was sent. */
+/* Sends all of the job but the end of its transaction and puts it at the connection's end.
+ * UNAVAILABLE: the connection is of no use any more. Other errors: nothing was sent. */
 enum comb_status comb_pg_conn_send(struct comb_pg_conn *conn, struct comb_pg_job *job,
                                    struct comb_error *err) COMB_MUST_CHECK;
+/* Ends the transaction of all that has been sent since the last one. False: the connection is
+ * broken. */
+bool comb_pg_conn_end_transaction(struct comb_pg_conn *conn) COMB_MUST_CHECK;
 /* Takes in what has come. False: the connection is broken. */
 bool comb_pg_conn_receive(struct comb_pg_conn *conn) COMB_MUST_CHECK;
 /* Sends on; false: broken. */
