@@ -7,6 +7,8 @@
 #ifndef COMB_FACTS_DIALECT_H
 #define COMB_FACTS_DIALECT_H
 
+#include <stdbool.h>
+
 /* A chain is never longer: COMB_PATH_DEPTH_MAX parts, the workspace's root, and room. */
 #define COMB_FACTS_CHAIN_MAX 128
 
@@ -32,8 +34,10 @@ struct comb_facts_dialect {
      */
     const char *chain_of_node;
     /* The same for ?1 a node and ?2 a path of one part, without what is above: what is asked most,
-     * as a look-up by key. ?2 has no "/" here. */
+     * as a look-up by key. ?2 has no "/" here. child_tells_position: one more column behind those
+     * of a chain is the position, and where the child does not exist, one row has no id. */
     const char *child;
+    bool child_tells_position;
     const char *chain_of_slug;
     const char *chain_of_user;
 };

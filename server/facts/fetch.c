@@ -14,7 +14,7 @@
 /* The place of each answer among the statements of the request; -1: not asked. */
 struct fetch {
     struct comb_lookup *lookup;
-    int subjects, workspace, chain, end;
+    int position, subjects, workspace, chain, end;
     size_t n_asked; /* parts of the path that the chain's statement looks for, known ones too */
     struct comb_sql_statement statements[STATEMENTS_MAX];
     struct comb_sql_value params[STATEMENTS_MAX][PARAMS_MAX];
@@ -97,7 +97,9 @@ static bool ask(struct fetch *fetch)
 {
     struct comb_lookup *lookup = fetch->lookup;
     const struct comb_facts_dialect *dialect = lookup->facts->dialect;
-    add(fetch, comb_position_sql(lookup->facts->sql), 0);
+    if (!dialect->child_tells_position || !comb_lookup_misses_child_only(lookup)) {
+        fetch->position = add(fetch, comb_position_sql(lookup->facts->sql), 0);
+    }
     if (lookup->missing & COMB_LOOKUP_SUBJECTS) {
         fetch->subjects = add(fetch, dialect->subjects, 1);
         fetch->params[fetch->subjects][0] = comb_sql_uuid(&lookup->user);
@@ -376,11 +378,14 @@ static bool take_chain(struct fetch *fetch, const struct comb_sql_rows *rows)
     struct comb_lookup *lookup = fetch->lookup;
     const struct comb_fact_node **below =
         grpcc_arena_calloc(lookup->ctx->arena, rows->n_rows, sizeof *below);
-    size_t n_below = 0;
+    size_t n_below = 0, n_rows = rows->n_rows;
     if (below == NULL) {
         return false;
     }
-    for (size_t at = 0; at < rows->n_rows;) {
+    if (n_rows > 0 && comb_sql_at(rows, 0, COMB_FACTS_CHAIN_ID)->type == COMB_SQL_NULL) {
+        n_rows = 0; /* there is no such child */
+    }
+    for (size_t at = 0; at < n_rows;) {
         int64_t depth = comb_sql_at(rows, at, COMB_FACTS_CHAIN_DEPTH)->integer;
         const struct comb_fact_node *fact = take_node(lookup, rows, &at);
         if (fact == NULL) {
@@ -417,15 +422,27 @@ static void check_top(struct comb_lookup *lookup)
     }
 }
 
+/* The feed's head, of the snapshot of all of the answer; NULL: it does not say. */
+static const struct comb_sql_value *position_in(const struct fetch *fetch,
+                                                const struct comb_sql_rows *rows)
+{
+    if (fetch->position >= 0) {
+        return rows[fetch->position].n_rows == 1 ? comb_sql_at(&rows[fetch->position], 0, 0) : NULL;
+    }
+    const struct comb_sql_rows *child = &rows[fetch->chain];
+    return child->n_rows > 0 ? comb_sql_at(child, 0, COMB_FACTS_CHAIN_COLUMNS) : NULL;
+}
+
 static enum comb_status take(struct fetch *fetch, const struct comb_sql_result *result,
                              struct comb_error *err)
 {
     struct comb_lookup *lookup = fetch->lookup;
     const struct comb_sql_rows *rows = result->rows;
-    if (rows[0].n_rows != 1) {
+    const struct comb_sql_value *position = position_in(fetch, rows);
+    if (position == NULL) {
         return comb_error_set(err, COMB_INTERNAL, 0, "the feed's head cannot be read");
     }
-    lookup->snapshot = to_unsigned(comb_sql_at(&rows[0], 0, 0));
+    lookup->snapshot = to_unsigned(position);
     uint64_t incarnation = comb_sql_incarnation(lookup->facts->sql);
     if (lookup->incarnation != incarnation) { /* another server has taken over */
         lookup->incarnation = incarnation;
@@ -472,7 +489,7 @@ void comb_lookup_fetch(struct comb_lookup *lookup)
     struct comb_error err;
     if (fetch != NULL) {
         fetch->lookup = lookup;
-        fetch->subjects = fetch->workspace = fetch->chain = fetch->end = -1;
+        fetch->position = fetch->subjects = fetch->workspace = fetch->chain = fetch->end = -1;
     }
     if (fetch == NULL || !ask(fetch)) {
         comb_lookup_end(lookup, comb_error_no_memory(&err), &err);

@@ -4,6 +4,7 @@
  * LATERAL with OFFSET 0: nodes and entries are looked up by key for each row, whatever the planner
  * thinks of the tables' sizes when it makes the plan, which is made once.
  */
+#include "server/backend/sql/snapshot.h"
 #include "server/facts/dialect.h"
 
 /* comb_node_super_root */
@@ -12,11 +13,12 @@
 /* COMB_FACTS_CHAIN_MAX */
 #define CHAIN_MAX "128"
 
-/* A node n and its entries e, behind the depth. */
-#define COLUMNS                                                                                    \
-    "n.id, n.parent, n.name, n.kind, n.rev, n.acl_rev, n.size, n.blob, n.sha256,"                  \
-    " n.media_type, n.create_us, n.update_us, n.trash_parent, n.trash_name, n.trash_us,"           \
-    " n.trash_by, e.role, e.rights, e.expire_us, e.create_us, e.granted_by"
+/* A node and its entries e, behind the depth. */
+#define COLUMNS(n)                                                                                 \
+    n ".id, " n ".parent, " n ".name, " n ".kind, " n ".rev, " n ".acl_rev, " n ".size, " n        \
+      ".blob, " n ".sha256, " n ".media_type, " n ".create_us, " n ".update_us, " n                \
+      ".trash_parent, " n ".trash_name, " n ".trash_us, " n ".trash_by, "                          \
+      "e.role, e.rights, e.expire_us, e.create_us, e.granted_by"
 
 #define FIRST_ROOT_OF(workspace)                                                                   \
     "SELECT node FROM workspace_root WHERE workspace = " workspace " ORDER BY position LIMIT 1"
@@ -29,22 +31,25 @@
     "  (SELECT parent FROM node WHERE id = up.id OFFSET 0) n"                                      \
     "  WHERE n.parent <> " SUPER_ROOT " AND up.depth > -" CHAIN_MAX ")"
 
-/* `down` carries what is left of the path. */
+/* `down` carries what is left of the path. Each row of a node is fetched once, and carried as n:
+ * to look it up again by its id would cost as much as finding it. */
 #define CHAIN(start)                                                                               \
-    "WITH RECURSIVE start(id) AS (" start "), down(depth, id, rest) AS ("                          \
-    "  SELECT 0, id, ?2::text FROM start UNION ALL "                                               \
-    "  SELECT down.depth + 1, n.id, substr(down.rest, strpos(down.rest, '/') + 1)"                 \
-    "  FROM down CROSS JOIN LATERAL (SELECT id FROM node WHERE parent = down.id"                   \
+    "WITH RECURSIVE start(id) AS (" start "), down(depth, id, rest, n) AS ("                       \
+    "  SELECT 0, id, ?2::text, NULL::node FROM start UNION ALL "                                   \
+    "  SELECT down.depth + 1, n.id, substr(down.rest, strpos(down.rest, '/') + 1), n.n"            \
+    "  FROM down CROSS JOIN LATERAL (SELECT id, node AS n FROM node WHERE parent = down.id"        \
     "    AND name = substr(down.rest, 1, strpos(down.rest, '/') - 1) OFFSET 0) n"                  \
-    "  WHERE down.rest <> ''), " UP(                                                               \
-        "?3 <> 0") ", chain(depth, id) AS ("                                                       \
-                   "  SELECT depth, id FROM down WHERE depth > 0 UNION ALL SELECT depth, id FROM " \
-                   "up) "                                                                          \
-                   "SELECT c.depth, " COLUMNS " "                                                  \
-                   "FROM chain c CROSS JOIN LATERAL (SELECT * FROM node WHERE id = c.id OFFSET "   \
-                   "0) n "                                                                         \
-                   "LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = n.id OFFSET 0) e ON true " \
-                   "ORDER BY c.depth DESC, e.role"
+    "  WHERE down.rest <> ''), up(depth, parent, n) AS ("                                          \
+    "  SELECT 0, n.parent, n.n FROM start CROSS JOIN LATERAL"                                      \
+    "  (SELECT parent, node AS n FROM node WHERE id = start.id OFFSET 0) n WHERE ?3 <> 0"          \
+    "  UNION ALL SELECT up.depth - 1, n.parent, n.n FROM up CROSS JOIN LATERAL"                    \
+    "  (SELECT parent, node AS n FROM node WHERE id = up.parent OFFSET 0) n"                       \
+    "  WHERE up.parent <> " SUPER_ROOT " AND up.depth > -" CHAIN_MAX ") "                          \
+    "SELECT c.depth, " COLUMNS("(c.n)") " FROM (SELECT depth, n FROM down WHERE depth > 0"         \
+                                        " UNION ALL SELECT depth, n FROM up) c"                    \
+                                        " LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = "    \
+                                        "(c.n).id OFFSET 0) e ON true"                             \
+                                        " ORDER BY c.depth DESC, e.role"
 
 #define WORKSPACE(condition)                                                                       \
     "SELECT w.id, w.owner, w.bin, w.slug, w.kind, r.node FROM workspace w "                        \
@@ -63,9 +68,13 @@ const struct comb_facts_dialect comb_facts_dialect_postgres = {
             "w.id IN (SELECT id FROM workspace WHERE bin IN (SELECT id FROM up) UNION "
             "SELECT workspace FROM workspace_root WHERE node IN (SELECT id FROM up))"),
     .chain_of_node = CHAIN("SELECT ?1::bytea"),
-    .child =
-        "SELECT 1, " COLUMNS " FROM (SELECT * FROM node WHERE parent = ?1 AND name = ?2 OFFSET 0)"
-        " n LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = n.id OFFSET 0) e ON true",
+    .child = "SELECT 1, " COLUMNS(
+        "n") ", s.snapshot"
+             " FROM (SELECT " COMB_SQL_POSTGRES_SNAPSHOT " AS snapshot OFFSET 0) s"
+             " LEFT JOIN LATERAL"
+             " (SELECT * FROM node WHERE parent = ?1 AND name = ?2 OFFSET 0) n ON true"
+             " LEFT JOIN LATERAL (SELECT * FROM entry WHERE node = n.id OFFSET 0) e ON true",
+    .child_tells_position = true,
     .chain_of_slug = CHAIN(FIRST_ROOT_OF("(SELECT id FROM workspace WHERE slug = ?1)")),
     .chain_of_user = CHAIN(FIRST_ROOT_OF("(SELECT personal FROM \"user\" WHERE id = ?1)")),
 };
