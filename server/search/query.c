@@ -26,7 +26,7 @@ struct comb_search_condition *comb_search_add(struct comb_search_builder *builde
         (void)comb_error_no_memory(err);
         return NULL;
     }
-    builder->n_conditions++;
+    condition->number = (unsigned)builder->n_conditions++;
     condition->kind = kind;
     return condition;
 }
@@ -524,6 +524,7 @@ enum comb_status comb_search_parse(struct grpcc_arena *arena, comb_str text, int
         return comb_error_field(err, field,
                                 "here is nothing to look for; write a word, or a condition as "
                                 "type:file or modified:today");
+    comb_search_mark(query);
     *ret_query = query;
     return COMB_OK;
 }

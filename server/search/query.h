@@ -18,60 +18,14 @@
 #ifndef COMB_SEARCH_QUERY_H
 #define COMB_SEARCH_QUERY_H
 
-#include "server/core/error.h"
-#include "server/core/str.h"
+#include "server/search/search_driver.h"
 
 /* Of the text of a query. */
 #define COMB_SEARCH_QUERY_BYTES_MAX 4096
 /* Of parentheses and NOTs inside each other. */
 #define COMB_SEARCH_DEPTH_MAX 16
-/* Conditions of one query, and the terms of all of them. */
-#define COMB_SEARCH_CONDITIONS_MAX 64
-#define COMB_SEARCH_TERMS_MAX 64
 /* NAMESPACE or NAMESPACE/NAME. */
 #define COMB_SEARCH_KEY_BYTES_MAX 193
-
-enum comb_search_kind {
-    COMB_SEARCH_AND,
-    COMB_SEARCH_OR,
-    COMB_SEARCH_NOT,      /* of its only part */
-    COMB_SEARCH_WORDS,    /* consecutive terms of one field */
-    COMB_SEARCH_SIZE,     /* range; bytes, files alone */
-    COMB_SEARCH_MODIFIED, /* range; microseconds since 1970 */
-    COMB_SEARCH_FILE,     /* files alone */
-    COMB_SEARCH_FOLDER,   /* folders alone */
-    COMB_SEARCH_MEDIA,    /* text: a media type, "image/png", or the beginning of one, "image/" */
-    COMB_SEARCH_OWNER,    /* text: a login, or "me" */
-    COMB_SEARCH_IN        /* text: an absolute path */
-};
-
-enum comb_search_field {
-    COMB_SEARCH_ANY, /* of the three */
-    COMB_SEARCH_NAME,
-    COMB_SEARCH_CONTENT,
-    COMB_SEARCH_META
-};
-
-struct comb_search_term {
-    comb_str term;
-    bool is_prefix; /* the last one only: every term that begins so */
-};
-
-struct comb_search_condition {
-    enum comb_search_kind kind;
-    /* AND, OR: at least one; NOT: one. */
-    struct comb_search_condition **parts;
-    size_t n_parts;
-    /* WORDS */
-    enum comb_search_field field;
-    comb_str key; /* META: NAMESPACE or NAMESPACE/NAME */
-    struct comb_search_term *terms;
-    size_t n_terms; /* at least one */
-    /* SIZE, MODIFIED; both ends belong to it. */
-    int64_t least, most;
-    /* MEDIA, OWNER, IN */
-    comb_str text;
-};
 
 /* Builds a query, and counts. For the parser and for typed messages. */
 struct comb_search_builder {

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/contract/search/fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/search/query.h"
+#include "server/search/terms.h"
+
+int fixture_setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    test_ctx_init(&f->t);
+    f->store = search_driver_open();
+    f->driver = f->store->driver;
+    *state = f;
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+    search_driver_close(f->store);
+    test_ctx_done(&f->t);
+    free(f);
+    return 0;
+}
+
+struct comb_uuid doc_id(unsigned number)
+{
+    struct comb_uuid id = {{0x01, 0x90, 0, 0, 0, 0, 0x70, 0, 0x80}};
+    id.bytes[2] = (uint8_t)(number >> 24);
+    id.bytes[3] = (uint8_t)(number >> 16);
+    id.bytes[4] = (uint8_t)(number >> 8);
+    id.bytes[5] = (uint8_t)number;
+    return id;
+}
+
+static comb_str text_of(const char *text)
+{
+    return text ? comb_str_from(text) : STR("");
+}
+
+struct comb_search_document doc_make(struct fixture *f, const struct doc *doc)
+{
+    const struct comb_search_meta meta = {text_of(doc->space), text_of(doc->key),
+                                          text_of(doc->value)};
+    struct grpcc_arena *arena = f->t.ctx.arena;
+    struct comb_search_document document = {.id = doc_id(doc->id),
+                                            .version = doc->version,
+                                            .parent = doc_id(doc->parent),
+                                            .is_folder = doc->is_folder,
+                                            .size = doc->size,
+                                            .modified_us = doc->modified_us,
+                                            .owner = doc_id(doc->owner),
+                                            .name = text_of(doc->name),
+                                            .media = text_of(doc->media),
+                                            .text = text_of(doc->text)};
+    must_ok(comb_search_terms(arena, document.name, &document.name_terms, &f->t.err), &f->t.err);
+    must_ok(comb_search_terms(arena, document.text, &document.content_terms, &f->t.err), &f->t.err);
+    must_ok(comb_search_meta_terms(arena, &meta, doc->value ? 1 : 0, &document.meta_terms,
+                                   &document.keyed_terms, &f->t.err),
+            &f->t.err);
+    return document;
+}
+
+void doc_put(struct fixture *f, const struct doc *doc)
+{
+    test_ctx_next(&f->t);
+    struct comb_search_document document = doc_make(f, doc);
+    must_ok(f->driver->put(f->store, &f->t.ctx, &document, 1, &f->t.err), &f->t.err);
+}
+
+void doc_remove(struct fixture *f, unsigned id, uint64_t epoch, uint64_t revision)
+{
+    const struct comb_uuid uuid = doc_id(id);
+    const struct comb_search_version version = {epoch, revision};
+    test_ctx_next(&f->t);
+    must_ok(f->driver->remove(f->store, &f->t.ctx, &uuid, &version, &f->t.err), &f->t.err);
+}
+
+/* A flat world: a place is the number of the parent, everything may be seen. */
+static bool is_in(void *data, const struct comb_search_condition *condition,
+                  const struct comb_search_candidate *candidate)
+{
+    (void)data;
+    return comb_uuid_equal(&condition->id, &candidate->parent);
+}
+
+static bool may_see(void *data, const struct comb_search_candidate *candidate)
+{
+    (void)data;
+    (void)candidate;
+    return true;
+}
+
+/* "owner:7" and "in:/7". */
+static void name_ids(struct comb_search_condition *condition)
+{
+    for (size_t i = 0; i < condition->n_parts; i++)
+        name_ids(condition->parts[i]);
+    if (condition->kind == COMB_SEARCH_OWNER)
+        condition->id = doc_id((unsigned)strtoul(condition->text.ptr, NULL, 10));
+    if (condition->kind == COMB_SEARCH_IN)
+        condition->id = doc_id((unsigned)strtoul(condition->text.ptr + 1, NULL, 10));
+}
+
+const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max)
+{
+    static char names[1 << 20];
+    static const struct comb_search_judge judge = {.is_in = is_in, .may_see = may_see};
+    struct comb_search_walk walk = {
+        .store = f->store, .judge = &judge, .max = size, .examined_max = examined_max};
+    struct comb_search_at at = {0};
+    const struct comb_search_condition *parsed;
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    size_t length = 0;
+    bool more = true;
+    names[0] = 0;
+    assert_non_null(arena);
+    must_ok(comb_search_parse(arena, comb_str_from(query), 1714996800000000LL, "query", &parsed,
+                              &f->t.err),
+            &f->t.err);
+    name_ids((struct comb_search_condition *)(uintptr_t)parsed);
+    walk.query = parsed;
+    while (more) {
+        const struct comb_search_hit *hits;
+        size_t n = 0;
+        test_ctx_next(&f->t);
+        must_ok(comb_search_walk(&walk, &f->t.ctx, &at, &hits, &n, &more, &f->t.err), &f->t.err);
+        assert_true(n <= size);
+        for (size_t i = 0; i < n; i++)
+            length += (size_t)snprintf(names + length, sizeof names - length, "%s%.*s",
+                                       length > 0 ? " " : "", COMB_STR_ARG(hits[i].candidate.name));
+    }
+    grpcc_arena_free(arena);
+    return names;
+}

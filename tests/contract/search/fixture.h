@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A search index over the store that the test is linked with, and documents as the tests write
+ * them. */
+#ifndef TESTS_CONTRACT_SEARCH_FIXTURE_H
+#define TESTS_CONTRACT_SEARCH_FIXTURE_H
+
+#include "server/search/hits.h"
+#include "tests/support/support.h"
+
+/* Of the driver (driver_NAME.c): opens an empty one. */
+struct comb_search_store *search_driver_open(void);
+void search_driver_close(struct comb_search_store *store);
+
+struct fixture {
+    struct test_ctx t;
+    struct comb_search_store *store;
+    const struct comb_search_store_driver *driver;
+};
+
+/* For cmocka. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+#define FIXTURE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+/* A document: what is left out is 0 or "". */
+struct doc {
+    unsigned id; /* the higher, the newer */
+    struct comb_search_version version;
+    const char *name, *text;
+    const char *space, *key, *value; /* of its metadata */
+    const char *media;
+    bool is_folder;
+    int64_t size, modified_us;
+    unsigned parent, owner;
+};
+
+/* Ids of a version 7 UUID; equal numbers, equal ids. */
+struct comb_uuid doc_id(unsigned number);
+struct comb_search_document doc_make(struct fixture *f, const struct doc *doc);
+void doc_put(struct fixture *f, const struct doc *doc);
+void doc_remove(struct fixture *f, unsigned id, uint64_t epoch, uint64_t revision);
+
+/* Names of the hits, one blank between them; page by page, `size` hits each. */
+const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max);
+#define must_hit(f, query, expected) assert_string_equal(hits_by(f, query, 100, 0), expected)
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The search index on the store that the test is linked with: documents, versions, hits and their
+ * order. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/search/terms.h"
+#include "tests/contract/search/fixture.h"
+
+#define DAY_US (24LL * 3600 * 1000000)
+
+/* ---- what is found ---- */
+
+static void words_are_found_in_names_contents_and_metadata(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 1, .name = "Annual-Report.txt", .text = "profit and loss"});
+    doc_put(f, &(struct doc){.id = 2, .name = "notes", .text = "The annual REPORT is late."});
+    doc_put(
+        f, &(struct doc){
+               .id = 3, .name = "photo", .space = "tags", .key = "all", .value = "report holiday"});
+    must_hit(f, "profit", "Annual-Report.txt");
+    must_hit(f, "report", "Annual-Report.txt photo notes");
+    must_hit(f, "annual report", "Annual-Report.txt notes");
+    must_hit(f, "annual late", "notes");
+    must_hit(f, "name:report", "Annual-Report.txt");
+    must_hit(f, "content:report", "notes");
+    must_hit(f, "meta.tags:report", "photo");
+    must_hit(f, "meta.tags/all:holiday", "photo");
+    must_hit(f, "meta.tags/other:holiday", "");
+    must_hit(f, "nothing", "");
+    /* In different fields of one document. */
+    must_hit(f, "notes late", "notes");
+}
+
+static void phrases_stand_in_one_field_in_a_row(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 1, .name = "a", .text = "net income of the year"});
+    doc_put(f, &(struct doc){.id = 2, .name = "b", .text = "income net"});
+    doc_put(f, &(struct doc){.id = 3, .name = "net", .text = "income"});
+    doc_put(f, &(struct doc){.id = 4,
+                             .name = "d",
+                             .space = "crm",
+                             .key = "customer",
+                             .value = "ACME Net Income Inc."});
+    must_hit(f, "\"net income\"", "d a");
+    must_hit(f, "\"net inc\"*", "d a");
+    must_hit(f, "\"income of the year\"", "a");
+    must_hit(f, "\"income the\"", "");
+    must_hit(f, "meta.crm/customer:\"acme net\"", "d");
+    must_hit(f, "meta.crm/customer:\"acme in\"*", "");
+    must_hit(f, "meta.crm:\"net in\"*", "d");
+}
+
+static void a_phrase_does_not_reach_into_the_next_value(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_search_meta metas[] = {{STR("tags"), STR("all"), STR("red")},
+                                             {STR("tags"), STR("all"), STR("green")}};
+    struct comb_search_document document = doc_make(f, &(struct doc){.id = 1, .name = "x"});
+    must_ok(comb_search_meta_terms(f->t.ctx.arena, metas, 2, &document.meta_terms,
+                                   &document.keyed_terms, &f->t.err),
+            &f->t.err);
+    must_ok(f->driver->put(f->store, &f->t.ctx, &document, 1, &f->t.err), &f->t.err);
+    must_hit(f, "red green", "x");
+    must_hit(f, "\"red green\"", "");
+    must_hit(f, "meta.tags:\"red green\"", "");
+    must_hit(f, "meta.tags/all:green", "x");
+}
+
+static void prefixes_find_every_term_that_begins_so(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 1, .name = "reporting"});
+    doc_put(f, &(struct doc){.id = 2, .name = "b", .text = "a report"});
+    doc_put(f, &(struct doc){.id = 3, .name = "rep"});
+    doc_put(f, &(struct doc){.id = 4, .name = "preport"});
+    must_hit(f, "rep*", "rep reporting b");
+    must_hit(f, "report*", "reporting b");
+    must_hit(f, "reportin*", "reporting");
+    must_hit(f, "reportings*", "");
+    must_hit(f, "name:r*", "rep reporting");
+    must_hit(f, "content:r*", "b");
+}
+
+static void case_marks_and_scripts_do_not_matter(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 1, .name = "Résumé.pdf"});
+    doc_put(f, &(struct doc){.id = 2, .name = "STRASSE"});
+    doc_put(f, &(struct doc){.id = 3, .name = "東京都庁"});
+    doc_put(f, &(struct doc){.id = 4, .name = "Σίσυφος"});
+    doc_put(f, &(struct doc){.id = 5, .name = "안녕하세요"});
+    must_hit(f, "resume", "Résumé.pdf");
+    must_hit(f, "RÉSUMÉ", "Résumé.pdf");
+    must_hit(f, "straße", "STRASSE");
+    must_hit(f, "東京", "東京都庁");
+    must_hit(f, "京都", "東京都庁");
+    must_hit(f, "庁", "東京都庁");
+    must_hit(f, "東庁", "");
+    must_hit(f, "ΣΙΣΥΦΟΣ", "Σίσυφος");
+    must_hit(f, "하세", "안녕하세요");
+}
+
+static void conditions_are_and_or_and_not(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 1, .name = "a1", .text = "red green", .size = 10});
+    doc_put(f, &(struct doc){.id = 2, .name = "a2", .text = "red blue", .size = 2000});
+    doc_put(f, &(struct doc){.id = 3, .name = "a3", .text = "green blue", .size = 30});
+    doc_put(f, &(struct doc){.id = 4, .name = "a4", .text = "white", .is_folder = true});
+    must_hit(f, "red OR green", "a3 a2 a1");
+    must_hit(f, "red -green", "a2");
+    must_hit(f, "-red", "a4 a3");
+    must_hit(f, "-a4 -red", "a3");
+    must_hit(f, "blue (red OR green)", "a3 a2");
+    must_hit(f, "NOT (red OR white)", "a3");
+    /* What needs no word of a content ranks with the names. */
+    must_hit(f, "white OR size:>1000", "a2 a4");
+    must_hit(f, "blue OR size:10", "a1 a3 a2");
+    must_hit(f, "-(size:>1000) -white", "a3 a1");
+    must_hit(f, "NOT NOT red", "a2 a1");
+    must_hit(f, "green -(blue OR size:10)", "");
+    must_hit(f, "(red green) OR (white type:folder)", "a4 a1");
+}
+
+static void fields_other_than_words_narrow(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 11,
+                             .name = "p1",
+                             .media = "image/png",
+                             .size = 5,
+                             .parent = 1,
+                             .owner = 7,
+                             .modified_us = 1714996800000000LL});
+    doc_put(f, &(struct doc){.id = 12,
+                             .name = "p2",
+                             .media = "image/jpeg",
+                             .size = 6,
+                             .parent = 2,
+                             .owner = 8,
+                             .modified_us = 1714996800000000LL - 40 * DAY_US});
+    doc_put(f, &(struct doc){.id = 13,
+                             .name = "p3",
+                             .media = "text/plain",
+                             .size = 7,
+                             .parent = 1,
+                             .owner = 8,
+                             .modified_us = 1714996800000000LL - 400 * DAY_US});
+    doc_put(f, &(struct doc){.id = 14,
+                             .name = "p4",
+                             .is_folder = true,
+                             .parent = 1,
+                             .owner = 7,
+                             .modified_us = 1714996800000000LL});
+    must_hit(f, "type:image", "p2 p1");
+    must_hit(f, "type:image/png", "p1");
+    must_hit(f, "type:folder", "p4");
+    must_hit(f, "type:file", "p3 p2 p1");
+    must_hit(f, "size:6..", "p3 p2");
+    must_hit(f, "size:<=5", "p1");
+    must_hit(f, "modified:today", "p4 p1");
+    must_hit(f, "modified:2024", "p4 p2 p1");
+    must_hit(f, "modified:<2024", "p3");
+    must_hit(f, "owner:8", "p3 p2");
+    must_hit(f, "in:/1", "p4 p3 p1");
+    must_hit(f, "in:/1 owner:8 size:>1", "p3");
+    must_hit(f, "-in:/1", "p2");
+}
+
+/* ---- versions ---- */
+
+static void a_late_writer_never_wins(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 1, .version = {5, 3}, .name = "three"});
+    doc_put(f, &(struct doc){.id = 1, .version = {5, 2}, .name = "two"});
+    must_hit(f, "type:file", "three");
+    must_hit(f, "two", "");
+    doc_put(f, &(struct doc){.id = 1, .version = {4, 9}, .name = "before"});
+    must_hit(f, "type:file", "three");
+    /* The same again, perhaps with what was missing. */
+    doc_put(f, &(struct doc){.id = 1, .version = {5, 3}, .name = "three", .text = "words"});
+    must_hit(f, "words", "three");
+    doc_put(f, &(struct doc){.id = 1, .version = {5, 4}, .name = "four"});
+    must_hit(f, "type:file", "four");
+    must_hit(f, "words", "");
+    doc_put(f, &(struct doc){.id = 1, .version = {6, 1}, .name = "anew"});
+    must_hit(f, "type:file", "anew");
+}
+
+static void what_was_removed_stays_so(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_search_counts counts;
+    doc_put(f, &(struct doc){.id = 1, .version = {1, 1}, .name = "one", .text = "gone"});
+    doc_remove(f, 1, 1, 2);
+    doc_remove(f, 2, 1, 5);
+    must_hit(f, "type:file", "");
+    must_hit(f, "gone", "");
+    doc_put(f, &(struct doc){.id = 1, .version = {1, 1}, .name = "one"});
+    doc_put(f, &(struct doc){.id = 2, .version = {1, 4}, .name = "never"});
+    must_hit(f, "type:file", "");
+    /* A removal that comes late. */
+    doc_put(f, &(struct doc){.id = 1, .version = {1, 3}, .name = "back"});
+    doc_remove(f, 1, 1, 2);
+    must_hit(f, "back", "back");
+    must_ok(f->driver->count(f->store, &f->t.ctx, &counts, &f->t.err), &f->t.err);
+    assert_int_equal(counts.documents, 1);
+    assert_int_equal(counts.tombstones, 1);
+}
+
+static void tombstones_are_purged_by_age_and_old_epochs_swept(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_search_counts counts;
+    size_t n = 0;
+    for (unsigned i = 1; i <= 5; i++)
+        doc_put(f, &(struct doc){.id = i, .version = {1, 1}, .name = "old", .text = "words"});
+    doc_remove(f, 5, 1, 2);
+    doc_put(f, &(struct doc){.id = 1, .version = {2, 1}, .name = "new", .text = "words"});
+    must_ok(f->driver->purge(f->store, &f->t.ctx, 3600 * 1000000LL, 10, &n, &f->t.err), &f->t.err);
+    assert_int_equal(n, 0);
+    must_ok(f->driver->purge(f->store, &f->t.ctx, -3600 * 1000000LL, 10, &n, &f->t.err), &f->t.err);
+    assert_int_equal(n, 1);
+    must_ok(f->driver->sweep(f->store, &f->t.ctx, 2, 2, &n, &f->t.err), &f->t.err);
+    assert_int_equal(n, 2);
+    must_ok(f->driver->sweep(f->store, &f->t.ctx, 2, 2, &n, &f->t.err), &f->t.err);
+    assert_int_equal(n, 1);
+    must_ok(f->driver->sweep(f->store, &f->t.ctx, 2, 2, &n, &f->t.err), &f->t.err);
+    assert_int_equal(n, 0);
+    must_hit(f, "words", "new");
+    must_ok(f->driver->count(f->store, &f->t.ctx, &counts, &f->t.err), &f->t.err);
+    assert_int_equal(counts.documents, 1);
+    assert_int_equal(counts.tombstones, 0);
+}
+
+/* ---- order and pages ---- */
+
+static void names_rank_above_the_rest_and_the_newest_comes_first(void **state)
+{
+    struct fixture *f = *state;
+    doc_put(f, &(struct doc){.id = 3, .name = "report3"});
+    doc_put(f, &(struct doc){.id = 1, .name = "report one"});
+    doc_put(f, &(struct doc){.id = 5, .name = "five", .text = "report"});
+    doc_put(f, &(struct doc){.id = 2, .name = "two", .text = "one report"});
+    doc_put(f, &(struct doc){.id = 4, .name = "report four"});
+    must_hit(f, "report", "report four report one five two");
+    must_hit(f, "report OR one", "report four report one five two");
+    must_hit(f, "report one", "report one two");
+    must_hit(f, "content:report", "five two");
+    must_hit(f, "report -one", "report four five");
+}
+
+static void ids_that_agree_in_front_are_different_documents(void **state)
+{
+    enum { N = 12 };
+    struct fixture *f = *state;
+    struct comb_search_document documents[N];
+    char names[N][8], expected[N * 8] = "";
+    for (int i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "n%d", i);
+        documents[i] = doc_make(f, &(struct doc){.id = 9, .name = names[i], .text = "same"});
+        documents[i].id.bytes[15] = (uint8_t)i;
+    }
+    must_ok(f->driver->put(f->store, &f->t.ctx, documents, N, &f->t.err), &f->t.err);
+    /* And again. */
+    must_ok(f->driver->put(f->store, &f->t.ctx, documents, N, &f->t.err), &f->t.err);
+    for (int i = 0; i < N; i++) {
+        snprintf(expected, sizeof expected, "name:%s", names[i]);
+        must_hit(f, expected, names[i]);
+    }
+    assert_int_equal(strlen(hits_by(f, "same", 5, 0)),
+                     strlen("n0 n1 n2 n3 n4 n5 n6 n7 n8 n9") + strlen(" n10 n11"));
+}
+
+static void pages_of_any_size_give_the_same_hits(void **state)
+{
+    enum { N = 300 };
+    struct fixture *f = *state;
+    static char all[1 << 16];
+    static struct comb_search_document documents[N];
+    static char names[N][32], texts[N][64];
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "%s%u", i % 7 == 0 ? "apple-" : "n", i);
+        snprintf(texts[i], sizeof texts[i], "%s %s", i % 3 == 0 ? "apple" : "pear",
+                 i % 50 == 0 ? "rare" : "common");
+        documents[i] =
+            doc_make(f, &(struct doc){.id = i + 1, .name = names[i], .text = texts[i], .size = i});
+    }
+    for (size_t at = 0; at < N; at += COMB_SEARCH_PUT_MAX)
+        must_ok(f->driver->put(f->store, &f->t.ctx, documents + at, COMB_SEARCH_PUT_MAX, &f->t.err),
+                &f->t.err);
+    const char *const queries[] = {"apple",        "apple rare",         "apple OR rare",
+                                   "-apple",       "type:file",          "size:100..120 OR apple",
+                                   "pear -common", "com* -(apple rare)", "rare size:<100"};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        snprintf(all, sizeof all, "%s", hits_by(f, queries[i], 1000, 100000));
+        assert_true(strlen(all) > 0);
+        assert_string_equal(hits_by(f, queries[i], 1, 100000), all);
+        assert_string_equal(hits_by(f, queries[i], 7, 100000), all);
+        /* Walks that stop early, with few hits or none. */
+        assert_string_equal(hits_by(f, queries[i], 50, 3), all);
+    }
+}
+
+static void a_walk_stops_at_its_budget(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_search_condition in = {.kind = COMB_SEARCH_FOLDER};
+    struct comb_search_scan scan = {.query = &in, .max = 10};
+    struct comb_search_found found;
+    for (unsigned i = 1; i <= 25; i++)
+        doc_put(f, &(struct doc){.id = i, .name = "x"});
+    must_ok(f->driver->scan(f->store, &f->t.ctx, &scan, &found, &f->t.err), &f->t.err);
+    assert_true(found.n <= 10 && found.more);
+    struct comb_uuid last = found.candidates[found.n - 1].id;
+    scan.before = &last;
+    must_ok(f->driver->scan(f->store, &f->t.ctx, &scan, &found, &f->t.err), &f->t.err);
+    assert_true(memcmp(found.candidates[0].id.bytes, last.bytes, 16) < 0);
+}
+
+static void a_page_goes_on_where_its_last_document_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_search_condition file = {.kind = COMB_SEARCH_FILE};
+    struct comb_uuid id = doc_id(3);
+    const struct comb_search_scan scan = {.query = &file, .max = 10, .before = &id};
+    struct comb_search_found found;
+    for (unsigned i = 1; i <= 5; i++)
+        doc_put(f, &(struct doc){.id = i, .name = "x", .version = {1, 1}});
+    doc_remove(f, 3, 1, 2);
+    for (int purged = 0; purged < 2; purged++) {
+        size_t n = 0;
+        must_ok(f->driver->scan(f->store, &f->t.ctx, &scan, &found, &f->t.err), &f->t.err);
+        assert_int_equal(found.n, 2);
+        struct comb_uuid expected = doc_id(2);
+        assert_true(comb_uuid_equal(&found.candidates[0].id, &expected));
+        must_ok(f->driver->purge(f->store, &f->t.ctx, -3600 * 1000000LL, 10, &n, &f->t.err),
+                &f->t.err);
+    }
+}
+
+static void texts_come_back_in_whole_characters(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_uuid ids[] = {doc_id(2), doc_id(9), doc_id(1)};
+    const comb_str *texts;
+    doc_put(f, &(struct doc){.id = 1, .name = "a", .text = "höhö"});
+    doc_put(f, &(struct doc){.id = 2, .name = "b", .text = "plain text"});
+    must_ok(f->driver->texts(f->store, &f->t.ctx, ids, 3, 5, &texts, &f->t.err), &f->t.err);
+    assert_true(comb_str_equal(texts[0], STR("plain")));
+    assert_int_equal(texts[1].len, 0);
+    assert_true(comb_str_equal(texts[2], STR("höh")));
+    must_ok(f->driver->texts(f->store, &f->t.ctx, ids, 3, 100, &texts, &f->t.err), &f->t.err);
+    assert_true(comb_str_equal(texts[2], STR("höhö")));
+}
+
+/* ---- limits ---- */
+
+static void the_longest_document_is_found_by_its_end(void **state)
+{
+    struct fixture *f = *state;
+    enum { WORDS = 40000 };
+    char *text = malloc(WORDS * 8 + 1);
+    size_t length = 0;
+    assert_non_null(text);
+    for (int i = 0; i < WORDS; i++)
+        length += (size_t)snprintf(text + length, 9, "w%d ", i);
+    doc_put(f, &(struct doc){.id = 1, .name = "long", .text = text});
+    must_hit(f, "w0 w39999", "long");
+    must_hit(f, "\"w39998 w39999\"", "long");
+    must_hit(f, "w40000", "");
+    free(text);
+}
+
+static void a_query_at_its_limits_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    char query[4096];
+    size_t length = 0;
+    doc_put(f, &(struct doc){.id = 1, .name = "x", .text = "w1 w2 w3", .size = 1});
+    for (int i = 0; i < 31; i++)
+        length += (size_t)snprintf(query + length, sizeof query - length, "%sw%d",
+                                   i > 0 ? " OR " : "", i);
+    must_hit(f, query, "x");
+    length = 0;
+    for (int i = 0; i < 12; i++)
+        length += (size_t)snprintf(query + length, sizeof query - length, "-(w%d size:2) ", i);
+    must_hit(f, query, "x");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(words_are_found_in_names_contents_and_metadata),
+        FIXTURE_TEST(phrases_stand_in_one_field_in_a_row),
+        FIXTURE_TEST(a_phrase_does_not_reach_into_the_next_value),
+        FIXTURE_TEST(prefixes_find_every_term_that_begins_so),
+        FIXTURE_TEST(case_marks_and_scripts_do_not_matter),
+        FIXTURE_TEST(conditions_are_and_or_and_not),
+        FIXTURE_TEST(fields_other_than_words_narrow),
+        FIXTURE_TEST(a_late_writer_never_wins),
+        FIXTURE_TEST(what_was_removed_stays_so),
+        FIXTURE_TEST(tombstones_are_purged_by_age_and_old_epochs_swept),
+        FIXTURE_TEST(names_rank_above_the_rest_and_the_newest_comes_first),
+        FIXTURE_TEST(ids_that_agree_in_front_are_different_documents),
+        FIXTURE_TEST(pages_of_any_size_give_the_same_hits),
+        FIXTURE_TEST(a_walk_stops_at_its_budget),
+        FIXTURE_TEST(a_page_goes_on_where_its_last_document_is_gone),
+        FIXTURE_TEST(texts_come_back_in_whole_characters),
+        FIXTURE_TEST(the_longest_document_is_found_by_its_end),
+        FIXTURE_TEST(a_query_at_its_limits_is_answered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
