@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* combd: reads its options and runs the server, or looks at its stores. Exit status: 0 ended as
+/* combd: reads its options and runs the server, or looks at its stores, or tells them of a restore.
+ * Exit status: 0 ended as
  * asked, 1 failed, or --check found a store that cannot be used, 2 wrong options. */
 #include <stdio.h>
 
@@ -23,8 +24,9 @@ int main(int argc, char **argv)
         return 0;
     }
     bool good = true;
-    enum comb_status status =
-        options.check ? comb_run_check(&options, &good, &err) : comb_run(&options, &err);
+    enum comb_status status = options.check      ? comb_run_check(&options, &good, &err)
+                              : options.restored ? comb_run_restored(&options, &err)
+                                                 : comb_run(&options, &err);
     if (status == COMB_OK)
         return good ? 0 : 1;
     fprintf(stderr, "combd: %s\n", err.msg);

@@ -81,6 +81,10 @@ static const struct flag flags[] = {
      "refuse to start with a store that only one process can use"},
     {"check", FLAG_SWITCH, MEMBER(check), NULL, NULL, 0, 0,
      "say of each row what it reaches, a line each, and exit: 0 where all can be used, else 1"},
+    {"restored", FLAG_SWITCH, MEMBER(restored), NULL, NULL, 0, 0,
+     "after the sql row was restored from a backup, before a server is started: begin a new "
+     "history, "
+     "so that tokens and cursors from before are refused, and exit"},
     {"admin-password-file", FLAG_TEXT, MEMBER(admin_password_file), "FILE", NULL, 0, 0,
      "password of the first administrator; without it, and without COMB_ADMIN_PASSWORD in the "
      "environment, one is made and kept in HOME/admin"},

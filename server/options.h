@@ -35,7 +35,8 @@ struct comb_options {
     unsigned workers;
     unsigned facts_mib;
     unsigned feed_keep_hours;
-    bool check; /* look at the rows, say what they reach, end */
+    bool check;    /* look at the rows, say what they reach, end */
+    bool restored; /* the sql row was put back from a backup: say so to the rows, end */
     bool help, version;
 };
 

@@ -23,6 +23,7 @@
 #include "server/core/log.h"
 #include "server/health.h"
 #include "server/home.h"
+#include "server/incarnation.h"
 #include "server/janitor.h"
 #include "server/listen.h"
 #include "server/observe.h"
@@ -40,6 +41,7 @@ struct run {
     struct comb_ctx ctx;
     struct comb_rows rows;
     struct comb_services services;
+    struct comb_incarnation *incarnation;
     struct comb_janitor *janitor;
     struct comb_observe *observe;
     struct grpcc_server *api, *admin;
@@ -243,6 +245,10 @@ static enum comb_status start(struct run *run, struct comb_error *err)
     if (status == COMB_OK)
         status = open_rows(run, err);
     if (status == COMB_OK)
+        status = comb_incarnation_start(comb_rows_store(&run->rows, COMB_ROW_SQL),
+                                        comb_rows_store(&run->rows, COMB_ROW_CONFIG), &run->ctx,
+                                        &run->incarnation, err);
+    if (status == COMB_OK)
         status = comb_services_open(&run->services, &run->rows, &run->ctx, err);
     if (status == COMB_OK)
         status = make_administrator(run, err);
@@ -319,6 +325,7 @@ static void stop(struct run *run)
     comb_observe_free(run->observe);
     comb_janitor_stop(run->janitor);
     comb_services_close(&run->services);
+    comb_incarnation_stop(run->incarnation);
     comb_rows_done(&run->rows);
     grpcc_arena_free(run->arena);
 }
@@ -343,6 +350,37 @@ enum comb_status comb_run_check(const struct comb_options *options, bool *ret_go
     *ret_good = comb_rows_check(&rows, stdout);
     comb_rows_done(&rows);
     return COMB_OK;
+}
+
+enum comb_status comb_run_restored(const struct comb_options *options, struct comb_error *err)
+{
+    static struct comb_rows rows;
+    char home[COMB_HOME_PATH_MAX];
+    struct comb_ctx ctx = {.arena = grpcc_arena_new(0),
+                           .deadline_ns = comb_clock_in_ms(START_MS_MAX)};
+    enum comb_status status = ctx.arena ? COMB_OK : comb_error_no_memory(err);
+    grpcc_set_log(log_runtime, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (status == COMB_OK)
+        status = comb_log_set_levels(comb_str_from(options->log), err);
+    if (status == COMB_OK)
+        status = comb_home_open(options, home, err);
+    if (status == COMB_OK)
+        status = comb_rows_init(&rows, options, home, err);
+    if (status == COMB_OK && comb_rows_refer_to_vault(&rows))
+        status = comb_rows_open_one(&rows, COMB_ROW_VAULT, &ctx, err);
+    if (status == COMB_OK)
+        status = comb_rows_open_one(&rows, COMB_ROW_CONFIG, &ctx, err);
+    if (status == COMB_OK)
+        status = comb_rows_open_one(&rows, COMB_ROW_SQL, &ctx, err);
+    if (status == COMB_OK)
+        status = comb_incarnation_begin_anew(comb_rows_store(&rows, COMB_ROW_SQL),
+                                             comb_rows_store(&rows, COMB_ROW_CONFIG), &ctx, err);
+    if (status == COMB_OK)
+        puts("a new history begins: tokens and cursors from before are refused");
+    comb_rows_done(&rows);
+    grpcc_arena_free(ctx.arena);
+    return status;
 }
 
 enum comb_status comb_run(const struct comb_options *options, struct comb_error *err)

@@ -17,4 +17,9 @@ enum comb_status comb_run(const struct comb_options *options,
 enum comb_status comb_run_check(const struct comb_options *options, bool *ret_good,
                                 struct comb_error *err) COMB_MUST_CHECK;
 
+/* `combd --restored`: begins a new history of the sql row (server/incarnation.h), says so on
+ * standard output, serves nothing. */
+enum comb_status comb_run_restored(const struct comb_options *options,
+                                   struct comb_error *err) COMB_MUST_CHECK;
+
 #endif

@@ -50,6 +50,9 @@ struct comb_mutation_dialect {
 
     /* ?1: how old, microseconds since 1970. One batch each; feed_delete deletes up to the floor. */
     const char *floor_raise, *feed_delete, *request_delete;
+
+    /* For a store that was put back from a backup; NULL: its numbers go on where they were. */
+    const char *feed_empty, *floor_anew;
 };
 
 /* Of the driver behind sql; an unknown one is a bug. */

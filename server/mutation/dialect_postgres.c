@@ -99,6 +99,8 @@ static const struct comb_mutation_dialect dialect = {
         " WHERE seq < coalesce(("
         "  SELECT min(seq) FROM (SELECT seq, time_us FROM feed ORDER BY seq LIMIT 1000) young"
         "  WHERE time_us >= ?1), 9223372036854775807)), seq)",
+    .feed_empty = "DELETE FROM feed",
+    .floor_anew = "UPDATE feed_floor SET seq = " HORIZON " - 1",
     .feed_delete = "DELETE FROM feed WHERE seq <= " FLOOR,
     .request_delete = "DELETE FROM request WHERE (principal, method, id) IN ("
                       " SELECT principal, method, id FROM request WHERE time_us < ?1 LIMIT 1000)",

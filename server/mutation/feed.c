@@ -278,6 +278,19 @@ size_t comb_feed_hold(struct comb_sql *sql,
     return 2;
 }
 
+enum comb_status comb_feed_begin_anew(struct comb_sql *sql, struct comb_ctx *ctx,
+                                      struct comb_error *err)
+{
+    const struct comb_mutation_dialect *dialect = comb_mutation_dialect_of(sql);
+    if (!dialect->feed_empty)
+        return COMB_OK;
+    const struct comb_sql_statement statements[] = {{.text = dialect->feed_empty},
+                                                    {.text = dialect->floor_anew}};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, statements, 2};
+    const struct comb_sql_result *result;
+    return comb_sql_run(sql, ctx, &request, &result, err);
+}
+
 /* ---- the poll ---- */
 
 enum {

@@ -112,6 +112,11 @@ enum comb_status comb_feed_poll_decode(struct comb_sql *sql, struct grpcc_arena 
  */
 const char *comb_feed_heartbeat_sql(struct comb_sql *sql);
 
+/* The store was put back from a backup, maybe into another server: where its entries have numbers
+ * that this one would give out again, they go. Blocks. */
+enum comb_status comb_feed_begin_anew(struct comb_sql *sql, struct comb_ctx *ctx,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+
 /* Deletes what is older than keep_us and tells how far the feed goes back. Blocks. */
 enum comb_status comb_feed_trim(struct comb_sql *sql, struct comb_ctx *ctx, int64_t keep_us,
                                 struct comb_error *err) COMB_MUST_CHECK;

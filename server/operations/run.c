@@ -50,13 +50,14 @@ static void pause_ms(long ms)
 
 /*
  * Writes while this process holds the operation; false: it does not any more. A write whose answer
- * was lost is repeated: of an end or a release that did happen, the guard then says that nothing is
- * held, which is as well.
+ * was lost is repeated. Where that was an end or a release, and the guard then says that nothing is
+ * held, it did happen: nobody else can have taken what the lease still keeps.
  */
 static bool write_held(struct comb_operation_run *run, struct grpcc_arena *arena,
                        const struct write *write)
 {
     struct comb_ctx ctx = {.arena = arena};
+    bool may_have_ended = false;
     while (operation_is_held(run)) {
         int64_t sent_ns = comb_clock_boottime_ns();
         int64_t left_ns = atomic_load(&run->good_until_ns) - sent_ns;
@@ -67,8 +68,9 @@ static bool write_held(struct comb_operation_run *run, struct grpcc_arena *arena
         if (status == COMB_OK) {
             if (is_held && write->what == WRITE_SAVE)
                 operation_held(run, sent_ns, cancel);
-            return is_held;
+            return is_held || may_have_ended;
         }
+        may_have_ended |= err.ambiguous && write->what != WRITE_SAVE;
         comb_log_error(COMB_LOG_DEBUG, "operations", "a write must be repeated", &err);
         pause_ms(WRITE_AGAIN_MS);
     }

@@ -193,6 +193,30 @@ void comb_sql_status(struct comb_sql *sql, struct comb_store_status *ret_status)
         sql->driver->status(sql, ret_status);
 }
 
+void comb_sql_expect(struct comb_sql *sql, uint64_t incarnation)
+{
+    if (sql->driver->expect)
+        sql->driver->expect(sql, incarnation);
+}
+
+enum comb_status comb_sql_begin_anew(struct comb_sql *sql, struct comb_ctx *ctx, uint64_t above,
+                                     uint64_t *ret_incarnation, struct comb_error *err)
+{
+    if (!sql->driver->anew)
+        return comb_error_set(err, COMB_UNIMPLEMENTED, 0,
+                              "the driver %s begins no history of its own", sql->driver->name);
+    const struct comb_sql_value param = comb_sql_integer((int64_t)above);
+    const struct comb_sql_statement statement = {sql->driver->anew, &param, 1, false};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(sql, ctx, &request, &result, err);
+    if (status == COMB_OK && result->rows[0].n_rows != 1)
+        return comb_error_set(err, COMB_INTERNAL, 0, "the store does not say who it is");
+    if (status == COMB_OK)
+        *ret_incarnation = (uint64_t)comb_sql_at(&result->rows[0], 0, 0)->integer;
+    return status;
+}
+
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats)
 {
     sql->driver->stats(sql, ret_stats);

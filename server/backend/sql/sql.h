@@ -134,6 +134,8 @@ struct comb_sql_info {
     uint64_t incarnation;   /* of this installation's history; changes when it is restored from a
                                copy, and   grows when a standby is promoted */
     uint64_t history_since; /* the oldest incarnation of the same history */
+    bool
+        copied; /* it lies in another server than its history was written by: comb_sql_begin_anew */
     struct comb_uuid installation;
 };
 
@@ -171,6 +173,10 @@ struct comb_sql_driver {
     /* See comb_sql_check and comb_sql_status. NULL: that of the wrapped one is asked elsewhere. */
     enum comb_status (*check)(struct comb_sql *self, struct comb_ctx *ctx, struct comb_error *err);
     void (*status)(struct comb_sql *self, struct comb_store_status *ret_status);
+    /* See comb_sql_expect. NULL: the store's server cannot be another one. */
+    void (*expect)(struct comb_sql *self, uint64_t incarnation);
+    /* See comb_sql_begin_anew: makes the incarnation a new one, above ?1, and returns it. */
+    const char *anew;
     void (*close)(struct comb_sql *self);
 };
 /* caps: other processes may use the same store. */
@@ -217,6 +223,21 @@ uint64_t comb_sql_incarnation(struct comb_sql *sql);
 /* Whether what was numbered under that incarnation is part of this one's history: it is the same,
  * or on a store with standbys one that this one was promoted from. */
 bool comb_sql_is_history(struct comb_sql *sql, uint64_t incarnation);
+/*
+ * Somebody has met this incarnation of the installation: servers of an older one are left alone
+ * from now on, and sessions to them end. Calls go to one that is not older, and are refused where
+ * there is none. Does nothing where the store's server cannot be another one. Any thread, never
+ * blocks.
+ */
+void comb_sql_expect(struct comb_sql *sql, uint64_t incarnation);
+/*
+ * The store's content was put back from a backup: begins a history of its own, whose incarnation
+ * *ret_incarnation is above the given one, so that what was numbered before is refused and not
+ * misread. Seen by who opens the store afterwards. Blocks.
+ */
+enum comb_status comb_sql_begin_anew(struct comb_sql *sql, struct comb_ctx *ctx, uint64_t above,
+                                     uint64_t *ret_incarnation,
+                                     struct comb_error *err) COMB_MUST_CHECK;
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats);
 /* Whether the store can do its work, with a connection, the rights and a durable write. Blocks. The
  * error says in one line what the operator has to do. */

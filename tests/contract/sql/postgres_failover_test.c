@@ -11,6 +11,7 @@
 #include "server/backend/sql/postgres/open.h"
 #include "server/core/clock.h"
 #include "server/facts/facts.h"
+#include "server/incarnation.h"
 #include "tests/contract/sql/mutation_fixture.h"
 #include "tests/support/postgres_server.h"
 
@@ -132,11 +133,99 @@ static void a_primary_without_its_standby_goes_quiet(void **state)
     comb_facts_free(facts);
 }
 
+/* ---- the mark in the configuration ---- */
+
+static struct comb_config_store *open_config(struct test_ctx *t)
+{
+    struct comb_config_store *config = NULL;
+    char *folder = test_folder_new(), *url = NULL;
+    assert_true(asprintf(&url, "json:%s/config.json", folder) > 0);
+    must_ok(comb_config_json_open(&(struct comb_store_options){.url = comb_str_from(url)}, &config,
+                                  &t->err),
+            &t->err);
+    free(url);
+    free(folder);
+    return config;
+}
+
+/* A replica that was started on that server alone. */
+static struct comb_sql *open_at(const struct postgres_server *server, struct test_ctx *t)
+{
+    struct comb_sql *sql = NULL;
+    char *url = NULL;
+    assert_true(asprintf(&url, "postgres://app@127.0.0.1:%d/comb", server->port) > 0);
+    must_ok(driver_open(url, &sql, &t->err), &t->err);
+    free(url);
+    return sql;
+}
+
+static void await_incarnation(struct comb_sql *sql, uint64_t incarnation)
+{
+    int64_t end_ns = comb_clock_monotonic_ns() + 60 * COMB_NS_PER_S;
+    while (comb_sql_incarnation(sql) < incarnation) {
+        if (comb_clock_monotonic_ns() > end_ns)
+            fail_msg("still with the server that was left behind");
+        nanosleep(&(struct timespec){0, 20 * 1000 * 1000}, NULL);
+    }
+}
+
+/* Rule 1.8, where nothing else tells: the old primary lives on and commits without a standby. */
+static void who_was_left_behind_is_found_out_by_the_mark(void **state)
+{
+    struct mutation_fixture *m = *state;
+    struct test_ctx *t = &m->f->t;
+    struct comb_incarnation *first = NULL, *second = NULL, *third = NULL;
+    struct comb_config_store *config = open_config(t);
+    must_ok(comb_incarnation_start(m->f->sql, config, &t->ctx, &first, &t->err), &t->err);
+    postgres_server_run(&primary, "ALTER SYSTEM RESET synchronous_standby_names");
+    postgres_server_run(&primary, "SELECT pg_reload_conf()");
+    postgres_server_promote(&standby);
+    create(m, 0);
+    struct comb_sql *other = open_at(&standby, t);
+    assert_true(comb_sql_incarnation(other) > comb_sql_incarnation(m->f->sql));
+    must_ok(comb_incarnation_start(other, config, &t->ctx, &second, &t->err), &t->err);
+    /* The first replica goes over, with all of its sessions, though nobody cut it off. */
+    await_incarnation(m->f->sql, comb_sql_incarnation(other));
+    for (int i = 1; i <= 20; i++)
+        create(m, i);
+    assert_int_equal(count_nodes(m), 20);
+    /* One that is started on the old one alone does not serve. */
+    struct comb_sql *old = open_at(&primary, t);
+    test_ctx_next(t);
+    must_fail(COMB_FAILED_PRECONDITION,
+              comb_incarnation_start(old, config, &t->ctx, &third, &t->err), &t->err);
+    assert_null(third);
+    comb_incarnation_stop(first);
+    comb_incarnation_stop(second);
+    comb_sql_close(old);
+    comb_sql_close(other);
+    comb_config_store_close(config);
+}
+
+/* A configuration that is away keeps nobody from starting. */
+static void without_a_mark_the_start_goes_on(void **state)
+{
+    struct mutation_fixture *m = *state;
+    struct test_ctx *t = &m->f->t;
+    struct comb_incarnation *incarnation = NULL;
+    struct comb_config_store *config = NULL;
+    must_ok(
+        comb_config_etcd_open(&(struct comb_store_options){.url = STR("etcd://127.0.0.1:1/nobody")},
+                              &config, &t->err),
+        &t->err);
+    must_ok(comb_incarnation_start(m->f->sql, config, &t->ctx, &incarnation, &t->err), &t->err);
+    assert_non_null(incarnation);
+    comb_incarnation_stop(incarnation);
+    comb_config_store_close(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         MUTATION_TEST(a_promotion_loses_nothing_acknowledged),
         MUTATION_TEST(a_primary_without_its_standby_goes_quiet),
+        MUTATION_TEST(who_was_left_behind_is_found_out_by_the_mark),
+        MUTATION_TEST(without_a_mark_the_start_goes_on),
     };
     atexit(stop);
     return cmocka_run_group_tests(tests, NULL, NULL);

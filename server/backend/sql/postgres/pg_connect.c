@@ -218,7 +218,8 @@ static const char *option_of(const PQconninfoOption *options, const char *keywor
 
 /* As libpq walks through the hosts of a URL, but with a deadline for each. */
 static PGconn *connect_any(struct comb_pg *pg, enum comb_pg_set_number set,
-                           const PQconninfoOption *options, struct comb_error *err)
+                           const PQconninfoOption *options, uint64_t *ret_incarnation,
+                           struct comb_error *err)
 {
     const char *texts[] = {option_of(options, "host"), option_of(options, "hostaddr"),
                            option_of(options, "port")};
@@ -237,7 +238,7 @@ static PGconn *connect_any(struct comb_pg *pg, enum comb_pg_set_number set,
         last_port = pieces[2] ? pieces[2] : last_port;
         pq = connect_host(pg, set, pieces[0], pieces[1], last_port, err);
         /* One that was left behind takes writes too: the next may be the one that took over. */
-        if (pq && comb_pg_identify(pg, pq, err) != COMB_OK) {
+        if (pq && comb_pg_identify(pg, pq, ret_incarnation, err) != COMB_OK) {
             PQfinish(pq);
             pq = NULL;
         }
@@ -255,7 +256,8 @@ static bool has_password(const char *url)
     return strstr(url, "password") || (at && colon && colon < at);
 }
 
-PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, struct comb_error *err)
+PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, uint64_t *ret_incarnation,
+                        struct comb_error *err)
 {
     char *why = NULL;
     PQconninfoOption *options = PQconninfoParse(pg->url, &why);
@@ -272,7 +274,7 @@ PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, struct 
                        "a URL is no place for a password: others see it; give a file with "
                        "user:password by --sql-credentials-file");
     else
-        pq = connect_any(pg, set, options, err);
+        pq = connect_any(pg, set, options, ret_incarnation, err);
     PQconninfoFree(options);
     return pq;
 }
@@ -314,13 +316,15 @@ void *comb_pg_connect_all(void *data)
         }
         enum comb_pg_set_number set = conn->set;
         struct comb_error err = {.status = COMB_OK};
+        uint64_t incarnation = 0;
         pthread_mutex_unlock(&pg->lock);
-        PGconn *pq = comb_pg_connect(pg, set, &err);
+        PGconn *pq = comb_pg_connect(pg, set, &incarnation, &err);
         comb_pg_set_state(pg, pq ? COMB_STORE_UP : COMB_STORE_DOWN, &err);
         pthread_mutex_lock(&pg->lock);
         pg->connect_err = err;
         if (pq) {
             conn->fresh = pq;
+            conn->incarnation = incarnation;
             conn->state = COMB_PG_FRESH;
             backoff_ms = BACKOFF_MIN_MS;
             comb_pg_wake(pg);

@@ -198,11 +198,13 @@ void comb_pg_submit(struct comb_sql *sql, const struct comb_ctx *ctx,
 static bool look_out(struct comb_pg *pg)
 {
     PGconn *fresh[COMB_PG_CONNS_MAX] = {NULL};
+    bool is_old[COMB_PG_CONNS_MAX] = {false};
     pthread_mutex_lock(&pg->lock);
     struct comb_pg_job *job = pg->door;
     pg->door = NULL;
     bool closing = pg->closing;
     for (size_t i = 0; i < pg->n_conns; i++) {
+        is_old[i] = pg->conns[i].incarnation < pg->least;
         if (pg->conns[i].state != COMB_PG_FRESH)
             continue;
         fresh[i] = pg->conns[i].fresh;
@@ -217,6 +219,10 @@ static bool look_out(struct comb_pg *pg)
         pg->conns[i].state = COMB_PG_WANTED;
         pthread_cond_signal(&pg->connect_wake);
         pthread_mutex_unlock(&pg->lock);
+    }
+    for (size_t i = 0; i < pg->n_conns; i++) {
+        if (is_old[i] && pg->conns[i].pq)
+            comb_pg_conn_drop(&pg->conns[i], "the database was left behind, another took over");
     }
     while (job) {
         struct comb_pg_job *next = job->next;

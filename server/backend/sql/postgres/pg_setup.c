@@ -22,17 +22,23 @@ static const char setup_sql[] =
     "CREATE TABLE IF NOT EXISTS comb_store (one boolean PRIMARY KEY CHECK (one),"
     " installation uuid NOT NULL, restored integer NOT NULL);"
     "INSERT INTO comb_store VALUES (true, gen_random_uuid(), 1) ON CONFLICT DO NOTHING;"
+    "CREATE TABLE IF NOT EXISTS comb_origin (one boolean PRIMARY KEY CHECK (one),"
+    " system bigint NOT NULL);"
+    "INSERT INTO comb_origin SELECT true, system_identifier FROM pg_control_system()"
+    " ON CONFLICT DO NOTHING;"
     "CREATE TABLE IF NOT EXISTS comb_migration (area text, version integer, text text NOT NULL,"
     " time_us bigint NOT NULL, PRIMARY KEY (area, version));"
     "CREATE OR REPLACE FUNCTION comb_guard(n bigint) RETURNS bigint LANGUAGE plpgsql AS $$"
     " BEGIN IF n = 0 THEN RAISE 'guard' USING ERRCODE = 'CG001'; END IF; RETURN n; END $$;"
     "COMMIT";
 
-/* A timeline is one more with each promotion; on a standby it cannot be asked for. */
+/* A timeline is one more with each promotion; on a standby it cannot be asked for. A standby has
+ * the system's number of its primary; what a dump was put back into has another. */
 static const char identify_sql[] =
     "SELECT installation, restored, CASE WHEN pg_is_in_recovery() THEN 0 ELSE"
     " ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,"
-    " current_setting('server_version') FROM comb_store";
+    " current_setting('server_version'), system_identifier, system"
+    " FROM comb_store, comb_origin, pg_control_system()";
 
 static const char find_sql[] = "SELECT text FROM comb_migration WHERE area = $1 AND version = $2";
 static const char newest_sql[] =
@@ -56,7 +62,7 @@ static enum comb_status run(PGconn *pq, const char *sql, int64_t deadline_ns,
 /* ---- who the store is ---- */
 
 static enum comb_status read_identity(PGconn *pq, struct comb_sql_info *ret_info,
-                                      struct comb_error *err)
+                                      uint64_t *ret_system, struct comb_error *err)
 {
     PGresult *result =
         comb_pg_ask(pq, identify_sql, NULL, 0, deadline_after(COMB_PG_CONNECT_MS), err);
@@ -72,6 +78,8 @@ static enum comb_status read_identity(PGconn *pq, struct comb_sql_info *ret_info
         uint64_t timeline = strtoull(PQgetvalue(result, 0, 2), NULL, 10);
         ret_info->incarnation = restored << 32 | timeline;
         ret_info->history_since = restored << 32;
+        ret_info->copied = strcmp(PQgetvalue(result, 0, 4), PQgetvalue(result, 0, 5)) != 0;
+        *ret_system = (uint64_t)strtoll(PQgetvalue(result, 0, 4), NULL, 10);
         ret_info->driver = "postgres";
         ret_info->shared = true;
         snprintf(ret_info->store, sizeof ret_info->store, "PostgreSQL %.40s",
@@ -81,31 +89,53 @@ static enum comb_status read_identity(PGconn *pq, struct comb_sql_info *ret_info
     return status;
 }
 
-enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq, struct comb_error *err)
+void comb_pg_expect(struct comb_sql *sql, uint64_t incarnation)
+{
+    struct comb_pg *pg = (struct comb_pg *)sql;
+    pthread_mutex_lock(&pg->lock);
+    if (incarnation > pg->least)
+        pg->least = incarnation;
+    pthread_mutex_unlock(&pg->lock);
+    comb_pg_wake(pg);
+}
+
+enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq, uint64_t *ret_incarnation,
+                                  struct comb_error *err)
 {
     struct comb_sql_info found;
+    uint64_t system;
     pthread_mutex_lock(&pg->lock);
     bool unknown = comb_uuid_is_nil(&pg->info.installation);
     pthread_mutex_unlock(&pg->lock);
     if (unknown) /* the first session of all, which makes what says who the store is */
         return COMB_OK;
-    enum comb_status status = read_identity(pq, &found, err);
+    enum comb_status status = read_identity(pq, &found, &system, err);
     if (status != COMB_OK)
         return status;
     pthread_mutex_lock(&pg->lock);
     if (!comb_uuid_equal(&found.installation, &pg->info.installation))
         status = comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
                                 "the database belongs to another installation");
-    else if (found.incarnation < pg->info.incarnation)
+    else if (found.incarnation < pg->least)
         status = comb_error_set(err, COMB_UNAVAILABLE, 0,
                                 "the database is an older one than was seen before: it was left "
                                 "behind when another was promoted");
-    else
+    else if (system != pg->system && found.incarnation == pg->least)
+        status = comb_error_set(err, COMB_UNAVAILABLE, 0,
+                                "the database is a copy in another server: run combd once with "
+                                "--restored");
+    if (status == COMB_OK) {
         pg->info = found;
+        pg->system = system;
+    }
     pthread_mutex_unlock(&pg->lock);
-    if (status != COMB_OK)
+    if (status != COMB_OK) {
         err->domain = comb_pg_domain;
-    return status;
+        return status;
+    }
+    *ret_incarnation = found.incarnation;
+    comb_pg_expect(&pg->base, found.incarnation);
+    return COMB_OK;
 }
 
 /* The value of a word of the URL, or of libpq's environment, for the first of several hosts. */
@@ -141,7 +171,8 @@ static void explain(const struct comb_pg *pg, struct comb_error *err)
 enum comb_status comb_pg_setup(struct comb_pg *pg, struct comb_error *err)
 {
     int64_t deadline_ns = deadline_after(MIGRATE_MS);
-    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, err);
+    uint64_t incarnation;
+    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &incarnation, err);
     if (!pq) {
         explain(pg, err);
         return err->status;
@@ -150,7 +181,9 @@ enum comb_status comb_pg_setup(struct comb_pg *pg, struct comb_error *err)
     if (status == COMB_OK)
         status = run(pq, setup_sql, deadline_ns, err);
     if (status == COMB_OK)
-        status = read_identity(pq, &pg->info, err);
+        status = read_identity(pq, &pg->info, &pg->system, err);
+    if (status == COMB_OK)
+        pg->least = pg->info.incarnation;
     PQfinish(pq);
     return status;
 }
@@ -163,7 +196,8 @@ enum comb_status comb_pg_check(struct comb_sql *sql, struct comb_ctx *ctx, struc
     int left_ms = comb_ctx_left_ms(ctx);
     int64_t deadline_ns =
         deadline_after(left_ms < COMB_PG_CONNECT_MS ? left_ms : COMB_PG_CONNECT_MS);
-    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &cause);
+    uint64_t incarnation;
+    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &incarnation, &cause);
     enum comb_status status = pq ? COMB_OK : cause.status;
     if (status == COMB_OK)
         status = run(pq, write_sql, deadline_ns, &cause);
@@ -248,7 +282,8 @@ enum comb_status comb_pg_migrate(struct comb_sql *sql, const struct comb_sql_mig
     struct comb_pg *pg = (struct comb_pg *)sql;
     struct comb_error cause = {.status = COMB_OK};
     int64_t deadline_ns = deadline_after(MIGRATE_MS);
-    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &cause);
+    uint64_t incarnation;
+    PGconn *pq = comb_pg_connect(pg, COMB_PG_WRITE, &incarnation, &cause);
     enum comb_status status = pq ? COMB_OK : cause.status;
     for (size_t i = 0; i < n && status == COMB_OK; i++) {
         bool last = i + 1 == n || strcmp(migrations[i].area, migrations[i + 1].area) != 0;

@@ -111,6 +111,11 @@ static const struct comb_sql_driver postgres_driver = {
     .stats = postgres_stats,
     .check = comb_pg_check,
     .status = postgres_status,
+    .expect = comb_pg_expect,
+    .anew = "WITH here AS (UPDATE comb_origin SET system ="
+            " (SELECT system_identifier FROM pg_control_system()))"
+            " UPDATE comb_store SET restored = greatest(restored, (?1 >> 32)::integer) + 1"
+            " RETURNING restored::bigint << 32",
     .close = postgres_close,
 };
 
@@ -214,7 +219,7 @@ static void connect_sets(struct comb_pg *pg)
     for (int i = 0; i < COMB_PG_SETS; i++) {
         struct comb_error err = {.status = COMB_OK};
         struct comb_pg_conn *conn = &pg->sets[i].conns[0];
-        PGconn *pq = comb_pg_connect(pg, conn->set, &err);
+        PGconn *pq = comb_pg_connect(pg, conn->set, &conn->incarnation, &err);
         if (!pq)
             return;
         conn->fresh = pq;

@@ -114,6 +114,7 @@ struct comb_pg_conn {
     /* CLOSED and READY are the driving thread's states, the others the connecting one's. */
     enum { COMB_PG_CLOSED, COMB_PG_WANTED, COMB_PG_FRESH, COMB_PG_READY } state; /* under lock */
     PGconn *fresh;                                                               /* under lock */
+    uint64_t incarnation; /* of the server that the session is to; under lock */
     PGconn *pq;
     struct comb_pg_job *first, *last;
     unsigned n, n_transactions;
@@ -144,6 +145,8 @@ struct comb_pg {
     struct comb_pg_job *door, *door_last; /* submitted, not yet seen by the driving thread */
     bool closing;
     struct comb_sql_info info;
+    uint64_t system; /* of the server at first, and of those promoted from it */
+    uint64_t least;  /* servers of an older incarnation are left alone */
     struct comb_store_status status;
     struct comb_error connect_err; /* why the last attempt to connect failed */
     pthread_cond_t connect_wake;
@@ -244,8 +247,9 @@ void comb_pg_requeue(struct comb_pg *pg, struct comb_pg_job *job);
 
 void *comb_pg_connect_all(void *pg);
 /* One session for the rules of that set, to a server that is ours, within COMB_PG_CONNECT_MS for
- * each of the URL's; NULL and err. */
-PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, struct comb_error *err);
+ * each of the URL's; NULL and err. *ret_incarnation: the server's. */
+PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, uint64_t *ret_incarnation,
+                        struct comb_error *err);
 /* One command of any number of statements, or one with text parameters; NULL and err. Blocks until
  * deadline_ns. The caller clears the result. */
 PGresult *comb_pg_ask(PGconn *pq, const char *sql, const char *const *params, int n_params,
@@ -261,8 +265,10 @@ enum comb_status comb_pg_migrate(struct comb_sql *sql, const struct comb_sql_mig
 enum comb_status comb_pg_check(struct comb_sql *sql, struct comb_ctx *ctx,
                                struct comb_error *err) COMB_MUST_CHECK;
 /* Whether a new session is to the store that we know, and not to one that was left behind. A newer
- * one raises info.incarnation. */
-enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq,
+ * one raises info.incarnation, and the driving thread ends the sessions to older ones. */
+enum comb_status comb_pg_identify(struct comb_pg *pg, PGconn *pq, uint64_t *ret_incarnation,
                                   struct comb_error *err) COMB_MUST_CHECK;
+/* See comb_sql_expect. */
+void comb_pg_expect(struct comb_sql *sql, uint64_t incarnation);
 
 #endif
