@@ -2,7 +2,9 @@
 #include "tests/support/store_process.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -122,9 +124,49 @@ static void signal_all(const struct store_process *process, int number)
         kill(children[i], number);
 }
 
+/* Whether each thread stands still, or the process is gone. */
+static bool is_stopped(pid_t pid)
+{
+    char path[NAME_MAX + 64], line[512];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    const struct dirent *task;
+    bool stopped = true;
+    while (tasks && stopped && (task = readdir(tasks))) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", pid, task->d_name);
+        FILE *stat = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (!stat)
+            continue;
+        /* "PID (NAME) STATE ...": a name may have anything in it. */
+        const char *end = fgets(line, sizeof line, stat) ? strrchr(line, ')') : NULL;
+        stopped = !end || strchr("TtZX", end[2]);
+        fclose(stat);
+    }
+    if (tasks)
+        closedir(tasks);
+    return stopped;
+}
+
+static void await_stop(pid_t pid)
+{
+    const struct timespec pause = {0, 1000 * 1000};
+    for (time_t end = time(NULL) + READY_S; time(NULL) < end;) {
+        if (is_stopped(pid))
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("process %d does not stop", pid);
+}
+
 void store_process_freeze(struct store_process *process)
 {
+    pid_t children[CHILDREN_MAX];
     signal_all(process, SIGSTOP);
+    /* A signal takes a moment to reach the threads that run. */
+    await_stop(process->pid);
+    size_t n = children_of(process->pid, children);
+    for (size_t i = 0; i < n; i++)
+        await_stop(children[i]);
 }
 
 void store_process_thaw(struct store_process *process)
