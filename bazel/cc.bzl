@@ -39,8 +39,15 @@ def c_test(name, copts = [], local_defines = [], size = "small", tags = [], deps
         **kwargs
     )
 
+# Of C++, warnings that only C has are errors of the command line.
+CXX_WARN = [w for w in WARN if w not in ["-Wstrict-prototypes", "-Wmissing-prototypes"]]
+
+def cxx_library(name, copts = [], **kwargs):
+    """As c_library, of C++ sources: where a library that we need speaks C++ only."""
+    check_folder()
+    native.cc_library(name = name, copts = ["-std=c++17"] + CXX_WARN + copts, **kwargs)
+
 def cxx_test(name, copts = [], size = "small", tags = [], **kwargs):
     """As c_test, of C++ sources: what programs in C++ see of our headers."""
     check_folder()
-    warn = [w for w in WARN if w not in ["-Wstrict-prototypes", "-Wmissing-prototypes"]]
-    native.cc_test(name = name, copts = ["-std=c++17"] + warn + copts, size = size, tags = tags + ["block-network"], **kwargs)
+    native.cc_test(name = name, copts = ["-std=c++17"] + CXX_WARN + copts, size = size, tags = tags + ["block-network"], **kwargs)
