@@ -93,8 +93,7 @@ static bool worker_ready(struct worker *worker)
         comb_extract_process_stop(&worker->process);
     if (worker->process.pid > 0)
         return true;
-    status = comb_extract_process_start(&worker->process, extract->program,
-                                        extract->options.limits.wall_ms, &err);
+    status = comb_extract_process_start(&worker->process, extract->program, &err);
     if (status) {
         comb_log_error(COMB_LOG_WARN, "extract", "no text is extracted", &err);
         return false;
@@ -393,8 +392,7 @@ enum comb_status comb_extract_check(struct comb_extract *extract, bool *ret_name
                                     struct comb_error *err)
 {
     struct comb_extract_process process = COMB_EXTRACT_PROCESS_INIT;
-    enum comb_status status = comb_extract_process_start(&process, extract->program,
-                                                         extract->options.limits.wall_ms, err);
+    enum comb_status status = comb_extract_process_start(&process, extract->program, err);
     if (status)
         return status;
     *ret_namespaces = process.has_namespaces;

@@ -128,7 +128,8 @@ void comb_extract_cancel(struct comb_extract *extract, uint64_t id);
 
 /*
  * Starts a comb-extract of its own, asks it how it is confined, and ends it: for `--check` and for
- * the start of a server. May block for wall_ms of the limits.
+ * the start of a server. May block for a minute, on a
+ * machine that is stuck.
  * Errors: FAILED_PRECONDITION: the kernel or the container has no seccomp filters, or program is
  * of another version; UNAVAILABLE: it does not start. The message says what to do. Threads: any.
  */

@@ -63,20 +63,20 @@ static int spawn(const char *program, int control, pid_t *ret_pid)
 }
 
 static enum comb_status await_hello(struct comb_extract_process *process, const char *program,
-                                    uint32_t wait_ms, struct comb_error *err)
+                                    struct comb_error *err)
 {
     struct comb_extract_hello hello = {0};
     struct pollfd poll_fd = {.fd = process->control, .events = POLLIN};
     ssize_t n = 0;
     int ready;
     do
-        ready = poll(&poll_fd, 1, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
+        ready = poll(&poll_fd, 1, COMB_EXTRACT_START_MS);
     while (ready < 0 && errno == EINTR);
     if (ready > 0)
         n = recv(process->control, &hello, sizeof hello, 0);
     if (ready == 0)
-        return comb_error_set(err, COMB_UNAVAILABLE, 0, "%s does not come up within %u ms", program,
-                              (unsigned)wait_ms);
+        return comb_error_set(err, COMB_UNAVAILABLE, 0, "%s does not come up within %d s", program,
+                              COMB_EXTRACT_START_MS / 1000);
     if (n <= 0)
         return comb_error_set(err, COMB_UNAVAILABLE, 0,
                               "%s ended at once: run '%s --version' to see why", program, program);
@@ -93,8 +93,7 @@ static enum comb_status await_hello(struct comb_extract_process *process, const 
 }
 
 enum comb_status comb_extract_process_start(struct comb_extract_process *process,
-                                            const char *program, uint32_t wait_ms,
-                                            struct comb_error *err)
+                                            const char *program, struct comb_error *err)
 {
     int pair[2], failed;
     enum comb_status status;
@@ -110,7 +109,7 @@ enum comb_status comb_extract_process_start(struct comb_extract_process *process
                               strerror(failed));
     }
     *process = (struct comb_extract_process){.pid = pid, .control = pair[0]};
-    status = await_hello(process, program, wait_ms, err);
+    status = await_hello(process, program, err);
     if (status)
         comb_extract_process_stop(process);
     return status;

@@ -21,10 +21,13 @@ struct comb_extract_process {
         .control = -1                                                                              \
     }
 
-/* Starts program and waits until it is confined, for wait_ms at most. Errors: FAILED_PRECONDITION,
- * UNAVAILABLE; it is not running. */
+/* What a program may take to load its libraries and to be confined, on a machine that is busy. */
+#define COMB_EXTRACT_START_MS 60000
+
+/* Starts program and waits until it is confined, for COMB_EXTRACT_START_MS at most. Errors:
+ * FAILED_PRECONDITION, UNAVAILABLE; it is not running. */
 enum comb_status comb_extract_process_start(struct comb_extract_process *process,
-                                            const char *program, uint32_t wait_ms,
+                                            const char *program,
                                             struct comb_error *err) COMB_MUST_CHECK;
 /* Ends it and the process of a file that it may have, and waits for it. Not running is fine. */
 void comb_extract_process_stop(struct comb_extract_process *process);

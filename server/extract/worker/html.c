@@ -19,12 +19,12 @@ struct page {
 };
 
 static const char *const hidden[] = {"script", "style", "template", "noscript", NULL};
-/* What stands within a line; all else begins a new one. */
-static const char *const inlines[] = {"a",    "abbr",  "acronym", "b",      "bdi",    "bdo", "big",
-                                      "cite", "code",  "data",    "del",    "dfn",    "em",  "font",
-                                      "i",    "ins",   "kbd",     "label",  "mark",   "q",   "s",
-                                      "samp", "small", "span",    "strike", "strong", "sub", "sup",
-                                      "time", "tt",    "u",       "var",    "wbr",    NULL};
+/* What stands within a line; all else begins a new one. A row of a table is a line. */
+static const char *const inlines[] = {
+    "a",    "abbr", "acronym", "b",    "bdi",   "bdo",  "big",    "cite",   "code",
+    "data", "del",  "dfn",     "em",   "font",  "i",    "ins",    "kbd",    "label",
+    "mark", "q",    "s",       "samp", "small", "span", "strike", "strong", "sub",
+    "sup",  "td",   "th",      "time", "tt",    "u",    "var",    "wbr",    NULL};
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -64,13 +64,10 @@ static void page_start(void *data, const xmlChar *name, const xmlChar **attribut
 static void page_end(void *data, const xmlChar *name)
 {
     struct page *page = data;
-    if (!page->hidden && !is_one_of((const char *)name, inlines)) {
-        bool is_cell = is_one_of((const char *)name, (const char *[]){"td", "th", NULL});
-        if (is_cell)
-            comb_extract_sink_space(page->sink);
-        else
-            comb_extract_sink_break(page->sink);
-    }
+    if (!page->hidden && is_one_of((const char *)name, (const char *[]){"td", "th", NULL}))
+        comb_extract_sink_space(page->sink);
+    else if (!page->hidden && !is_one_of((const char *)name, inlines))
+        comb_extract_sink_break(page->sink);
     if (page->hidden == page->depth)
         page->hidden = 0;
     if (page->depth > 0)

@@ -18,7 +18,7 @@ void comb_extract_sink_init(struct comb_extract_sink *sink, uint64_t max_bytes,
     sink->write = write;
     sink->data = data;
     sink->left = max_bytes;
-    sink->full = sink->guess = false;
+    sink->full = sink->guess = sink->space = sink->was_return = false;
     sink->high = 0;
     sink->n_partial = sink->used = 0;
     sink->last = '\n';
@@ -34,6 +34,10 @@ static void hand_on(struct comb_extract_sink *sink)
 /* Whole characters only: one that does not fit is not begun. */
 static void emit(struct comb_extract_sink *sink, const void *bytes, size_t n)
 {
+    bool has_space = sink->space && *(const char *)bytes != '\n';
+    sink->space = sink->was_return = false;
+    if (has_space)
+        emit(sink, " ", 1);
     if (sink->full || n > sink->left) {
         sink->full = true;
         return;
@@ -49,10 +53,16 @@ static void emit(struct comb_extract_sink *sink, const void *bytes, size_t n)
 static void emit_ascii(struct comb_extract_sink *sink, unsigned char c)
 {
     char out = (char)c;
-    if (c == '\r' || c == '\f' || c == '\v')
+    if (c == '\f' || c == '\v') {
         comb_extract_sink_break(sink);
-    else if (c >= 0x20 ? c != 0x7f : c == '\n' || c == '\t')
+    } else if (c == '\r') {
+        emit(sink, "\n", 1);
+        sink->was_return = true;
+    } else if (c == '\n' && sink->was_return) {
+        sink->was_return = false; /* "\r\n" is one end of a line */
+    } else if (c >= 0x20 ? c != 0x7f : c == '\n' || c == '\t') {
         emit(sink, &out, 1);
+    }
 }
 
 static void emit_code_point(struct comb_extract_sink *sink, uint32_t c)
@@ -163,10 +173,7 @@ void comb_extract_sink_put(struct comb_extract_sink *sink, comb_str text)
             i = run;
         } else if (at[i] < 0x80) {
             end_partial(sink);
-            /* "\r\n" is one break. */
-            if (at[i] != '\r' || i + 1 >= text.len || at[i + 1] != '\n')
-                emit_ascii(sink, at[i]);
-            i++;
+            emit_ascii(sink, at[i++]);
         } else {
             put_byte(sink, at[i++]);
         }
@@ -191,6 +198,7 @@ void comb_extract_sink_put_utf16(struct comb_extract_sink *sink, uint16_t unit)
 void comb_extract_sink_break(struct comb_extract_sink *sink)
 {
     end_partial(sink);
+    sink->space = false;
     if (sink->last != '\n')
         emit(sink, "\n", 1);
 }
@@ -198,8 +206,7 @@ void comb_extract_sink_break(struct comb_extract_sink *sink)
 void comb_extract_sink_space(struct comb_extract_sink *sink)
 {
     end_partial(sink);
-    if (sink->last != '\n' && sink->last != ' ' && sink->last != '\t')
-        emit(sink, " ", 1);
+    sink->space = sink->last != '\n' && sink->last != ' ' && sink->last != '\t';
 }
 
 void comb_extract_sink_flush(struct comb_extract_sink *sink)

@@ -15,10 +15,12 @@ struct comb_extract_sink {
     /* False: nobody wants more. */
     bool (*write)(void *data, comb_str text);
     void *data;
-    uint64_t left; /* bytes that may still come */
-    bool full;     /* something did not fit, or nobody wants more: parsers had better end */
-    bool guess;    /* bytes that are no UTF-8 are Windows-1252; otherwise they become U+FFFD */
-    uint16_t high; /* half of a UTF-16 pair, or 0 */
+    uint64_t left;   /* bytes that may still come */
+    bool full;       /* something did not fit, or nobody wants more: parsers had better end */
+    bool guess;      /* bytes that are no UTF-8 are Windows-1252; otherwise they become U+FFFD */
+    bool space;      /* one stands before what comes next, unless a line ends */
+    bool was_return; /* a "\r" was the last */
+    uint16_t high;   /* half of a UTF-16 pair, or 0 */
     unsigned char partial[4]; /* the beginning of a character whose end has not been put */
     size_t n_partial;
     char last; /* the last byte, "\n" at the beginning */
@@ -32,7 +34,8 @@ void comb_extract_sink_init(struct comb_extract_sink *sink, uint64_t max_bytes,
 void comb_extract_sink_put(struct comb_extract_sink *sink, comb_str text);
 /* A code unit of UTF-16. */
 void comb_extract_sink_put_utf16(struct comb_extract_sink *sink, uint16_t unit);
-/* "\n", unless a line begins here; " ", unless white space stands here. */
+/* "\n", unless a line begins here; " ", unless white space stands here or
+ * the line ends. */
 void comb_extract_sink_break(struct comb_extract_sink *sink);
 void comb_extract_sink_space(struct comb_extract_sink *sink);
 /* Hands on what has been put. */
