@@ -162,8 +162,9 @@ static int add_memory_rules(scmp_filter_ctx filter)
 /* abort() sends itself a signal, and nobody else. */
 static int add_signal_rule(scmp_filter_ctx filter)
 {
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    const struct scmp_arg_cmp itself = {
+        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &itself);
 }
 
 static int load_filter(void)

@@ -111,7 +111,8 @@ static bool is_markup_unread(comb_str head)
 
 static bool is_utf16(comb_str head, enum comb_extract_text_encoding *ret_encoding)
 {
-    if (head.len < 2 || (memcmp(head.ptr, "\xff\xfe", 2) && memcmp(head.ptr, "\xfe\xff", 2)))
+    if (!comb_str_starts_with(head, STR("\xff\xfe")) &&
+        !comb_str_starts_with(head, STR("\xfe\xff")))
         return false;
     *ret_encoding = head.ptr[0] == '\xff' ? COMB_EXTRACT_TEXT_UTF16_LE : COMB_EXTRACT_TEXT_UTF16_BE;
     return true;

@@ -118,8 +118,8 @@ static xmlCharEncoding encoding_of(comb_str head, bool is_utf8)
 {
     if (is_utf8)
         return XML_CHAR_ENCODING_UTF8;
-    if (names_charset(head) ||
-        (head.len >= 2 && (!memcmp(head.ptr, "\xff\xfe", 2) || !memcmp(head.ptr, "\xfe\xff", 2))))
+    if (names_charset(head) || comb_str_starts_with(head, STR("\xff\xfe")) ||
+        comb_str_starts_with(head, STR("\xfe\xff")))
         return XML_CHAR_ENCODING_NONE;
     /* The head may end within a character. */
     for (size_t cut = 0; cut < 4 && cut <= head.len; cut++) {
