@@ -6,6 +6,7 @@
 struct move {
     struct comb_tree *tree;
     const struct comb_v1_tree_move_request *request;
+    bool decided; /* before: the write did not go through */
     struct comb_tree_written written;
 };
 
@@ -108,8 +109,9 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
     struct move *move = data;
     const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE, .field = "node"};
     struct comb_access_node node;
-    const struct comb_node *existing;
+    const struct comb_node *existing = NULL;
     struct tree_place target;
+    bool presume_free = !move->decided && move->request->conflict != COMB_V1_MOVE_CONFLICT_REPLACE;
     enum comb_status status =
         tree_resolve_change(move->tree, ctx, plan, move->request->node, &options,
                             move->request->expected_etag, &node, err);
@@ -118,24 +120,25 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
         status = find_target(move, ctx, plan, &node, &target, err);
     if (status == COMB_OK)
         status = check_target(&node, &target, err);
-    if (status == COMB_OK)
-        status = tree_place_existing(move->tree, ctx, &target, &existing, err);
+    /* What is there already has its name to itself. */
+    if (status == COMB_OK && !is_at(node.node, &target))
+        status = tree_place_existing(move->tree, ctx, &target, presume_free, &existing, err);
     if (status != COMB_OK)
         return status;
+    move->decided = true;
     move->written = (struct comb_tree_written){.node = *node.node};
     if (target.path) {
         move->written.path = tree_path_join(ctx->arena, target.path, target.name);
         if (!move->written.path)
             return comb_error_no_memory(err);
     }
-    if (existing && comb_uuid_equal(&existing->id, &node.node->id)) {
-        /* It is there already; or it came there between the two look-ups, by somebody else. */
-        if (!is_at(node.node, &target))
-            return comb_error_set(err, COMB_ABORTED, COMB_V1_ERROR_REASON_CONTENTION,
-                                  "the node is being moved by others");
+    if (is_at(node.node, &target)) {
         plan->n_decisions = 0;
         return COMB_OK;
     }
+    if (existing && comb_uuid_equal(&existing->id, &node.node->id))
+        return comb_error_set(err, COMB_ABORTED, COMB_V1_ERROR_REASON_CONTENTION,
+                              "the node is being moved by others");
     if (existing)
         status = replace(move, ctx, plan, &node, existing, err);
     if (status == COMB_OK)

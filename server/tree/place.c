@@ -106,15 +106,20 @@ enum comb_status tree_place_resolve(struct comb_tree *tree, struct comb_ctx *ctx
 }
 
 enum comb_status tree_place_existing(struct comb_tree *tree, struct comb_ctx *ctx,
-                                     const struct tree_place *place,
+                                     const struct tree_place *place, bool presume_free,
                                      const struct comb_node **ret_existing, struct comb_error *err)
 {
-    struct comb_fact_chain chain;
-    enum comb_status status = comb_facts_path_wait(tree->use.facts, ctx, &place->links[0].node->id,
-                                                   &place->name, 1, &chain, err);
+    const struct comb_facts_question question = {.start = &place->links[0].node->id,
+                                                 .parts = &place->name,
+                                                 .n_parts = 1,
+                                                 .presume_free = presume_free};
+    struct comb_facts_answer answer;
+    enum comb_status status =
+        comb_facts_resolve_wait(tree->use.facts, ctx, &question, &answer, err);
 
     if (status == COMB_OK)
-        *ret_existing = chain.found && chain.n_links > 0 ? chain.links[0].node : NULL;
+        *ret_existing =
+            answer.chain.found && answer.chain.n_links > 0 ? answer.chain.links[0].node : NULL;
     return status;
 }
 

@@ -31,9 +31,10 @@ enum comb_status tree_place_resolve(struct comb_tree *tree, struct comb_ctx *ctx
                                     struct comb_plan *plan, const struct comb_v1_node_ref *ref,
                                     const char *field, struct tree_place *place,
                                     struct comb_error *err) COMB_MUST_CHECK;
-/* What has the name there; NULL: nothing. */
+/* What has the name there; NULL: nothing. presume_free: also where that is not known, for who
+ * writes next and decides again where the name turns out to be taken. */
 enum comb_status tree_place_existing(struct comb_tree *tree, struct comb_ctx *ctx,
-                                     const struct tree_place *place,
+                                     const struct tree_place *place, bool presume_free,
                                      const struct comb_node **ret_existing,
                                      struct comb_error *err) COMB_MUST_CHECK;
 

@@ -124,7 +124,7 @@ static enum comb_status restore_decide(void *data, struct comb_ctx *ctx, struct 
     if (status == COMB_OK)
         status = tree_need_depth(place.n_links + 1, "target_parent", err);
     if (status == COMB_OK)
-        status = tree_place_existing(restoration->tree, ctx, &place, &existing, err);
+        status = tree_place_existing(restoration->tree, ctx, &place, false, &existing, err);
     if (status != COMB_OK)
         return status;
     if (existing && !request->target_parent && request->target_name[0] == '\0')

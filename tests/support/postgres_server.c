@@ -13,6 +13,8 @@
 #define BASEBACKUP "/usr/lib/postgresql/15/bin/pg_basebackup"
 #define POSTGRES "/usr/lib/postgresql/15/bin/postgres"
 
+enum { ARGUMENTS_MAX = 32 };
+
 static void make_cluster(struct postgres_server *server)
 {
     store_process_init(&server->process);
@@ -67,18 +69,24 @@ void postgres_server_start(struct postgres_server *server)
         server->port = test_free_port();
     snprintf(port, sizeof port, "%d", server->port);
     char *data = test_path(server->process.folder, "data");
-    const char *const argv[] = {POSTGRES,
-                                "-D",
-                                data,
-                                "-p",
-                                port,
-                                "-c",
-                                "listen_addresses=127.0.0.1",
-                                "-c",
-                                "unix_socket_directories=",
-                                "-c",
-                                "shared_buffers=32MB",
-                                NULL};
+    const char *argv[ARGUMENTS_MAX] = {POSTGRES,
+                                       "-D",
+                                       data,
+                                       "-p",
+                                       port,
+                                       "-c",
+                                       "listen_addresses=127.0.0.1",
+                                       "-c",
+                                       "unix_socket_directories=",
+                                       "-c",
+                                       "shared_buffers=32MB"};
+    size_t n = 11;
+    /* What comes later counts. */
+    for (const char *const *setting = server->settings; setting && *setting; setting++) {
+        assert_true(n + 2 < ARGUMENTS_MAX);
+        argv[n++] = "-c";
+        argv[n++] = *setting;
+    }
     store_process_spawn(&server->process, argv);
     free(data);
     store_process_await(&server->process, listens, server);

@@ -11,6 +11,7 @@
 struct postgres_server {
     struct store_process process;
     int port;
+    const char *const *settings; /* "NAME=VALUE"…, NULL: more of its settings; NULL: none */
 };
 
 /* Makes the cluster at first, and starts it; it listens when this returns. User "app", no password.
