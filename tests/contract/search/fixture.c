@@ -106,6 +106,17 @@ static void name_ids(struct comb_search_condition *condition)
         condition->id = doc_id((unsigned)strtoul(condition->text.ptr + 1, NULL, 10));
 }
 
+static const struct comb_search_condition *parse(struct fixture *f, struct grpcc_arena *arena,
+                                                 const char *query)
+{
+    const struct comb_search_condition *parsed = NULL;
+    must_ok(comb_search_parse(arena, comb_str_from(query), 1714996800000000LL, "query", &parsed,
+                              &f->t.err),
+            &f->t.err);
+    name_ids((struct comb_search_condition *)(uintptr_t)parsed);
+    return parsed;
+}
+
 const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max)
 {
     static char names[1 << 20];
@@ -113,17 +124,12 @@ const char *hits_by(struct fixture *f, const char *query, size_t size, size_t ex
     struct comb_search_walk walk = {
         .store = f->store, .judge = &judge, .max = size, .examined_max = examined_max};
     struct comb_search_at at = {0};
-    const struct comb_search_condition *parsed;
     struct grpcc_arena *arena = grpcc_arena_new(0);
     size_t length = 0;
     bool more = true;
     names[0] = 0;
     assert_non_null(arena);
-    must_ok(comb_search_parse(arena, comb_str_from(query), 1714996800000000LL, "query", &parsed,
-                              &f->t.err),
-            &f->t.err);
-    name_ids((struct comb_search_condition *)(uintptr_t)parsed);
-    walk.query = parsed;
+    walk.query = parse(f, arena, query);
     while (more) {
         const struct comb_search_hit *hits;
         size_t n = 0;
@@ -133,6 +139,95 @@ const char *hits_by(struct fixture *f, const char *query, size_t size, size_t ex
         for (size_t i = 0; i < n; i++)
             length += (size_t)snprintf(names + length, sizeof names - length, "%s%.*s",
                                        length > 0 ? " " : "", COMB_STR_ARG(hits[i].candidate.name));
+    }
+    grpcc_arena_free(arena);
+    return names;
+}
+
+/* ---- a plain search ---- */
+
+enum { PLAIN_MAX = 64 };
+
+/* What is looked at, by rising id. */
+static struct plain {
+    struct comb_search_candidate candidate;
+    char terms[4][256]; /* of name, content, metadata, keyed metadata */
+} plain[PLAIN_MAX];
+static size_t n_plain;
+
+void plain_hits_of(const struct comb_search_document *documents, size_t n)
+{
+    assert_true(n <= PLAIN_MAX);
+    n_plain = n;
+    for (size_t i = 0; i < n; i++) {
+        const struct comb_search_document *document = &documents[i];
+        const comb_str terms[] = {document->name_terms, document->content_terms,
+                                  document->meta_terms, document->keyed_terms};
+        plain[i].candidate = (struct comb_search_candidate){.id = document->id,
+                                                            .parent = document->parent,
+                                                            .owner = document->owner,
+                                                            .is_folder = document->is_folder,
+                                                            .size = document->size,
+                                                            .name = document->name,
+                                                            .media = document->media};
+        for (int field = 0; field < 4; field++)
+            assert_true(snprintf(plain[i].terms[field], sizeof plain[i].terms[field], "%.*s",
+                                 COMB_STR_ARG(terms[field])) < 256);
+    }
+}
+
+static bool has_words(const struct plain *document, const struct comb_search_condition *words)
+{
+    char mark[COMB_SEARCH_KEY_MARK_BYTES];
+    comb_search_key_mark(words->key, mark);
+    bool name = comb_search_terms_have(comb_str_from(document->terms[0]), words, STR(""));
+    bool content = comb_search_terms_have(comb_str_from(document->terms[1]), words, STR(""));
+    bool meta = comb_search_terms_have(comb_str_from(document->terms[2]), words, STR(""));
+    switch (words->field) {
+    case COMB_SEARCH_NAME:
+        return name;
+    case COMB_SEARCH_CONTENT:
+        return content;
+    case COMB_SEARCH_META:
+        return comb_search_terms_have(comb_str_from(document->terms[3]), words,
+                                      comb_str_of(mark, sizeof mark));
+    default:
+        return name || content || meta;
+    }
+}
+
+static uint64_t plain_holds(const struct plain *document, const struct comb_search_condition *query)
+{
+    uint64_t holds = 0;
+    for (size_t i = 0; i < query->n_parts; i++)
+        holds |= plain_holds(document, query->parts[i]);
+    if (query->kind == COMB_SEARCH_WORDS && has_words(document, query))
+        holds |= UINT64_C(1) << query->number;
+    return holds;
+}
+
+const char *plain_hits(struct fixture *f, const char *query)
+{
+    static char names[1 << 16];
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    size_t length = 0;
+    assert_non_null(arena);
+    const struct comb_search_condition *parsed = parse(f, arena, query);
+    bool has_rank = comb_search_has_rank(parsed);
+    names[0] = 0;
+    for (int rank = has_rank ? 0 : 1; rank < 2; rank++) {
+        for (size_t i = n_plain; i-- > 0;) {
+            const struct plain *document = &plain[i];
+            uint64_t holds = plain_holds(document, parsed);
+            uint64_t named = comb_search_named(parsed, comb_str_from(document->terms[0]), holds);
+            bool first =
+                has_rank && comb_search_match(parsed, &document->candidate, named, is_in, NULL);
+            if (comb_search_match(parsed, &document->candidate, holds, is_in, NULL) &&
+                first == (rank == 0))
+                length +=
+                    (size_t)snprintf(names + length, sizeof names - length, "%s%.*s",
+                                     length > 0 ? " " : "", COMB_STR_ARG(document->candidate.name));
+        }
     }
     grpcc_arena_free(arena);
     return names;

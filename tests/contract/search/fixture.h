@@ -44,4 +44,8 @@ void doc_remove(struct fixture *f, unsigned id, uint64_t epoch, uint64_t revisio
 const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max);
 #define must_hit(f, query, expected) assert_string_equal(hits_by(f, query, 100, 0), expected)
 
+/* The same by looking at each of n documents, whose terms outlive the test's arena: copied. */
+void plain_hits_of(const struct comb_search_document *documents, size_t n);
+const char *plain_hits(struct fixture *f, const char *query);
+
 #endif
