@@ -227,7 +227,8 @@ static void take_word(struct comb_text_tokens *tokens, struct comb_text_token *r
 {
     int32_t chars[COMB_TEXT_TERM_CHARS_MAX], part = 0;
     size_t n = 0;
-    enum kind kind = peek(tokens, &part);
+    enum kind kind;
+    (void)peek(tokens, &part);
     ret_token->start = tokens->char_start;
     do {
         if (n < COMB_TEXT_TERM_CHARS_MAX)
@@ -245,7 +246,8 @@ static struct comb_text_unit take_unit(struct comb_text_tokens *tokens)
 {
     struct comb_text_unit unit = {.start = tokens->char_start};
     int32_t part = 0;
-    enum kind kind = peek(tokens, &part);
+    enum kind kind;
+    (void)peek(tokens, &part);
     do {
         if (unit.n < COMB_TEXT_UNIT_MAX)
             unit.chars[unit.n++] = part;

@@ -19,10 +19,10 @@ static const char *plan_of(struct comb_sql *sql, struct test_ctx *t, size_t numb
                                        comb_sql_integer(1), comb_sql_integer(1)};
     size_t length = 0, n = 0;
     snprintf(texts[number], sizeof texts[number], "EXPLAIN QUERY PLAN %s", text);
-    for (char digit = '1'; digit <= '4'; digit++) {
-        const char name[] = {'?', digit, 0};
+    for (size_t i = 1; i <= 4; i++) {
+        const char name[] = {'?', (char)('0' + (int)i), 0};
         if (strstr(text, name))
-            n = (size_t)(digit - '0');
+            n = i;
     }
     const struct comb_sql_statement statement = {texts[number], params, n, false};
     const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &statement, 1};
