@@ -160,7 +160,7 @@ enum comb_status comb_consumer_plan_advance(const struct comb_consumer_run *run,
                                             struct comb_error *err)
 {
     struct comb_consumers *consumers = run->consumers;
-    const struct comb_consumer_place place = {.cursor = through->cursor};
+    const struct comb_consumer_place place = {.cursor = through->cursor, .epoch = run->place.epoch};
     return consumers->store->driver->plan_advance(
         consumers->store, ctx, plan, name_of(run), run->lease.fence,
         comb_lease_keeper_lease_us(consumers->keeper), &place, err);
@@ -215,7 +215,9 @@ static enum outcome lease_lost(struct comb_consumer_run *run)
 static enum outcome begin_rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx,
                                   enum comb_rebuild why)
 {
-    struct comb_consumer_place place = {.rebuild = why};
+    /* The clock, since a restored row does not know how far a lost one had come. */
+    uint64_t now_us = (uint64_t)comb_clock_wall_us(), next = run->place.epoch + 1;
+    struct comb_consumer_place place = {.rebuild = why, .epoch = now_us > next ? now_us : next};
     struct comb_error err = {0};
     if (comb_feed_head(run->consumers->sql, ctx, &place.cursor, &err) != COMB_OK)
         return failed(run, ctx->arena, &err);
@@ -233,6 +235,7 @@ static enum outcome rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx)
     if (!comb_sql_is_history(run->consumers->sql, run->place.cursor.incarnation))
         return begin_rebuild(run, ctx, COMB_REBUILD_HISTORY);
     struct comb_consumer_rebuild step = {.why = run->place.rebuild,
+                                         .epoch = run->place.epoch,
                                          .state = run->place.state,
                                          .run = run,
                                          .from = run->place.cursor};
@@ -245,7 +248,7 @@ static enum outcome rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx)
     if (status != COMB_OK)
         return failed(run, ctx->arena, &err);
     atomic_fetch_add(&run->rebuild_steps, 1);
-    struct comb_consumer_place place = {.cursor = step.from};
+    struct comb_consumer_place place = {.cursor = step.from, .epoch = run->place.epoch};
     if (!step.is_last) {
         place.rebuild = step.why;
         place.state = step.next_state;
@@ -260,7 +263,7 @@ static enum outcome set_aside(struct comb_consumer_run *run, struct comb_ctx *ct
                               const char *message)
 {
     char subject[COMB_UUID_TEXT_LENGTH + 1];
-    const struct comb_consumer_place place = {.cursor = record->cursor};
+    const struct comb_consumer_place place = {.cursor = record->cursor, .epoch = run->place.epoch};
     const struct comb_consumer_aside aside = {
         .cursor = record->cursor,
         .kind = record->entry.kind,
@@ -303,7 +306,7 @@ static enum outcome refused(struct comb_consumer_run *run, struct comb_ctx *ctx,
 static enum outcome at_end(struct comb_consumer_run *run, struct comb_ctx *ctx,
                            struct comb_cursor end)
 {
-    const struct comb_consumer_place place = {.cursor = end};
+    const struct comb_consumer_place place = {.cursor = end, .epoch = run->place.epoch};
     atomic_store(&run->pending_us, 0);
     if ((run->attempts > 0 || run->is_noted || end.incarnation != run->place.cursor.incarnation) &&
         !move_to(run, ctx, &place, NULL))
@@ -314,8 +317,9 @@ static enum outcome at_end(struct comb_consumer_run *run, struct comb_ctx *ctx,
 static enum outcome apply(struct comb_consumer_run *run, struct comb_ctx *ctx,
                           const struct comb_feed_page *page)
 {
-    const struct comb_consumer_place place = {.cursor = page->end};
-    struct comb_consumer_batch batch = {.records = page->records, .n = page->n, .run = run};
+    const struct comb_consumer_place place = {.cursor = page->end, .epoch = run->place.epoch};
+    struct comb_consumer_batch batch = {
+        .records = page->records, .n = page->n, .epoch = place.epoch, .run = run};
     struct comb_error err = {0};
     if (run->attempts > COMB_CONSUMER_ATTEMPTS_MAX) {
         snprintf(err.msg, sizeof err.msg,

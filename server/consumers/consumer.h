@@ -49,6 +49,7 @@ struct comb_consumer_batch {
     /* in; in ctx's arena */
     const struct comb_feed_record *records; /* of all kinds */
     size_t n;
+    uint64_t epoch; /* of the rebuild that this goes on from */
     const struct comb_consumer_run *run;
     /* out: the cursor has been moved by the consumer's own request (_plan_advance) */
     bool has_advanced;
@@ -57,6 +58,7 @@ struct comb_consumer_batch {
 struct comb_consumer_rebuild {
     /* in */
     enum comb_rebuild why;
+    uint64_t epoch; /* higher than that of every one before */
     comb_str state; /* of the last saved step; "" in the first */
     const struct comb_consumer_run *run;
     /* in, and out: where the feed is gone on from when the rebuild is done; at first the newest

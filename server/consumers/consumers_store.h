@@ -40,6 +40,9 @@ struct comb_consumer_place {
     /* Behind the last entry that has had its effect; while rebuilding, where the feed is gone on
      * from afterwards. Incarnation 0: nowhere yet. */
     struct comb_cursor cursor;
+    /* Rises with each rebuild, also over a store that was restored from a copy: what is derived has
+     * versions (epoch, revision). 0: there was no rebuild yet. */
+    uint64_t epoch;
     enum comb_rebuild rebuild; /* NONE: entries are being consumed */
     comb_str state;            /* of the rebuild; "" at its begin and where there is none */
 };

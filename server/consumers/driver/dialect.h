@@ -6,7 +6,8 @@
 #include "server/consumers/consumers_store.h"
 
 /* In all of them a time is the store's own, and a lease is given in microseconds. HELD: ?1 name ?2
- * fence, and the lease has not run out. PLACE: ?4 incarnation ?5 sequence ?6 rebuild ?7 state. */
+ * fence, and the lease has not run out. PLACE: ?4 incarnation ?5 sequence ?6 rebuild ?7 state
+ * ?8 epoch. */
 struct consumers_dialect {
     const char *is_held;     /* ?1 name: a row if somebody holds it */
     const char *make;        /* ?1 name */

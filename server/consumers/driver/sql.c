@@ -42,13 +42,14 @@ static enum comb_status write_held(struct comb_consumers_store *self, struct com
     return status;
 }
 
-/* Columns incarnation, seq, rebuild, state. */
+/* Columns incarnation, seq, rebuild, state, epoch. */
 static struct comb_consumer_place place_at(const struct comb_sql_value *columns)
 {
     return (struct comb_consumer_place){
         .cursor = {(uint64_t)columns[0].integer, (uint64_t)columns[1].integer},
         .rebuild = (enum comb_rebuild)columns[2].integer,
         .state = columns[3].bytes,
+        .epoch = (uint64_t)columns[4].integer,
     };
 }
 
@@ -127,7 +128,7 @@ static enum comb_status sql_place(struct comb_consumers_store *self, struct comb
     return COMB_OK;
 }
 
-enum { ADVANCE_PARAMS = 7, ASIDE_PARAMS = 9 };
+enum { ADVANCE_PARAMS = 8, ASIDE_PARAMS = 9 };
 
 static void advance_params(comb_str name, uint64_t fence, int64_t lease_us,
                            const struct comb_consumer_place *place,
@@ -140,6 +141,7 @@ static void advance_params(comb_str name, uint64_t fence, int64_t lease_us,
     params[4] = comb_sql_integer((int64_t)place->cursor.sequence);
     params[5] = comb_sql_integer(place->rebuild);
     params[6] = comb_sql_blob(place->state);
+    params[7] = comb_sql_integer((int64_t)place->epoch);
 }
 
 static enum comb_status sql_advance(struct comb_consumers_store *self, struct comb_ctx *ctx,
@@ -233,11 +235,11 @@ static enum comb_status to_lease(const struct comb_sql_rows *rows, size_t row,
         .attempts = (uint32_t)column[2].integer,
         .is_held = column[3].integer != 0,
         .place = place_at(&column[5]),
-        .advance_us = column[9].integer,
-        .code = (enum comb_status)column[10].integer,
-        .message = column[11].bytes,
-        .fail_us = column[12].integer,
-        .n_aside = (uint64_t)column[13].integer,
+        .advance_us = column[10].integer,
+        .code = (enum comb_status)column[11].integer,
+        .message = column[12].bytes,
+        .fail_us = column[13].integer,
+        .n_aside = (uint64_t)column[14].integer,
     };
     if (column[4].type != COMB_SQL_NULL && !comb_sql_uuid_at(rows, row, 4, &lease.holder))
         return comb_sql_row_damaged("lease", err);

@@ -9,7 +9,7 @@
 #define COMB_CONSUMERS_DRIVER_TEXTS_H
 
 #define HELD " WHERE name = ?1 AND fence = ?2 AND expire_us > " NOW
-#define PLACE "incarnation, seq, rebuild, state"
+#define PLACE "incarnation, seq, rebuild, state, epoch"
 
 #define CONSUMERS_STATEMENTS                                                                       \
     {                                                                                              \
@@ -24,7 +24,7 @@
                    " RETURNING 1",                                                                 \
         .place = "SELECT " PLACE " FROM lease WHERE name = ?1",                                    \
         .advance = "UPDATE lease SET expire_us = " NOW " + ?3, incarnation = ?4, seq = ?5,"        \
-                   " rebuild = ?6, state = ?7, attempts = 0, code = 0, message = '',"              \
+                   " rebuild = ?6, state = ?7, epoch = ?8, attempts = 0, code = 0, message = '',"  \
                    " fail_us = 0, advance_us = " NOW HELD " RETURNING 1",                          \
         .aside = "INSERT INTO set_aside (name, incarnation, seq, kind, subject, rev, time_us,"     \
                  " code, message, aside_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, " NOW      \

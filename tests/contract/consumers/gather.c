@@ -87,6 +87,11 @@ static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_cons
                               struct comb_error *err)
 {
     struct gather *gather = data;
+    pthread_mutex_lock(&gather->lock);
+    gather->epoch = batch->epoch;
+    if (gather->first == 0)
+        gather->first = batch->records[0].entry.revision;
+    pthread_mutex_unlock(&gather->lock);
     for (size_t i = 0; i < batch->n; i++) {
         const struct comb_feed_record *record = &batch->records[i];
         enum comb_status status = obey(gather, batch->run, record->entry.revision, err);
@@ -110,6 +115,7 @@ static enum comb_status rebuild(void *data, struct comb_ctx *ctx,
     pthread_mutex_lock(&gather->lock);
     assert_int_equal(step->state.len, gather->rebuild_steps);
     gather->why = step->why;
+    gather->epoch = step->epoch;
     gather->rebuild_steps++;
     step->is_last = gather->rebuild_steps >= gather->rebuild_steps_wanted;
     char *state = grpcc_arena_alloc(ctx->arena, (size_t)gather->rebuild_steps);

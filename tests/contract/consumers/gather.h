@@ -27,9 +27,13 @@ struct gather {
     uint64_t fail_at;         /* a revision that fails */
     int fail_times;           /* how often it still does */
     enum comb_status failure; /* how */
-    int applied;              /* entries that went well */
+    /* Entries of which this process heard that they went well: where an answer was lost on the way,
+     * what is together with the cursor counts less, what is apart is done and counted again. */
+    int applied;
+    uint64_t first;                          /* the revision that was given first; 0: none yet */
     int rebuild_steps, rebuild_steps_wanted; /* of one rebuild */
     enum comb_rebuild why;                   /* of the last rebuild; NONE: there was none */
+    uint64_t epoch;                          /* of the last batch or step */
 };
 
 /* The tables. */

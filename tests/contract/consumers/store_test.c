@@ -121,7 +121,7 @@ static void a_lease_that_ran_out_is_taken_with_a_higher_fence_and_the_place(void
 {
     struct fixture *f = *state;
     const struct comb_consumer_place place = {
-        .cursor = {77, 12}, .rebuild = COMB_REBUILD_EXPIRED, .state = STR("st\0ate")};
+        .cursor = {77, 12}, .epoch = 5, .rebuild = COMB_REBUILD_EXPIRED, .state = STR("st\0ate")};
     struct comb_lease_taken a, b;
     assert_true(take(f, "a", &holder_a, LONG_US, &a));
     assert_true(advance(f, a.fence, &place));
@@ -132,6 +132,7 @@ static void a_lease_that_ran_out_is_taken_with_a_higher_fence_and_the_place(void
     assert_int_equal(b.attempts, 1);
     assert_int_equal(b.place.cursor.incarnation, 77);
     assert_int_equal(b.place.cursor.sequence, 12);
+    assert_int_equal(b.place.epoch, 5);
     assert_int_equal(b.place.rebuild, COMB_REBUILD_EXPIRED);
     assert_true(comb_str_equal(b.place.state, STR("st\0ate")));
 }

@@ -71,7 +71,7 @@ static int run_child(const char *url, int in, int out, uint64_t stop_at)
     gather_go_on(&gather);
     comb_consumers_stop(consumers);
     /* It was told so before it wrote, and what it wrote all the same was refused. */
-    say(out, !gather.may_go_on && gather.applied == (int)stop_at - 1 ? 'l' : 'w');
+    say(out, !gather.may_go_on && gather.applied < (int)stop_at ? 'l' : 'w');
     comb_consumers_free(consumers);
     comb_consumers_store_close(store);
     comb_sql_close(sql);
@@ -167,7 +167,8 @@ static void killed_holders_are_followed_and_nothing_is_missing_or_twice(void **s
            (double)(comb_clock_monotonic_ns() - killed_ns) / COMB_NS_PER_S, LEASE_MS / 1000.0);
     comb_consumers_free(consumers);
     assert_int_equal(gather_count(f->sql), CHANGES);
-    assert_int_equal(f->gather.applied, CHANGES - (KILLS * 31 - 1));
+    assert_int_equal(f->gather.first, KILLS * 31);
+    assert_true(f->gather.applied <= CHANGES - (KILLS * 31 - 1));
 }
 
 static void a_frozen_holder_wakes_up_and_writes_nothing(void **state)
@@ -185,7 +186,8 @@ static void a_frozen_holder_wakes_up_and_writes_nothing(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     comb_consumers_free(consumers);
     assert_int_equal(gather_count(f->sql), CHANGES);
-    assert_int_equal(f->gather.applied, CHANGES - (STOP_AT - 1));
+    assert_int_equal(f->gather.first, STOP_AT);
+    assert_true(f->gather.applied <= CHANGES - (STOP_AT - 1));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
