@@ -12,8 +12,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Bytes of one turn: two hundred calls at most. */
-enum { TURN_BYTES = 32 << 10 };
+/* Bytes of one turn: two hundred calls at most. A turn costs three system calls and a wait, which
+ * is as much as reading it: of a descriptor that brings few calls each turn is twice as long as the
+ * one before, up to the most. */
+enum { TURN_BYTES = 32 << 10, TURN_BYTES_MAX = 256 << 10 };
 /* Calls that began since the descriptor's last turn, from which on it is one that brings many
  * calls; and how long it waits then, in steps in which no more than so many begin. */
 enum { CALLS_MANY = 16, STEP_US = 1000, STEPS_MAX = 20 };
@@ -26,6 +28,7 @@ enum { DESCRIPTORS_MAX = 1 << 16 };
 /* By descriptor: 0 not in turns, else 1 + the bytes that are left of the turn; negative: how often
  * reading is still refused. Only the one thread that reads a descriptor changes it then. */
 static atomic_int left[DESCRIPTORS_MAX];
+static atomic_int turns[DESCRIPTORS_MAX]; /* bytes of its next turn */
 static atomic_uint calls;
 static atomic_uint calls_at_turn[DESCRIPTORS_MAX];
 
@@ -40,6 +43,12 @@ static void let_calls_begin(int fd)
 {
     unsigned now = atomic_load(&calls);
     bool many = now - atomic_load(&calls_at_turn[fd]) >= CALLS_MANY;
+    int turn = atomic_load_explicit(&turns[fd], memory_order_relaxed);
+    if (many)
+        turn = TURN_BYTES;
+    else if (turn < TURN_BYTES_MAX)
+        turn *= 2;
+    atomic_store_explicit(&turns[fd], turn, memory_order_relaxed);
     for (int step = 0; many && step < STEPS_MAX; step++) {
         unsigned before = now;
         usleep(STEP_US);
@@ -47,6 +56,11 @@ static void let_calls_begin(int fd)
         many = now - before >= CALLS_MANY;
     }
     atomic_store(&calls_at_turn[fd], now);
+}
+
+static int whole_turn(int fd)
+{
+    return 1 + atomic_load_explicit(&turns[fd], memory_order_relaxed);
 }
 
 static bool is_turn_taker(int fd)
@@ -57,8 +71,10 @@ static bool is_turn_taker(int fd)
 
 void grpcc_read_in_turns(int fd)
 {
-    if (fd < DESCRIPTORS_MAX)
-        atomic_store_explicit(&left[fd], 1 + TURN_BYTES, memory_order_relaxed);
+    if (fd >= DESCRIPTORS_MAX)
+        return;
+    atomic_store_explicit(&turns[fd], TURN_BYTES, memory_order_relaxed);
+    atomic_store_explicit(&left[fd], 1 + TURN_BYTES, memory_order_relaxed);
 }
 
 /* The number may be another file's by now, which nobody would tell when to go on. */
@@ -84,7 +100,7 @@ static bool refuse(int fd)
         atomic_store_explicit(&left[fd], 0, memory_order_relaxed);
         return false;
     }
-    atomic_store_explicit(&left[fd], refusals < 0 ? refusals : 1 + TURN_BYTES,
+    atomic_store_explicit(&left[fd], refusals < 0 ? refusals : whole_turn(fd),
                           memory_order_relaxed);
     return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one)) == 0;
 }
@@ -124,7 +140,7 @@ ssize_t grpcc_recvmsg(int fd, struct msghdr *message, int flags)
     if (n > 0)
         now -= (int)n;
     else if (n < 0 && errno == EAGAIN)
-        now = 1 + TURN_BYTES;
+        now = whole_turn(fd);
     atomic_store_explicit(&left[fd], now, memory_order_relaxed);
     return n;
 }
