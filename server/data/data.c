@@ -16,8 +16,11 @@ enum comb_status comb_data_new(const struct comb_data_options *options, struct c
     if (data->use.restore_window_us == 0)
         data->use.restore_window_us = COMB_DATA_RESTORE_WINDOW_US;
     data->session = comb_uuid_new();
-    status = options->store->driver->open_session(options->store, ctx, &data->session, err);
+    status = comb_hashers_new(&data->hashers, err);
+    if (status == COMB_OK)
+        status = options->store->driver->open_session(options->store, ctx, &data->session, err);
     if (status != COMB_OK) {
+        comb_hashers_free(data->hashers);
         comb_memory_free(data);
         return status;
     }
@@ -33,6 +36,7 @@ void comb_data_free(struct comb_data *data)
         return;
     pthread_mutex_destroy(&data->lock);
     pthread_mutex_destroy(&data->sweep_lock);
+    comb_hashers_free(data->hashers);
     comb_memory_free(data);
 }
 
@@ -117,10 +121,13 @@ static enum comb_status explain_removal(const struct comb_data_object *object, s
 enum comb_status comb_data_object_write(struct comb_data_object *object, struct comb_ctx *ctx,
                                         comb_str bytes, struct comb_error *err)
 {
+    struct comb_hashers *hashers = object->data->hashers;
+    struct comb_hash_job job;
     enum comb_status status;
 
-    comb_content_hash_update(&object->hash, bytes);
+    comb_hashers_begin(hashers, &job, &object->hash, bytes);
     status = comb_blob_write(object->data->use.blobs, ctx, object->writer, bytes, err);
+    comb_hashers_end(hashers, &job);
     return status == COMB_ABORTED ? explain_removal(object, ctx, err) : status;
 }
 

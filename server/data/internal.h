@@ -7,9 +7,11 @@
 
 #include "server/data/content_hash.h"
 #include "server/data/data.h"
+#include "server/data/hashers.h"
 
 struct comb_data {
     struct comb_data_options use;
+    struct comb_hashers *hashers;
     pthread_mutex_t lock; /* guards session */
     struct comb_uuid session;
     pthread_mutex_t sweep_lock;       /* held by a round of the sweeper; taken before `lock` */

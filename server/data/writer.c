@@ -152,6 +152,10 @@ static enum comb_status too_much(const struct comb_data_writer *writer, struct c
 enum comb_status comb_data_write(struct comb_data_writer *writer, struct comb_ctx *ctx,
                                  comb_str bytes, struct comb_error *err)
 {
+    struct comb_hashers *hashers = writer->object.data->hashers;
+    struct comb_hash_job whole;
+    enum comb_status status;
+
     if (bytes.len > COMB_DATA_CHUNK_MAX)
         return comb_error_set_subject(err, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_TOO_LARGE,
                                       "chunk_bytes_max", "a chunk has at most %u bytes",
@@ -160,8 +164,11 @@ enum comb_status comb_data_write(struct comb_data_writer *writer, struct comb_ct
         return too_much(writer, ctx, err);
     /* A part at the beginning is all of the upload's hash so far: its own will do. */
     if (writer->goes_on && writer->offset > 0)
-        comb_content_hash_update(&writer->whole, bytes);
-    return comb_data_object_write(&writer->object, ctx, bytes, err);
+        comb_hashers_begin(hashers, &whole, &writer->whole, bytes);
+    status = comb_data_object_write(&writer->object, ctx, bytes, err);
+    if (writer->goes_on && writer->offset > 0)
+        comb_hashers_end(hashers, &whole);
+    return status;
 }
 
 /* Checks what came, makes it durable, and binds the request to it. */
