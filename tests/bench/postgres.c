@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * postgres_bench COMBD FOLDER [--quick] [--only TEXT]: calls of a combd of its own and PostgreSQL's
- * pgbench, both against one PostgreSQL that it starts below FOLDER, turn by turn: reads of one file
- * beside `pgbench -S`, pages and durable writes beside pgbench running the statements of that very
- * call. Prints a table in Markdown. --quick: one short round, for a test. --only TEXT: the cases
- * whose name contains it. Not as root.
+ * postgres_bench COMBD FOLDER [--quick] [--only TEXT] [--rounds N]: calls of a combd of its own and
+ * PostgreSQL's pgbench, both against one PostgreSQL that it starts below FOLDER, turn by turn:
+ * reads of one file beside `pgbench -S`, pages and durable writes beside pgbench running the
+ * statements of that very call. Prints a table in Markdown. --quick: one short round, for a test.
+ * --only TEXT: the cases whose name contains it. --rounds N: of both sides, at most 5. Not as root.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -584,6 +584,9 @@ static void read_options(struct postgres_bench *bench, char **options)
             bench->many = 20;
         } else if (strcmp(*options, "--only") == 0 && options[1]) {
             bench->only = *++options;
+        } else if (strcmp(*options, "--rounds") == 0 && options[1] && options[1][0] >= '1' &&
+                   options[1][0] <= '0' + ROUNDS) {
+            bench->rounds = (unsigned)(*++options)[0] - '0';
         } else {
             fprintf(stderr, "bench: what is %s?\n", *options);
             exit(2);
@@ -602,7 +605,8 @@ int main(int argc, char **argv)
                                    .seconds = 3,
                                    .only = ""};
     if (argc < 3) {
-        fprintf(stderr, "usage: postgres_bench COMBD FOLDER [--quick] [--only TEXT]\n");
+        fprintf(stderr,
+                "usage: postgres_bench COMBD FOLDER [--quick] [--only TEXT] [--rounds N]\n");
         return 2;
     }
     bench.combd = argv[1];
