@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the process of a file cannot do, tried by one that wants to. */
+#include <errno.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/extract/documents.h"
 #include "tests/extract/pool.h"
@@ -66,6 +70,71 @@ static void confinement_is_told(void **state)
     comb_extract_free(pool);
 }
 
+/* Runs act in a process that may not make one system call, as in containers; its exit status is 0.
+ */
+static void without(int call, int error, void (*act)(void))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+        assert_non_null(filter);
+        assert_int_equal(
+            seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)error & 0xffffu), call, 0), 0);
+        assert_int_equal(seccomp_load(filter), 0);
+        seccomp_release(filter);
+        act();
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void check_and_read(void)
+{
+    const struct comb_extract_options options = {.program = pool_misbehaving_program()};
+    struct comb_extract *pool = pool_new(&options);
+    struct comb_extract_metrics metrics;
+    struct comb_error err = {0};
+    bool has_namespaces = true;
+    must_ok(comb_extract_check(pool, &has_namespaces, &err), &err);
+    assert_false(has_namespaces);
+    read_word(pool, "files", COMB_EXTRACT_TEXT, COMB_EXTRACT_REASON_NONE, "1");
+    read_word(pool, "socket", COMB_EXTRACT_REFUSED, COMB_EXTRACT_REASON_FORBIDDEN, "");
+    read_word(pool, "open", COMB_EXTRACT_TEXT, COMB_EXTRACT_REASON_NONE, "EACCES");
+    read_word(pool, "descriptors", COMB_EXTRACT_TEXT, COMB_EXTRACT_REASON_NONE, "1");
+    comb_extract_metrics_get(pool, &metrics);
+    assert_false(metrics.namespaces);
+    comb_extract_free(pool);
+}
+
+/* Docker refuses unshare(), others the mounts: the filter stands alone, and that is told. */
+static void without_namespaces_the_filter_stands(void **state)
+{
+    (void)state;
+    without(SCMP_SYS(unshare), EPERM, check_and_read);
+    without(SCMP_SYS(mount), EACCES, check_and_read);
+}
+
+static void check_is_refused(void)
+{
+    const struct comb_extract_options options = {.program = pool_program()};
+    struct comb_extract *pool = pool_new(&options);
+    struct comb_error err = {0};
+    bool has_namespaces;
+    must_fail(COMB_FAILED_PRECONDITION, comb_extract_check(pool, &has_namespaces, &err), &err);
+    assert_non_null(strstr(err.msg, "seccomp"));
+    read_word(pool, "text", COMB_EXTRACT_REFUSED, COMB_EXTRACT_REASON_UNAVAILABLE, "");
+    comb_extract_free(pool);
+}
+
+static void without_the_filter_nothing_is_read(void **state)
+{
+    (void)state;
+    without(SCMP_SYS(seccomp), ENOSYS, check_is_refused);
+}
+
 /* PDFs whose streams inflate to far more than their file has; whose pages are many. */
 static void pdf_bombs_end(void **state)
 {
@@ -111,6 +180,8 @@ int main(void)
         cmocka_unit_test(nothing_of_the_server_is_there),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(confinement_is_told),
+        cmocka_unit_test(without_namespaces_the_filter_stands),
+        cmocka_unit_test(without_the_filter_nothing_is_read),
         cmocka_unit_test(pdf_bombs_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
