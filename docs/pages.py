@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of our texts that are made from a source, and what holds texts and programs together.
 
-usage: pages.py check|write TREE COMBD COMB
+usage: pages.py check|write TREE COMBD COMB COMB-EXTRACT
 
 A text has marked regions: what stands between "generated: NAME" and "end of NAME", each in a comment line, is made by
 the function NAME of REGIONS. `write` renews the regions of TREE; `check` prints what differs and ends with 1.
@@ -14,17 +14,18 @@ import subprocess
 import sys
 
 ERRORS = "api/comb/v1/errors.proto"
-PAGES = ("docs/errors.md", "docs/config.md", "docs/man/combd.1", "docs/man/comb.1")
+PAGES = ("docs/errors.md", "docs/config.md", "docs/man/combd.1", "docs/man/comb.1", "docs/man/comb-extract.1")
 ENVIRONMENT = "docs/environment.md"
 
 
 class Source:
     """What the regions are made from."""
 
-    def __init__(self, tree, combd, comb):
+    def __init__(self, tree, combd, comb, extract):
         self.tree = tree
         self.combd = os.path.abspath(combd)
         self.comb = os.path.abspath(comb)
+        self.extract = os.path.abspath(extract)
 
     def text(self, path):
         with open(os.path.join(self.tree, path), encoding="utf-8") as file:
@@ -56,15 +57,19 @@ def reasons(source):
     return found
 
 
-def combd_flags(source):
-    """(flag, value's name or "", meaning, default or "") of each flag of combd."""
+def flags_of(source, program):
+    """(flag, value's name or "", meaning, default or "") of each flag of a program."""
     found = []
-    for line in source.help(source.combd).split("\n"):
+    for line in source.help(program).split("\n"):
         match = re.match(r"  --([a-z-]+) ?([A-Z]*) +(\S.*)$", line)
         if match:
             meaning = re.match(r"(.*?)(?: \[([^]]*)\])?$", match.group(3))
             found.append((match.group(1), match.group(2), meaning.group(1), meaning.group(2) or ""))
     return found
+
+
+def combd_flags(source):
+    return flags_of(source, source.combd)
 
 
 # Columns of `comb --help`: where a verb's arguments and its meaning begin.
@@ -123,14 +128,22 @@ def mdoc(text):
     return "\\&" + text if text[0] in ".'" else text
 
 
-def flags_list(source):
+def list_of(flags):
     yield ".Bl -tag -width Ds"
-    for flag, value, meaning, default in combd_flags(source):
+    for flag, value, meaning, default in flags:
         yield ".It Fl -%s%s" % (flag, " Ar " + value if value else "")
         yield mdoc(meaning[0].upper() + meaning[1:] + ".")
         if default:
             yield mdoc("Default: %s." % default)
     yield ".El"
+
+
+def flags_list(source):
+    return list_of(combd_flags(source))
+
+
+def extract_flags_list(source):
+    return list_of(flags_of(source, source.extract))
 
 
 def verbs_list(source):
@@ -154,6 +167,7 @@ REGIONS = {
     "errors": errors_table,
     "flags table": flags_table,
     "flags": flags_list,
+    "extract flags": extract_flags_list,
     "verbs": verbs_list,
     "options": options_list,
 }
