@@ -40,7 +40,7 @@
 #define COMB_CONSUMER_ATTEMPTS_CAREFUL 3
 #define COMB_CONSUMER_ATTEMPTS_MAX 10
 /* Between tries, at most. */
-#define COMB_CONSUMER_RETRY_MS_MAX 30000
+#define COMB_CONSUMER_RETRY_MS_MAX 5000
 
 struct comb_consumers;
 struct comb_consumer_run;

@@ -215,6 +215,12 @@ static void takings_count_until_the_place_moves(void **state)
     assert_true(renew(f, taken.fence, OVER_US));
     assert_true(take(f, "a", &holder_a, LONG_US, &taken));
     assert_int_equal(taken.attempts, 1);
+    /* And one that is given back behind a move leaves none. */
+    assert_true(advance(f, taken.fence, &place));
+    must_ok(f->driver->release(f->store, &f->t.ctx, STR("a"), taken.fence, &is_held, &f->t.err),
+            &f->t.err);
+    assert_true(take(f, "a", &holder_a, LONG_US, &taken));
+    assert_int_equal(taken.attempts, 1);
 }
 
 static void what_is_set_aside_is_listed_in_the_order_of_the_feed(void **state)
