@@ -3,6 +3,7 @@
  * Exit status: 0 ended as
  * asked, 1 failed, or --check found a store that cannot be used, 2 wrong options. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "server/options.h"
 #include "server/run.h"
@@ -11,6 +12,9 @@ int main(int argc, char **argv)
 {
     struct comb_options options;
     struct comb_error err = {0};
+    /* libmongoc keeps counters in a file that is named after the process; where another container
+     * has one of that name, it says so on standard error as it is loaded. */
+    setenv("MONGOC_DISABLE_SHM", "1", 0);
     if (comb_options_parse(&options, argc, argv, &err) != COMB_OK) {
         fprintf(stderr, "combd: %s\n", err.msg);
         return 2;
