@@ -109,6 +109,8 @@ static const struct flag flags[] = {
      "memory for folders, rights and roles [64]"},
     {"feed-keep-hours", FLAG_NUMBER, MEMBER(feed_keep_hours), "H", "168", 1, 87600,
      "how far the change feed goes back [168]"},
+    {"audit-keep-days", FLAG_NUMBER, MEMBER(audit_keep_days), "D", "0", 0, 36500,
+     "how far the audit trail goes back; 0: all of it [0]"},
     {"help", FLAG_SWITCH, MEMBER(help), NULL, NULL, 0, 0, "print this and exit"},
     {"version", FLAG_SWITCH, MEMBER(version), NULL, NULL, 0, 0, "print the version and exit"},
 };

@@ -35,8 +35,9 @@ struct comb_options {
     unsigned workers;
     unsigned facts_mib;
     unsigned feed_keep_hours;
-    bool check;    /* look at the rows, say what they reach, end */
-    bool restored; /* the sql row was put back from a backup: say so to the rows, end */
+    unsigned audit_keep_days; /* 0: for ever */
+    bool check;               /* look at the rows, say what they reach, end */
+    bool restored;            /* the sql row was put back from a backup: say so to the rows, end */
     bool help, version;
 };
 

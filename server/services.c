@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/services.h"
 
+#include "comb/v1/audit.grpcc.h"
 #include "comb/v1/auth.grpcc.h"
 #include "comb/v1/config.grpcc.h"
 #include "comb/v1/data.grpcc.h"
@@ -12,11 +13,13 @@
 #include "comb/v1/tree.grpcc.h"
 #include "comb/v1/vault.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
+#include "server/core/clock.h"
 #include "server/data/data_rpc.h"
 #include "server/data/sweep_kind.h"
 #include "server/events/events_rpc.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
+#define US_PER_DAY (24LL * 3600 * COMB_US_PER_S)
 
 /* ---- rows, and stores of areas on them ---- */
 
@@ -35,8 +38,10 @@ static void take_rows(struct comb_services *s, struct comb_rows *rows)
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_sql_schema *const *areas[] = {
-        comb_mutation_schemas, comb_tree_schemas,       comb_data_schemas, comb_permissions_schemas,
-        comb_identity_schemas, comb_workspaces_schemas, comb_auth_schemas, comb_operations_schemas,
+        comb_mutation_schemas,    comb_tree_schemas,       comb_data_schemas,
+        comb_permissions_schemas, comb_identity_schemas,   comb_workspaces_schemas,
+        comb_auth_schemas,        comb_operations_schemas, comb_consumers_schemas,
+        comb_audit_schemas,
     };
     enum comb_status status = COMB_OK;
     for (size_t i = 0; i < sizeof areas / sizeof areas[0] && status == COMB_OK; i++)
@@ -61,6 +66,10 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
     if (status == COMB_OK)
         status = comb_operations_store_open(s->sql, &s->operations_store, err);
     if (status == COMB_OK)
+        status = comb_consumers_store_open(s->sql, &s->consumers_store, err);
+    if (status == COMB_OK)
+        status = comb_audit_store_open(s->sql, &s->audit_store, err);
+    if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
 }
@@ -74,6 +83,8 @@ static void wake_facts(void *data, struct comb_position position)
     (void)position;
     comb_facts_wake(s->facts);
     comb_feed_hint_raise(s->feed_hint);
+    if (s->audit)
+        comb_audit_wake(s->audit);
 }
 
 static void wake_by_hint(void *data)
@@ -248,6 +259,22 @@ static enum comb_status make_operations(struct comb_services *s, struct comb_err
     return comb_operations_new(&operations, &s->operations, err);
 }
 
+/* ---- the audit trail ---- */
+
+static enum comb_status make_audit(struct comb_services *s, struct comb_error *err)
+{
+    const struct comb_audit_parts parts = {
+        .store = s->audit_store,
+        .leases = s->consumers_store,
+        .vault = s->vault,
+        .config = s->config_store,
+        .installation = s->info.installation,
+        .history = s->info.history_since,
+        .keep_us = s->rows->options->audit_keep_days * US_PER_DAY,
+    };
+    return comb_audit_new(&parts, &s->audit, err);
+}
+
 /* ---- the dispatcher's authenticator ---- */
 
 static bool peek(void *self, struct comb_ctx *ctx, comb_str bearer,
@@ -271,12 +298,30 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
+    s->audit_rpc = (struct comb_audit_rpc){s->audit, s->sealer};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
     if (status == COMB_OK)
         status = comb_dispatch_new(&authenticator, s->info.incarnation, &s->dispatch, err);
+    if (status == COMB_OK)
+        comb_dispatch_set_audit(s->dispatch, s->audit);
+    return status;
+}
+
+/* What runs in the background, once everything is there. */
+static enum comb_status start_threads(struct comb_services *s, struct comb_error *err)
+{
+    enum comb_status status = comb_facts_start(s->facts, err);
+    if (status == COMB_OK)
+        status = comb_tree_start(s->tree, err);
+    if (status == COMB_OK)
+        status = comb_operations_start(s->operations, err);
+    if (status == COMB_OK)
+        status = comb_operation_engine_start(s->engine, err);
+    if (status == COMB_OK)
+        status = comb_audit_start(s->audit, err);
     return status;
 }
 
@@ -304,15 +349,11 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = comb_config_new(s->config_store, s->facts, &s->config, err);
     if (status == COMB_OK)
+        status = make_audit(s, err);
+    if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
-        status = comb_facts_start(s->facts, err);
-    if (status == COMB_OK)
-        status = comb_tree_start(s->tree, err);
-    if (status == COMB_OK)
-        status = comb_operations_start(s->operations, err);
-    if (status == COMB_OK)
-        status = comb_operation_engine_start(s->engine, err);
+        status = start_threads(s, err);
     if (status != COMB_OK)
         comb_services_close(s);
     return status;
@@ -325,7 +366,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         &comb_v1_events_service,      &comb_v1_auth_service,       &comb_v1_config_service,
         &comb_v1_data_service,        &comb_v1_identity_service,   &comb_v1_operations_service,
         &comb_v1_permissions_service, &comb_v1_registry_service,   &comb_v1_tree_service,
-        &comb_v1_vault_service,       &comb_v1_workspaces_service,
+        &comb_v1_vault_service,       &comb_v1_workspaces_service, &comb_v1_audit_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -348,6 +389,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         status = comb_registry_rpc_register(server, &s->registry_rpc, err);
     if (status == COMB_OK)
         status = comb_config_rpc_register(server, &s->config_rpc, err);
+    if (status == COMB_OK)
+        status = comb_audit_rpc_register(server, &s->audit_rpc, err);
     if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
@@ -380,9 +423,13 @@ void comb_services_close(struct comb_services *s)
     comb_feed_hint_free(s->feed_hint);
     s->feed_hint = NULL;
     comb_hub_free(s->hub);
+    /* What was counted is written; nothing commits any more that would wake it. */
+    comb_audit_stop(s->audit);
     /* Facts call tree, events, auth and the dispatcher: they go first. */
     comb_facts_free(s->facts);
     comb_dispatch_free(s->dispatch);
+    comb_audit_free(s->audit);
+    s->audit = NULL;
     comb_event_service_free(s->event_service);
     comb_auth_free(s->auth);
     comb_identity_free(s->identity);
@@ -391,6 +438,8 @@ void comb_services_close(struct comb_services *s)
     comb_mutations_free(s->mutations);
     comb_sealer_free(s->sealer);
     comb_throttle_free(s->throttle);
+    comb_audit_store_close(s->audit_store);
+    comb_consumers_store_close(s->consumers_store);
     comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);
     comb_workspaces_store_close(s->workspaces_store);

@@ -7,6 +7,8 @@
 #define COMB_SERVICES_H
 
 #include "grpcc/server.h"
+#include "server/audit/audit.h"
+#include "server/audit/audit_rpc.h"
 #include "server/auth/auth.h"
 #include "server/auth/auth_rpc.h"
 #include "server/config/config.h"
@@ -50,6 +52,8 @@ struct comb_services {
     struct comb_workspaces_store *workspaces_store;
     struct comb_auth_store *auth_store;
     struct comb_operations_store *operations_store;
+    struct comb_consumers_store *consumers_store;
+    struct comb_audit_store *audit_store;
     struct comb_throttle *throttle;
 
     /* over the events row */
@@ -71,6 +75,7 @@ struct comb_services {
     struct comb_operations *operations;
     struct comb_directory *directory;
     struct comb_config *config;
+    struct comb_audit *audit;
 
     /* what handlers share */
     struct comb_sealer *sealer;
@@ -83,6 +88,7 @@ struct comb_services {
     struct comb_registry_rpc registry_rpc;
     struct comb_vault_rpc vault_rpc;
     struct comb_config_rpc config_rpc;
+    struct comb_audit_rpc audit_rpc;
 };
 
 /*

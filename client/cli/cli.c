@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "comb/files.h"
@@ -229,4 +230,19 @@ char *cli_secret(struct cli *cli, const char *prompt, const char *file)
     if (!secret)
         fprintf(stderr, "comb: no %s was given\n", prompt);
     return secret;
+}
+
+struct google_protobuf_timestamp *cli_read_time(struct cli *cli, const char *text)
+{
+    struct tm local = {.tm_isdst = -1};
+    struct google_protobuf_timestamp *time = google_protobuf_timestamp_new(cli->arena);
+    const char *end = strptime(text, "%Y-%m-%d", &local);
+    if (end && *end)
+        end = strptime(end, " %H:%M", &local);
+    if (!end || *end || !time) {
+        fprintf(stderr, "comb: a time is YYYY-MM-DD or \"YYYY-MM-DD HH:MM\"\n");
+        return NULL;
+    }
+    time->seconds = mktime(&local);
+    return time;
 }

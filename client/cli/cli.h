@@ -85,6 +85,9 @@ struct comb_v1_node_ref *cli_ref(struct cli *cli, const char *text) GRPCC_MUST_C
  * the run's arena; NULL, said on stderr. */
 char *cli_secret(struct cli *cli, const char *prompt, const char *file) GRPCC_MUST_CHECK;
 
+/* Local time, "2026-01-31" or "2026-01-31 12:00", in the run's arena; NULL, said on stderr. */
+struct google_protobuf_timestamp *cli_read_time(struct cli *cli, const char *text) GRPCC_MUST_CHECK;
+
 /* ---- output.c ---- */
 
 /* A message as JSON (protobuf's JSON mapping) and a newline. */
@@ -139,6 +142,7 @@ int cli_events(struct cli *cli, int argc, char **argv);
 int cli_operations(struct cli *cli, int argc, char **argv);
 int cli_call(struct cli *cli, int argc, char **argv);
 int cli_vault(struct cli *cli, int argc, char **argv);
+int cli_audit(struct cli *cli, int argc, char **argv);
 int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
 int cli_config(struct cli *cli, int argc, char **argv);

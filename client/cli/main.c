@@ -41,6 +41,8 @@ static const struct verb verbs[] = {
     {"events", "publish|subscribe ...", "messages for whoever listens now", cli_events},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
     {"vault", "put|get|ls|rm|key|...", "secrets, and keys that stay there", cli_vault},
+    {"audit", "ls|verify|export|key ...", "who did what, and whether the trail is whole",
+     cli_audit},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},

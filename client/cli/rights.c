@@ -56,22 +56,6 @@ static struct comb_v1_subject *read_subject(struct cli *cli, const char *text)
     return subject;
 }
 
-/* "2026-12-31" or "2026-12-31 18:00", local time. */
-static struct google_protobuf_timestamp *read_time(struct cli *cli, const char *text)
-{
-    struct tm local = {.tm_isdst = -1};
-    struct google_protobuf_timestamp *time = google_protobuf_timestamp_new(cli->arena);
-    const char *end = strptime(text, "%Y-%m-%d", &local);
-    if (end && *end)
-        end = strptime(end, " %H:%M", &local);
-    if (!end || *end || !time) {
-        fprintf(stderr, "comb: a time is YYYY-MM-DD or \"YYYY-MM-DD HH:MM\"\n");
-        return NULL;
-    }
-    time->seconds = mktime(&local);
-    return time;
-}
-
 static void print_entry(const struct comb_v1_permission_entry *entry)
 {
     const struct comb_v1_subject *subject = entry->subject;
@@ -102,7 +86,7 @@ int cli_grant(struct cli *cli, int argc, char **argv)
     request->node = cli_ref(cli, argv[0]);
     request->subject = read_subject(cli, argv[1]);
     if (!request->node || !request->subject || !read_rights(argv[2], &request->rights) ||
-        (until && !(request->expire_time = read_time(cli, until))))
+        (until && !(request->expire_time = cli_read_time(cli, until))))
         return CLI_USAGE;
     if (comb_v1_permissions_grant(cli_channel(cli), cli->arena, NULL, request, &response,
                                   &cli->err) != GRPCC_OK)

@@ -79,6 +79,8 @@ static enum comb_status open_decide(void *data, struct comb_ctx *ctx, struct com
     struct comb_auth_store *store = opening->auth->parts.store;
     struct comb_user user;
     plan->kind = COMB_SQL_WRITE;
+    plan->about_kind = "session";
+    plan->about = opening->session.grant.id;
     enum comb_status status =
         auth_check_grant(opening->auth, ctx, &opening->session.grant, &user, err);
     if (status == COMB_OK)
@@ -160,6 +162,7 @@ enum comb_status comb_auth_login(struct comb_auth *auth, struct comb_ctx *ctx, c
     if (password.len > COMB_PASSWORD_BYTES_MAX)
         return comb_error_field(err, "password", "at most %d bytes", COMB_PASSWORD_BYTES_MAX);
     struct comb_user user;
+    ctx->claimed_login = login;
     enum comb_status status = check_credentials(auth, ctx, login, password, &user, err);
     if (status == COMB_OK)
         status = open_session(auth, ctx, &user, label, ret_tokens, err);

@@ -47,6 +47,7 @@ struct comb_ctx {
     char trace_id[33];                      /* 32 hex digits; "" outside of calls */
     comb_str peer;                          /* "ipv4:127.0.0.1:4711" */
     comb_str method;                        /* "/comb.v1.Tree/Stat" */
+    comb_str claimed_login;                 /* of a log-in: whose it is said to be; else "" */
     bool strong;                            /* the caller wants a linearizable read */
     struct comb_position
         seen; /* of the caller's comb-token: what he must see at least; sequence 0: nothing */

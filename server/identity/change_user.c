@@ -163,6 +163,32 @@ static void apply_fields(const struct comb_identity_update *update, struct comb_
         user->disabled = update->disabled;
 }
 
+/* What decides about a user's rights, for the audit trail: "enabled, roles ID ID"; NULL: no room.
+ */
+static const char *rights_text(struct comb_ctx *ctx, const struct comb_user *user)
+{
+    char *text =
+        grpcc_arena_printf(ctx->arena, "%s, roles", user->disabled ? "disabled" : "enabled");
+    char id[COMB_UUID_TEXT_LENGTH + 1];
+    for (size_t i = 0; text && i < user->n_roles; i++) {
+        comb_uuid_format(&user->roles[i], id);
+        text = grpcc_arena_printf(ctx->arena, "%s %s", text, id);
+    }
+    return text;
+}
+
+static enum comb_status plan_rights(struct comb_ctx *ctx, struct comb_plan *plan,
+                                    const struct comb_user *before, const struct comb_user *after,
+                                    struct comb_error *err)
+{
+    const char *was = rights_text(ctx, before), *is = rights_text(ctx, after);
+    if (!was || !is)
+        return comb_error_no_memory(err);
+    plan->before = comb_str_from(was);
+    plan->after = comb_str_from(is);
+    return COMB_OK;
+}
+
 /* after: with the fields changed. */
 static enum comb_status plan_update(struct change *change, struct comb_ctx *ctx,
                                     struct comb_plan *plan, const struct comb_user *before,
@@ -179,6 +205,8 @@ static enum comb_status plan_update(struct change *change, struct comb_ctx *ctx,
     enum comb_status status = COMB_OK;
     if (new_state && after->disabled)
         status = plan_other_administrator(change->identity, ctx, plan, before, err);
+    if (status == COMB_OK && new_state)
+        status = plan_rights(ctx, plan, before, after, err);
     if (status == COMB_OK)
         status = parts->store->driver->plan_update_user(parts->store, ctx, plan, after,
                                                         before->revision, &raise, err);
@@ -292,6 +320,8 @@ static enum comb_status set_roles_once(void *data, struct comb_ctx *ctx, struct 
                                     &after.roles, err);
     if (status == COMB_OK && !comb_user_is_administrator(&after))
         status = plan_other_administrator(change->identity, ctx, plan, &before, err);
+    if (status == COMB_OK)
+        status = plan_rights(ctx, plan, &before, &after, err);
     const struct comb_user_change raise = {.raise_roles_revision = true};
     if (status == COMB_OK)
         status =

@@ -7,6 +7,7 @@
 
 #include "comb/v1/errors.grpcc.h"
 #include "server/core/limits.h"
+#include "server/mutation/audit.h"
 
 enum { ID_SIZE = sizeof(struct comb_uuid), LINK_SIZE = 2 * ID_SIZE };
 /* A revision in JSON, with its comma. */
@@ -179,6 +180,24 @@ static bool add_request(struct comb_composed *to, struct comb_ctx *ctx,
                false);
 }
 
+/* Its record, which is there if and only if the change is. */
+static enum comb_status add_audit(struct comb_composed *to, struct comb_ctx *ctx,
+                                  const struct comb_request_key *key, const struct comb_plan *plan,
+                                  struct comb_error *err)
+{
+    struct comb_uuid id;
+    comb_str record;
+    enum comb_status status = comb_audit_of_plan(ctx, key, plan, &id, &record, err);
+    if (status != COMB_OK)
+        return status;
+    struct comb_uuid *kept = grpcc_arena_memdup(ctx->arena, &id, sizeof id);
+    if (!kept)
+        return comb_error_no_memory(err);
+    const struct comb_sql_value params[] = {comb_sql_uuid(kept), comb_sql_blob(record)};
+    return add(to, ctx, to->dialect->audit_insert, params, 2, false) ? COMB_OK
+                                                                     : comb_error_no_memory(err);
+}
+
 static enum comb_status check(const struct comb_plan *plan, struct comb_error *err)
 {
     if (plan->kind != COMB_SQL_WRITE && plan->kind != COMB_SQL_WRITE_LOCKED)
@@ -212,6 +231,9 @@ enum comb_status comb_compose(struct comb_ctx *ctx, const struct comb_request_ke
     bool ok = true;
     for (size_t i = 0; i < plan->n_feed; i++)
         ok &= add_feed(to, ctx, plan, i, principal);
+    status = add_audit(to, ctx, key, plan, err);
+    if (status != COMB_OK)
+        return status;
     to->request = to->n;
     ok &= add_request(to, ctx, key, plan, principal);
     return ok ? COMB_OK : comb_error_no_memory(err);

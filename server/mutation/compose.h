@@ -6,7 +6,8 @@
 #include "server/mutation/dialect.h"
 #include "server/mutation/mutation.h"
 
-/* Guards of decisions, the area's statements, feed entries, the request id: in this order. */
+/* Guards of decisions, the area's statements, feed entries, the audit record, the request id: in
+ * this order. */
 struct comb_composed {
     const struct comb_mutation_dialect *dialect; /* in: set by the caller */
     struct comb_sql_statement statements[COMB_SQL_STATEMENTS_MAX];

@@ -16,6 +16,8 @@ struct comb_mutation_dialect {
     bool numbers_entries;
     /* Returns the position that covers the plan, where result.after does not tell it. */
     const char *request_insert;
+    /* ?1 id, ?2 bytes of a record: into the intake of the audit trail. */
+    const char *audit_insert;
     /* ?1 principal, ?2 method, ?3 id: hash, outcome, position (where result.after does not tell
      * it). On a store with a standby, a write: its answer comes when the standby has it, and so all
      * that was written before (CONSISTENCY 1.7). */

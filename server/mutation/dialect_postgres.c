@@ -31,6 +31,8 @@ static const struct comb_sql_migration steps[] = {
      " hash bytea NOT NULL, outcome bytea NOT NULL, time_us bigint NOT NULL,"
      " PRIMARY KEY (principal, method, id)) WITH (fillfactor = 90);"
      "CREATE INDEX request_time ON request (time_us)"},
+    /* What the audit trail is made of (server/audit): written here, moved on from there. */
+    {"mutation", 2, "CREATE TABLE audit_intake (id bytea PRIMARY KEY, record bytea NOT NULL)"},
 };
 
 /* The first number that a transaction may get that is open now, or has not begun. */
@@ -64,6 +66,7 @@ static const struct comb_mutation_dialect dialect = {
     .numbers_entries = true,
     .request_insert = "INSERT INTO request (principal, method, id, hash, outcome, time_us)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    .audit_insert = "INSERT INTO audit_intake (id, record) VALUES (?1, ?2)",
     .request_look_up = "UPDATE request SET hash = hash"
                        " WHERE principal = ?1 AND method = ?2 AND id = ?3"
                        " RETURNING hash, outcome, 0::bigint",

@@ -18,6 +18,9 @@ static const struct comb_sql_migration steps[] = {
      " outcome BLOB NOT NULL, time_us INTEGER NOT NULL, seq INTEGER NOT NULL,"
      " PRIMARY KEY (principal, method, id)) WITHOUT ROWID;"
      "CREATE INDEX request_time ON request (time_us)"},
+    /* What the audit trail is made of (server/audit): written here, moved on from there. */
+    {"mutation", 2,
+     "CREATE TABLE audit_intake (id BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"},
 };
 
 /* The counter of AUTOINCREMENT stays where all entries have been trimmed. */
@@ -46,6 +49,7 @@ static const struct comb_mutation_dialect dialect = {
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     .request_insert = "INSERT INTO request (principal, method, id, hash, outcome, time_us, seq)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, " NEWEST ") RETURNING seq",
+    .audit_insert = "INSERT INTO audit_intake (id, record) VALUES (?1, ?2)",
     .request_look_up = "SELECT hash, outcome, seq FROM request"
                        " WHERE principal = ?1 AND method = ?2 AND id = ?3",
     .request_look_up_kind = COMB_SQL_READ,

@@ -91,7 +91,12 @@ struct comb_plan {
     size_t n_feed;
     comb_str outcome; /* kept with the request id, given back by a repetition; at most
                          COMB_OUTCOME_MAX */
-    int64_t now_us;   /* in: the store's clock, microseconds since 1970, for the plan's own use */
+    /* For the audit trail, beside the subjects of the feed: what it is about ("session"; NULL:
+     * nothing more), and where rights change, what they were and what they are then, as text. */
+    const char *about_kind;
+    struct comb_uuid about;
+    comb_str before, after;
+    int64_t now_us; /* in: the store's clock, microseconds since 1970, for the plan's own use */
     /* Maps a violated UNIQUE of the area's statement i to the error of the call, after the request
      * id has been looked up; NULL: the plan is decided again, as after a failed guard. */
     enum comb_status (*on_constraint)(void *data, size_t statement, struct comb_error *err);

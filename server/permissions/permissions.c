@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
+#include "server/core/clock.h"
 #include "server/core/limits.h"
 #include "server/core/memory.h"
 #include "server/permissions/internal.h"
@@ -152,6 +153,48 @@ static enum comb_status plan_frame(struct comb_ctx *ctx, const struct comb_acces
     return COMB_OK;
 }
 
+/* An entry for the audit trail: "user:ada read and write until 1790000000"; NULL: no room. */
+static char *entry_text(const struct change *change, struct comb_ctx *ctx, int rights,
+                        int64_t expire_us)
+{
+    static const char *const names[] = {
+        [COMB_V1_RIGHTS_READ] = "read",
+        [COMB_V1_RIGHTS_WRITE] = "write",
+        [COMB_V1_RIGHTS_READ_WRITE] = "read and write",
+        [COMB_V1_RIGHTS_DENY] = "deny",
+    };
+    const struct comb_permissions_subject *subject = change->subject;
+    const char *name =
+        rights > 0 && (size_t)rights < sizeof names / sizeof names[0] && names[rights] != NULL
+            ? names[rights]
+            : "?";
+    const char *kind = subject->is_role ? "role" : "user";
+    if (expire_us == 0) {
+        return grpcc_arena_printf(ctx->arena, "%s:%.*s %s", kind, COMB_STR_ARG(subject->name),
+                                  name);
+    }
+    return grpcc_arena_printf(ctx->arena, "%s:%.*s %s until %lld", kind,
+                              COMB_STR_ARG(subject->name), name,
+                              (long long)(expire_us / COMB_US_PER_S));
+}
+
+/* What the node's entry of the subject was and is, for the audit trail; NULL: there is none. */
+static enum comb_status plan_record(const struct change *change, struct comb_ctx *ctx,
+                                    const struct comb_entry *before,
+                                    const struct comb_permissions_grant *after,
+                                    struct comb_plan *plan, struct comb_error *err)
+{
+    const char *was =
+        before != NULL ? entry_text(change, ctx, before->rights, before->expire_us) : "";
+    const char *is = after != NULL ? entry_text(change, ctx, after->rights, after->expire_us) : "";
+    if (was == NULL || is == NULL) {
+        return comb_error_no_memory(err);
+    }
+    plan->before = comb_str_from(was);
+    plan->after = comb_str_from(is);
+    return COMB_OK;
+}
+
 static enum comb_status plan_grant(const struct change *change, struct comb_ctx *ctx,
                                    const struct comb_access_node *node,
                                    const struct comb_uuid *role, struct comb_plan *plan,
@@ -182,6 +225,10 @@ static enum comb_status plan_grant(const struct change *change, struct comb_ctx 
     if (!outcome_pack(ctx->arena, &permission, &plan->outcome)) {
         return comb_error_no_memory(err);
     }
+    enum comb_status status = plan_record(change, ctx, find_entry(link, role), grant, plan, err);
+    if (status != COMB_OK) {
+        return status;
+    }
     return comb_permissions_store_plan_grant(change->permissions->parts.store, ctx, plan,
                                              &permission.entry, node->node->acl_revision, err);
 }
@@ -191,11 +238,16 @@ static enum comb_status plan_revoke(const struct change *change, struct comb_ctx
                                     const struct comb_uuid *role, struct comb_plan *plan,
                                     struct comb_error *err)
 {
-    if (find_entry(&node->chain.links[0], role) == NULL) {
+    const struct comb_entry *before = find_entry(&node->chain.links[0], role);
+    if (before == NULL) {
         return comb_error_set_subject(err, COMB_NOT_FOUND, COMB_V1_ERROR_REASON_ENTRY_NOT_FOUND,
                                       "subject",
                                       "the node itself has no entry of this subject; it may have "
                                       "inherited rights from above, see Check with explain");
+    }
+    enum comb_status status = plan_record(change, ctx, before, NULL, plan, err);
+    if (status != COMB_OK) {
+        return status;
     }
     return comb_permissions_store_plan_revoke(change->permissions->parts.store, ctx, plan,
                                               &node->node->id, role, node->node->acl_revision, err);

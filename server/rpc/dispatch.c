@@ -24,6 +24,7 @@ struct comb_dispatch {
     struct comb_authenticator authenticator;
     _Atomic uint64_t incarnation;
     struct grpcc_arena *arena; /* of the rules */
+    struct comb_audit *audit;  /* NULL: none */
 };
 
 static comb_str header(const struct grpcc_call *call, const char *key)
@@ -138,7 +139,8 @@ static enum grpcc_verdict authenticate(const struct comb_dispatch *dispatch,
     return GRPCC_ANSWERED;
 }
 
-static struct comb_rpc_call *call_state_new(struct grpcc_call *call)
+static struct comb_rpc_call *call_state_new(const struct comb_dispatch *dispatch,
+                                            struct grpcc_call *call)
 {
     struct grpcc_arena *arena = grpcc_call_arena(call);
     struct comb_rpc_call *state = grpcc_arena_zalloc(arena, sizeof *state);
@@ -146,6 +148,7 @@ static struct comb_rpc_call *call_state_new(struct grpcc_call *call)
         return NULL;
     state->call = call;
     state->rule = grpcc_call_tag(call);
+    state->audit = dispatch->audit;
     state->begin_ns = comb_clock_monotonic_ns();
     state->ctx.arena = arena;
     state->ctx.deadline_ns = grpcc_call_deadline_ns(call);
@@ -160,7 +163,7 @@ static enum grpcc_verdict dispatch_begin(void *self, struct grpcc_call *call)
 {
     const struct comb_dispatch *dispatch = self;
     struct comb_error err = {0};
-    struct comb_rpc_call *state = call_state_new(call);
+    struct comb_rpc_call *state = call_state_new(dispatch, call);
     if (!state) {
         grpcc_call_fail(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call");
         return GRPCC_ANSWERED;
@@ -182,12 +185,22 @@ static bool is_authorised(const struct comb_rpc_call *state)
            (state->ctx.authorised & (1u << need)) != 0;
 }
 
+/* What came of an intent. Where nobody knows, it stays without outcome. */
+static void conclude(struct comb_rpc_call *state, enum grpcc_status status)
+{
+    if (state->has_intent && !state->is_ambiguous)
+        comb_audit_conclude(state->audit, &state->ctx, &state->intent, (enum comb_status)status,
+                            state->reason);
+    state->has_intent = false;
+}
+
 static void dispatch_before_finish(void *self, struct grpcc_call *call, enum grpcc_status status)
 {
-    const struct comb_rpc_call *state = grpcc_call_user_data(call);
+    struct comb_rpc_call *state = grpcc_call_user_data(call);
     (void)self;
     if (!state)
         return;
+    conclude(state, status);
     if (status == GRPCC_OK && !is_authorised(state)) {
         struct comb_error err = {0};
         comb_error_set(&err, COMB_INTERNAL, COMB_V1_ERROR_REASON_INTERNAL,
@@ -208,12 +221,21 @@ static void dispatch_before_finish(void *self, struct grpcc_call *call, enum grp
         (void)!grpcc_call_add_trailing_metadata(call, COMB_TOKEN_HEADER, text, length);
 }
 
+/* Refused, or a log-in that failed, for whatever reason. */
+static void record_refusal(struct comb_rpc_call *state, enum grpcc_status status)
+{
+    if (state->audit && (status == GRPCC_PERMISSION_DENIED || status == GRPCC_UNAUTHENTICATED ||
+                         !comb_str_is_empty(state->ctx.claimed_login)))
+        comb_audit_refuse(state->audit, &state->ctx, (enum comb_status)status, state->reason);
+}
+
 static void dispatch_end(void *self, struct grpcc_call *call, enum grpcc_status status)
 {
-    const struct comb_rpc_call *state = grpcc_call_user_data(call);
+    struct comb_rpc_call *state = grpcc_call_user_data(call);
     (void)self;
     if (!state || status == GRPCC_OK)
         return;
+    record_refusal(state, status);
     bool fault = status == GRPCC_INTERNAL || status == GRPCC_UNKNOWN || status == GRPCC_DATA_LOSS;
     int64_t duration_ns = comb_clock_monotonic_ns() - state->begin_ns;
     comb_log(fault ? COMB_LOG_ERROR : COMB_LOG_INFO, "rpc", "call failed",
@@ -258,6 +280,11 @@ enum comb_status comb_dispatch_new(const struct comb_authenticator *authenticato
     dispatch->arena = arena;
     *ret_dispatch = dispatch;
     return COMB_OK;
+}
+
+void comb_dispatch_set_audit(struct comb_dispatch *dispatch, struct comb_audit *audit)
+{
+    dispatch->audit = audit;
 }
 
 void comb_dispatch_set_incarnation(struct comb_dispatch *dispatch, uint64_t incarnation)

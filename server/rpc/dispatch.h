@@ -9,6 +9,7 @@
 #include "grpcc/server.h"
 #include "server/core/ctx.h"
 
+struct comb_audit;
 struct comb_dispatch;
 
 /* How the dispatcher learns who calls: the auth area, or a test. */
@@ -28,6 +29,10 @@ struct comb_authenticator {
 enum comb_status comb_dispatch_new(const struct comb_authenticator *authenticator,
                                    uint64_t incarnation, struct comb_dispatch **ret_dispatch,
                                    struct comb_error *err) COMB_MUST_CHECK;
+
+/* From now on refusals, and what changes other stores than SQL (comb.v1.AuditRule), are recorded.
+ * Before the first call; borrowed. */
+void comb_dispatch_set_audit(struct comb_dispatch *dispatch, struct comb_audit *audit);
 
 /* The sql store has another incarnation from now on. Any thread. */
 void comb_dispatch_set_incarnation(struct comb_dispatch *dispatch, uint64_t incarnation);

@@ -66,6 +66,22 @@ static const ProtobufCMessageDescriptor *follow(const ProtobufCMessageDescriptor
     return message;
 }
 
+/* Whether a path of fields ends at a text. */
+static bool is_text(const ProtobufCMessageDescriptor *message, const char *path)
+{
+    char parent[64];
+    const char *dot = strrchr(path, '.');
+    size_t length = dot ? (size_t)(dot - path) : 0;
+    assert_true(length < sizeof parent);
+    memcpy(parent, path, length);
+    parent[length] = 0;
+    message = follow(message, parent);
+    const ProtobufCFieldDescriptor *field =
+        message ? protobuf_c_message_descriptor_get_field_by_name(message, dot ? dot + 1 : path)
+                : NULL;
+    return field && field->type == PROTOBUF_C_TYPE_STRING;
+}
+
 static void check_method(const struct grpcc_method *method)
 {
     print_message("%s\n", method->path);
@@ -73,6 +89,16 @@ static void check_method(const struct grpcc_method *method)
     for (size_t i = 0; i < rule->n_node_fields; i++)
         assert_ptr_equal(follow(method->request, rule->node_fields[i]),
                          &comb_v1_node_ref_descriptor);
+    /* Texts of the request, or of a message in it; and what is recorded around a call can be found
+     * again by its request id. */
+    for (size_t i = 0; i < rule->n_audit_fields; i++)
+        assert_true(is_text(method->request, rule->audit_fields[i]));
+    if (rule->audit == COMB_V1_AUDIT_RULE_AROUND) {
+        assert_int_equal(rule->repetition, COMB_V1_REPETITION_REQUEST_ID);
+        assert_int_equal(rule->mode, COMB_V1_MODE_BLOCKING);
+    } else {
+        assert_int_equal(rule->n_audit_fields, 0);
+    }
     /* Streams live as long as they are wanted; everything else ends. */
     assert_int_equal(rule->timeout_max_ms == 0, method->kind != GRPCC_UNARY);
     /* What changes something by request id has one; a client stream has it in its header. */

@@ -11,6 +11,7 @@
 #include "grpcc/wkt.h"
 #include "server/core/limits.h"
 #include "server/core/log.h"
+#include "server/rpc/audited.h"
 #include "server/rpc/call.h"
 
 #define ERROR_DOMAIN "comb"
@@ -161,6 +162,11 @@ static void fail_internal(struct grpcc_call *call, const struct comb_error *err)
 
 void comb_rpc_fail(struct grpcc_call *call, const struct comb_error *err)
 {
+    struct comb_rpc_call *state = grpcc_call_user_data(call);
+    if (state) {
+        state->reason = err->reason;
+        state->is_ambiguous = err->ambiguous;
+    }
     if (is_fault(err)) {
         fail_internal(call, err);
         return;
@@ -199,10 +205,17 @@ enum comb_status comb_rpc_request_key(struct grpcc_call *call, const char *reque
     size_t size = 0, header_length = 0;
     const char *header = grpcc_call_metadata(call, REQUEST_ID_HEADER, &header_length);
     void *packed = grpcc_message_pack(grpcc_call_arena(call), request, &size);
+    struct comb_request_key key;
     if (!packed)
         return comb_error_no_memory(err);
-    return comb_request_key_init(ret_key, comb_str_from(request_id), comb_str_of(packed, size),
-                                 comb_str_of(header, header ? header_length : 0), err);
+    enum comb_status status =
+        comb_request_key_init(&key, comb_str_from(request_id), comb_str_of(packed, size),
+                              comb_str_of(header, header ? header_length : 0), err);
+    if (status == COMB_OK)
+        status = comb_rpc_intend(call, request_id, request, err);
+    if (status == COMB_OK)
+        *ret_key = key;
+    return status;
 }
 
 enum comb_status comb_rpc_page_size(int32_t asked, size_t *ret_size, struct comb_error *err)

@@ -33,7 +33,9 @@ void comb_rpc_finish(struct grpcc_call *call, enum comb_status status,
 struct google_rpc_status *comb_rpc_status(struct grpcc_arena *arena, const struct comb_error *err);
 
 /* The request key of a mutation: request_id of its request (for a client stream: of its header
- * message), checked against the header comb-request-id. */
+ * message), checked against the header comb-request-id. Where the method's rule says so, the intent
+ * is in the audit trail when this returns, so the handler acts behind it alone; then also the
+ * errors of comb_sql_run. */
 enum comb_status comb_rpc_request_key(struct grpcc_call *call, const char *request_id,
                                       const ProtobufCMessage *request,
                                       struct comb_request_key *ret_key,
