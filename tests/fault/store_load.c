@@ -7,6 +7,7 @@
 
 #include "comb/files.h"
 #include "tests/e2e/calls.h"
+#include "tests/fault/store_load_rows.h"
 #include "tests/support/cmocka.h"
 
 #define FOLDER "/personal/load"
@@ -19,30 +20,30 @@
 
 /* ---- what loads do ---- */
 
-static enum grpcc_status stat_folder(struct comb_client *client, struct grpcc_arena *arena,
+static enum grpcc_status stat_folder(struct store_load *load, struct grpcc_arena *arena,
                                      unsigned number, struct grpcc_error *err)
 {
     (void)number;
-    return calls_stat(client, arena, FOLDER, NULL, err);
+    return calls_stat(load->client, arena, FOLDER, NULL, err);
 }
 
-static enum grpcc_status create(struct comb_client *client, struct grpcc_arena *arena,
-                                unsigned number, struct grpcc_error *err)
+static enum grpcc_status create(struct store_load *load, struct grpcc_arena *arena, unsigned number,
+                                struct grpcc_error *err)
 {
     char name[32];
     snprintf(name, sizeof name, "d%u", number);
-    return calls_mkdir(client, arena, FOLDER, name, false, NULL, err);
+    return calls_mkdir(load->client, arena, FOLDER, name, false, NULL, err);
 }
 
-static enum grpcc_status is_created(struct comb_client *client, struct grpcc_arena *arena,
+static enum grpcc_status is_created(struct store_load *load, struct grpcc_arena *arena,
                                     unsigned number, struct grpcc_error *err)
 {
     char path[64];
     snprintf(path, sizeof path, FOLDER "/d%u", number);
-    return calls_stat(client, arena, path, NULL, err);
+    return calls_stat(load->client, arena, path, NULL, err);
 }
 
-static enum grpcc_status put(struct comb_client *client, struct grpcc_arena *arena, unsigned number,
+static enum grpcc_status put(struct store_load *load, struct grpcc_arena *arena, unsigned number,
                              struct grpcc_error *err)
 {
     char path[64];
@@ -50,7 +51,7 @@ static enum grpcc_status put(struct comb_client *client, struct grpcc_arena *are
     assert_non_null(bytes);
     snprintf(path, sizeof path, FOLDER "/f%u", number);
     calls_content(number + 1, bytes, CONTENT_BYTES);
-    return comb_put_bytes(client, arena, path, bytes, CONTENT_BYTES, NULL, NULL, err);
+    return comb_put_bytes(load->client, arena, path, bytes, CONTENT_BYTES, NULL, NULL, err);
 }
 
 struct comparison {
@@ -68,8 +69,8 @@ static bool compare(void *data, const void *bytes, size_t n)
     return !c->differs;
 }
 
-static enum grpcc_status is_put(struct comb_client *client, struct grpcc_arena *arena,
-                                unsigned number, struct grpcc_error *err)
+static enum grpcc_status is_put(struct store_load *load, struct grpcc_arena *arena, unsigned number,
+                                struct grpcc_error *err)
 {
     char path[64];
     unsigned char *bytes = grpcc_arena_alloc(arena, CONTENT_BYTES);
@@ -78,21 +79,22 @@ static enum grpcc_status is_put(struct comb_client *client, struct grpcc_arena *
     snprintf(path, sizeof path, FOLDER "/f%u", number);
     calls_content(number + 1, bytes, CONTENT_BYTES);
     enum grpcc_status status =
-        comb_get_stream(client, arena, path, 0, UINT64_MAX, compare, &comparison, NULL, err);
+        comb_get_stream(load->client, arena, path, 0, UINT64_MAX, compare, &comparison, NULL, err);
     if (status == GRPCC_OK && (comparison.differs || comparison.n != CONTENT_BYTES))
         return GRPCC_DATA_LOSS;
     return status;
 }
 
-static enum grpcc_status log_in(struct comb_client *client, struct grpcc_arena *arena,
-                                unsigned number, struct grpcc_error *err)
+static enum grpcc_status log_in(struct store_load *load, struct grpcc_arena *arena, unsigned number,
+                                struct grpcc_error *err)
 {
     const struct comb_client_options options = {
         .size = sizeof options, .timeout_ms = STORE_LOAD_TIMEOUT_MS, .attempts_max = 1};
     struct comb_client *guest = NULL;
     (void)arena;
     (void)number;
-    enum grpcc_status status = comb_client_open(comb_client_servers(client), &options, &guest, err);
+    enum grpcc_status status =
+        comb_client_open(comb_client_servers(load->client), &options, &guest, err);
     if (status == GRPCC_OK)
         status = comb_client_login(guest, LOGIN, PASSWORD, "test", err);
     comb_client_close(guest);
@@ -100,10 +102,16 @@ static enum grpcc_status log_in(struct comb_client *client, struct grpcc_arena *
 }
 
 const struct store_load_kind store_load_kinds[STORE_LOADS] = {
-    [STORE_LOAD_STAT] = {"stat a folder", stat_folder, NULL},
-    [STORE_LOAD_CREATE] = {"create a folder", create, is_created},
-    [STORE_LOAD_PUT] = {"put a file", put, is_put},
-    [STORE_LOAD_LOGIN] = {"log in", log_in, NULL},
+    [STORE_LOAD_STAT] = {"stat a folder", stat_folder, NULL, 0},
+    [STORE_LOAD_CREATE] = {"create a folder", create, is_created, 0},
+    [STORE_LOAD_PUT] = {"put a file", put, is_put, 0},
+    [STORE_LOAD_LOGIN] = {"log in", log_in, NULL, 0},
+    [STORE_LOAD_CONFIG] = {"set a value (compare and set)", store_load_set, store_load_is_set,
+                           STORE_LOAD_SLOTS},
+    [STORE_LOAD_VAULT] = {"put a secret (compare and set)", store_load_hide, store_load_is_hidden,
+                          STORE_LOAD_SLOTS},
+    [STORE_LOAD_REGISTER] = {"register", store_load_enter, store_load_is_entered, STORE_LOAD_SLOTS},
+    [STORE_LOAD_PUBLISH] = {"publish", store_load_publish, NULL, 0},
 };
 
 /* ---- their threads ---- */
@@ -117,7 +125,7 @@ static void *run(void *data)
         unsigned number = atomic_load(&load->n);
         struct store_load_call *call = &load->calls[number];
         call->begin_ns = calls_now_ns();
-        call->status = load->kind->call(load->client, arena, number, &err);
+        call->status = load->kind->call(load, arena, number, &err);
         call->end_ns = calls_now_ns();
         if (call->status != GRPCC_OK && !load->messages[call->status][0])
             snprintf(load->messages[call->status], sizeof load->messages[0], "%s", err.message);
@@ -175,20 +183,50 @@ int64_t store_load_await_success(struct store_load *load)
     return 0;
 }
 
-void store_load_stop(struct store_load *load, unsigned *ret_acknowledged, unsigned *ret_lost)
+int64_t store_load_last_acknowledged(const struct store_load *load, unsigned number)
+{
+    unsigned slots = load->kind->slots;
+    for (int64_t at = (int64_t)number - slots; slots && at >= 0; at -= slots) {
+        if (load->calls[at].status == GRPCC_OK)
+            return at;
+    }
+    return -1;
+}
+
+enum grpcc_status store_load_wrong(struct grpcc_error *err, const char *what, int64_t number)
+{
+    return grpcc_error_set(err, GRPCC_DATA_LOSS, "%s: %lld", what, (long long)number);
+}
+
+void store_load_stop(struct store_load *load)
 {
     atomic_store(&load->stop, true);
     pthread_join(load->thread, NULL);
+}
+
+/* Whether a later call was acknowledged into the same place. */
+static bool is_overwritten(const struct store_load *load, unsigned number)
+{
+    unsigned n = atomic_load(&load->n), slots = load->kind->slots;
+    for (unsigned at = number + slots; slots && at < n; at += slots) {
+        if (load->calls[at].status == GRPCC_OK)
+            return true;
+    }
+    return false;
+}
+
+void store_load_verify(struct store_load *load, unsigned *ret_acknowledged, unsigned *ret_lost)
+{
     *ret_acknowledged = *ret_lost = 0;
     for (unsigned i = 0; i < atomic_load(&load->n); i++) {
         if (load->calls[i].status != GRPCC_OK)
             continue;
         (*ret_acknowledged)++;
-        if (!load->kind->verify)
+        if (!load->kind->verify || is_overwritten(load, i))
             continue;
         struct grpcc_error err = GRPCC_ERROR_INIT;
         struct grpcc_arena *arena = grpcc_arena_new(0);
-        if (load->kind->verify(load->client, arena, i, &err) != GRPCC_OK) {
+        if (load->kind->verify(load, arena, i, &err) != GRPCC_OK) {
             print_error("%s, number %u: %s\n", load->kind->name, i, err.message);
             (*ret_lost)++;
         }

@@ -13,18 +13,23 @@
 #include "tests/e2e/combd.h"
 
 /* Of each call. The server has to answer before: the client's own end of it is another status. */
-#define STORE_LOAD_TIMEOUT_MS 5000
+#define STORE_LOAD_TIMEOUT_MS 10000
 /* Calls of one load. */
 #define STORE_LOAD_CALLS_MAX 100000
+
+struct store_load;
 
 /* What one load does, again and again. Both get the call's number. */
 struct store_load_kind {
     const char *name; /* for people: "create a folder" */
-    enum grpcc_status (*call)(struct comb_client *client, struct grpcc_arena *arena,
-                              unsigned number, struct grpcc_error *err);
+    enum grpcc_status (*call)(struct store_load *load, struct grpcc_arena *arena, unsigned number,
+                              struct grpcc_error *err);
     /* Whether what was acknowledged is there, as it was written; NULL: it leaves nothing. */
-    enum grpcc_status (*verify)(struct comb_client *client, struct grpcc_arena *arena,
-                                unsigned number, struct grpcc_error *err);
+    enum grpcc_status (*verify)(struct store_load *load, struct grpcc_arena *arena, unsigned number,
+                                struct grpcc_error *err);
+    /* Calls write over and over into so many places, call N into place N % slots: verified is the
+     * last that was acknowledged of each. 0: each call has its own place. */
+    unsigned slots;
 };
 
 /* Rows of the table, by number. */
@@ -33,6 +38,10 @@ enum store_load_number {
     STORE_LOAD_CREATE,
     STORE_LOAD_PUT,
     STORE_LOAD_LOGIN,
+    STORE_LOAD_CONFIG,
+    STORE_LOAD_VAULT,
+    STORE_LOAD_REGISTER,
+    STORE_LOAD_PUBLISH,
     STORE_LOADS
 };
 extern const struct store_load_kind store_load_kinds[STORE_LOADS];
@@ -59,8 +68,15 @@ void store_load_start(struct store_load *load, enum store_load_number number,
 /* Blocks until a call that begins from now on has succeeded; fails the test after a minute. Gives
  * the nanoseconds from now to that call's end. */
 int64_t store_load_await_success(struct store_load *load);
-/* Ends it, and asks for all that was acknowledged: *ret_lost is how much of it is not there. */
-void store_load_stop(struct store_load *load, unsigned *ret_acknowledged, unsigned *ret_lost);
+/* Makes no further call, and waits for the last one. */
+void store_load_stop(struct store_load *load);
+/* Asks a stopped one for all that was acknowledged: *ret_lost is how much of it is not there. */
+void store_load_verify(struct store_load *load, unsigned *ret_acknowledged, unsigned *ret_lost);
 void store_load_free(struct store_load *load);
+
+/* The number of the newest call before `number` into its place that was acknowledged; -1: none. */
+int64_t store_load_last_acknowledged(const struct store_load *load, unsigned number);
+/* DATA_LOSS, for an answer that must never be given. */
+enum grpcc_status store_load_wrong(struct grpcc_error *err, const char *what, int64_t number);
 
 #endif
