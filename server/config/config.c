@@ -63,8 +63,10 @@ enum comb_status comb_config_get(struct comb_config *config, struct comb_ctx *ct
 
     *ret_stale = false;
     if (may_be_stale(ctx, status)) {
-        *ret_stale = true;
-        status = config_mirror_get(&config->mirror, ctx->arena, path, ret_entry, &local);
+        /* That there is no value could not be marked as stale: it may have been set just now. */
+        *ret_stale =
+            config_mirror_get(&config->mirror, ctx->arena, path, ret_entry, NULL) == COMB_OK;
+        status = *ret_stale ? COMB_OK : status;
     }
     if (status != COMB_OK && err)
         *err = local;
