@@ -13,8 +13,6 @@
 #define REGION_MAX 32
 /* Requests at once; the next ones wait for their turn. */
 #define CONNECTIONS_MAX 64
-/* An endpoint may think for a while over the end of a large upload. */
-#define STALL_MS 30000
 
 static enum comb_status refuse(struct comb_error *err, const char *what)
 {
@@ -166,7 +164,6 @@ static enum comb_status set_up(struct comb_s3_bucket *bucket,
         .driver = "s3",
         .store = "the data store",
         .connections_max = CONNECTIONS_MAX,
-        .stall_ms = STALL_MS,
     };
     struct comb_url url;
     enum comb_status status = comb_url_parse(bucket->arena, options->url, 0, names, &url, err);

@@ -212,7 +212,7 @@ static enum comb_status list_page(struct comb_s3_bucket *bucket, struct comb_ctx
         {STR("continuation-token"), comb_str_from(token)},
     };
     struct comb_s3_request request = {
-        .method = "GET", .query = query, .n_query = 3, .doing = "list blobs"};
+        .method = "GET", .query = query, .n_query = 3, .slow = true, .doing = "list blobs"};
     struct comb_s3_answer answer;
     enum comb_status status;
 

@@ -18,6 +18,10 @@
 #define MARK_HEADER "x-amz-meta-comb-mark"
 /* Clocks that differ by more are refused by S3 (15 minutes); far from that ours will do. */
 #define SKEW_MIN_US (120 * COMB_US_PER_S)
+/* No byte moves: the endpoint is frozen. The longer one is for requests that make it work: joining
+ * parts, listing. */
+#define STALL_MS 3000
+#define STALL_SLOW_MS 30000
 
 void comb_s3_answer_init(struct comb_s3_answer *answer)
 {
@@ -199,6 +203,7 @@ static enum comb_status exchange(struct comb_s3_bucket *bucket, const struct com
         .write = request->sink ? fill_sink : NULL,
         .data = &sink,
         .wanted = wanted,
+        .stall_ms = request->slow ? STALL_SLOW_MS : STALL_MS,
     };
     struct comb_ctx own = *ctx; /* an answer does not outlive its request */
     struct comb_http_response response;

@@ -33,6 +33,7 @@ struct comb_s3_request {
     comb_str body;
     void *sink; /* for the body of a success; NULL: it is a document */
     size_t sink_size;
+    bool slow;         /* the endpoint may be long about it before its answer begins */
     const char *doing; /* for messages: "write a blob" */
 };
 

@@ -136,6 +136,7 @@ enum comb_status comb_s3_end_upload(struct comb_s3_bucket *bucket, struct comb_c
         .n_query = 1,
         .headers = &headers,
         .n_headers = 1,
+        .slow = true,
         .doing = "make a blob durable",
     };
     struct comb_s3_answer answer;
@@ -229,6 +230,7 @@ static enum comb_status uploads_page(struct comb_s3_bucket *bucket, struct comb_
     const struct comb_s3_request request = {.method = "GET",
                                             .query = query,
                                             .n_query = uploads->next_key[0] == '\0' ? 2 : 4,
+                                            .slow = true,
                                             .doing = "list blobs"};
     struct comb_s3_answer answer;
     enum comb_status status;
