@@ -332,9 +332,13 @@ static void drop_stalled(struct comb_pg *pg, int64_t steady_ns)
 {
     for (size_t i = 0; i < pg->n_conns; i++) {
         const struct comb_pg_conn *conn = &pg->conns[i];
+        int64_t since_ns = conn->head_since_ns;
         int64_t limit_ns = (int64_t)comb_pg_rules[conn->set].stall_ms * COMB_NS_PER_MS;
-        if (conn->pq && conn->n > 0 && steady_ns - conn->head_since_ns > limit_ns)
-            drop_set(pg, conn->set, "the database does not answer");
+        if (!conn->pq || conn->n == 0 || steady_ns - since_ns <= limit_ns)
+            continue;
+        drop_set(pg, conn->set, "the database does not answer");
+        /* Callers have waited through its silence: that is of their patience, not on top of it. */
+        pg->sets[conn->set].down_since_ns = since_ns;
     }
 }
 

@@ -39,7 +39,7 @@ static const struct row table[] = {
     {"25006", COMB_PG_FAIL, COMB_INTERNAL, COMB_V1_ERROR_REASON_INTERNAL, false, NULL},
     {"08P01", COMB_PG_FAIL, COMB_INTERNAL, COMB_V1_ERROR_REASON_INTERNAL, false, NULL},
     {"53100", COMB_PG_FAIL, COMB_RESOURCE_EXHAUSTED, FULL, true,
-     "the disk of the database is full"},
+     "the disk of the database is full: make room there"},
     {"53200", COMB_PG_FAIL, COMB_RESOURCE_EXHAUSTED, 0, true, "the database is out of memory"},
     {"53300", COMB_PG_FAIL, COMB_UNAVAILABLE, DOWN, true,
      "the database takes no more connections: raise its max_connections"},

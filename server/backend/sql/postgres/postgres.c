@@ -58,11 +58,14 @@ void comb_pg_set_state(struct comb_pg *pg, enum comb_store_state state,
     pthread_mutex_unlock(&pg->lock);
     if (!changed)
         return;
-    if (state == COMB_STORE_UP)
+    if (state == COMB_STORE_UP) {
+        struct comb_store_status status;
+        postgres_status(&pg->base, &status);
         comb_log(COMB_LOG_INFO, comb_pg_domain, "the database answers",
-                 comb_log_integer("sessions", (int64_t)atomic_load(&pg->n_open)));
-    else
+                 comb_log_text("server", comb_str_from(status.server)));
+    } else {
         comb_log_error(COMB_LOG_WARN, comb_pg_domain, "the database cannot be used", err);
+    }
 }
 
 static void stop_threads(struct comb_pg *pg)

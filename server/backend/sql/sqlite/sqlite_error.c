@@ -23,7 +23,7 @@ static const struct row table[] = {
      "a table of the database is locked"},
     {SQLITE_NOMEM, COMB_RESOURCE_EXHAUSTED, 0, true, false, "the store is out of memory"},
     {SQLITE_FULL, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_STORE_FULL, true, false,
-     "the disk of the database is full"},
+     "the disk of the database is full: make room there"},
     {SQLITE_TOOBIG, COMB_RESOURCE_EXHAUSTED, COMB_V1_ERROR_REASON_TOO_LARGE, false, false,
      "a value is larger than the store takes"},
     {SQLITE_IOERR, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE, true, true,
