@@ -41,8 +41,9 @@ enum comb_status comb_files_error(struct comb_error *err, int native, const char
         if (rows[i].native == native)
             row = rows[i];
     }
-    comb_error_set(err, row.status, row.reason, "the data store cannot %s: %s", doing,
-                   strerrordesc_np(native));
+    comb_error_set(err, row.status, row.reason, "the data store cannot %s: %s%s", doing,
+                   strerrordesc_np(native),
+                   row.reason == COMB_V1_ERROR_REASON_STORE_FULL ? ": make room there" : "");
     if (err) {
         err->domain = "data.files";
         err->native = native;

@@ -300,8 +300,12 @@ static enum comb_status json_list(struct comb_vault *self, struct comb_ctx *ctx,
 static enum comb_status json_check(struct comb_vault *self, struct comb_ctx *ctx,
                                    struct comb_error *err)
 {
-    (void)self, (void)ctx, (void)err;
-    return COMB_OK;
+    struct json_vault *vault = (struct json_vault *)self;
+    (void)ctx;
+    pthread_mutex_lock(&vault->lock);
+    enum comb_status status = json_file_try(vault->file, err);
+    pthread_mutex_unlock(&vault->lock);
+    return status;
 }
 
 static void json_close(struct comb_vault *self)

@@ -41,8 +41,9 @@ enum comb_status json_error_set(struct comb_error *err, int number, const char *
         }
     }
     char text[128];
-    comb_error_set(err, status, reason, "cannot %s %s: %s", doing, path,
-                   strerror_r(number, text, sizeof text));
+    comb_error_set(err, status, reason, "cannot %s %s: %s%s", doing, path,
+                   strerror_r(number, text, sizeof text),
+                   reason == COMB_V1_ERROR_REASON_STORE_FULL ? ": make room there" : "");
     if (err) {
         err->domain = "vault.json";
         err->native = number;

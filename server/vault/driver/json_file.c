@@ -117,12 +117,9 @@ static bool sync_folder(const char *folder)
     return synced;
 }
 
-/*
- * Writes data to new_path, durably, and renames it to path. err->ambiguous where the rename was
- * done but may be lost with the power.
- */
-static enum comb_status replace(const struct json_file *file, const char *path, const void *data,
-                                size_t size, struct comb_error *err)
+/* Writes data, which is to replace path, to new_path, durably; on failure that is removed. */
+static enum comb_status write_new(const struct json_file *file, const char *path, const void *data,
+                                  size_t size, struct comb_error *err)
 {
     if (unlink(file->new_path) != 0 && errno != ENOENT)
         return json_error_set(err, errno, "replace", file->new_path);
@@ -132,14 +129,28 @@ static enum comb_status replace(const struct json_file *file, const char *path, 
     bool durable = write_whole(fd, data, size) && fsync(fd) == 0;
     int number = errno;
     close(fd);
-    if (!durable || rename(file->new_path, path) != 0) {
-        number = durable ? errno : number;
+    if (durable)
+        return COMB_OK;
+    unlink(file->new_path);
+    return json_error_set(err, number, "write", path);
+}
+
+/* The same, and renames it to path. err->ambiguous where the rename was done but may be lost with
+ * the power. */
+static enum comb_status replace(const struct json_file *file, const char *path, const void *data,
+                                size_t size, struct comb_error *err)
+{
+    enum comb_status status = write_new(file, path, data, size, err);
+    if (status != COMB_OK)
+        return status;
+    if (rename(file->new_path, path) != 0) {
+        int number = errno;
         unlink(file->new_path);
         return json_error_set(err, number, "write", path);
     }
     if (sync_folder(file->folder))
         return COMB_OK;
-    enum comb_status status = json_error_set(err, errno, "make durable the folder of", path);
+    status = json_error_set(err, errno, "make durable the folder of", path);
     if (err)
         err->ambiguous = true;
     return status;
@@ -567,4 +578,13 @@ enum comb_status json_file_write(struct json_file *file, comb_str text, struct c
     file->found = file->header;
     memcpy(file->page->reading, file->page->writing, KEY_SIZE);
     return adopt_next_key(file, err);
+}
+
+enum comb_status json_file_try(struct json_file *file, struct comb_error *err)
+{
+    static const char block[4096];
+    enum comb_status status = write_new(file, file->path, block, sizeof block, err);
+    if (status == COMB_OK)
+        unlink(file->new_path);
+    return status;
 }

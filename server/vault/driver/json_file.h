@@ -41,6 +41,8 @@ bool json_file_is_stale(const struct json_file *file);
 /* Durable when it returns OK; on failure the old text stands, unless err->ambiguous. */
 enum comb_status json_file_write(struct json_file *file, comb_str text,
                                  struct comb_error *err) COMB_MUST_CHECK;
+/* Whether a write of now would succeed, as far as one of a block tells; nothing changes. */
+enum comb_status json_file_try(struct json_file *file, struct comb_error *err) COMB_MUST_CHECK;
 void json_file_close(struct json_file *file);
 
 #endif
