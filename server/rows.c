@@ -109,15 +109,25 @@ static void list_urls(enum comb_row row, bool shared_only, char *ret_text, size_
     }
 }
 
+/* "redis:" is of the scheme "redis", and "rediss:", the same store behind TLS: its driver knows
+ * what to say of that. */
+static bool is_of_scheme(comb_str url, comb_str scheme)
+{
+    if (!comb_str_starts_with(url, scheme))
+        return false;
+    size_t end = scheme.len;
+    if (end < url.len && url.ptr[end] == 's')
+        end++;
+    return end < url.len && url.ptr[end] == ':';
+}
+
 static enum comb_status find_driver(enum comb_row row, comb_str url,
                                     const struct comb_row_driver **ret_driver,
                                     struct comb_error *err)
 {
     const struct comb_row_interface *interface = &comb_row_interfaces[row];
     for (size_t i = 0; i < interface->n_drivers; i++) {
-        comb_str scheme = comb_str_from(interface->drivers[i].scheme);
-        if (comb_str_starts_with(url, scheme) && url.len > scheme.len &&
-            url.ptr[scheme.len] == ':') {
+        if (is_of_scheme(url, comb_str_from(interface->drivers[i].scheme))) {
             *ret_driver = &interface->drivers[i];
             return COMB_OK;
         }
