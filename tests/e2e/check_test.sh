@@ -4,6 +4,15 @@
 # the other rows are fine, and the exit status is 1. `--cluster` names every row that is for one process.
 # shellcheck source=lib.sh
 . tests/e2e/lib.sh
+# shellcheck source=certificates.sh
+. tests/e2e/certificates.sh
+
+fronts=()
+end_fronts() {
+    [ ${#fronts[@]} = 0 ] || kill -KILL "${fronts[@]}" 2>/dev/null || true
+    cleanup
+}
+trap end_fronts EXIT
 
 COMB_TEST_STORES=clustered start_stores
 
@@ -89,6 +98,45 @@ fails vault seal
 bazel/stores start "$TEST_TMPDIR/stores" >/dev/null
 check 0
 
+# Vault and MongoDB behind TLS: certificates that are good, by another authority, and expired; and TLS to a server that
+# does not speak it.
+mkdir "$TEST_TMPDIR/certificates"
+in_certificates() {
+    cd "$TEST_TMPDIR/certificates"
+    "$@"
+    cd "$OLDPWD"
+}
+in_certificates certificates
+port_of() {
+    local port=${1#*://*:}
+    printf '%s' "${port%%[/?]*}"
+}
+# check_tls ROW URL: PORT stands in it where the port comes.
+check_tls() {
+    local row=$1 url=$2 certificate port ca=$TEST_TMPDIR/certificates
+    for certificate in good expired; do
+        in_certificates front "$certificate" "$(port_of "$(value "--$row")")"
+        fronts+=("$!")
+        port=$front_port
+        if [ "$certificate" = good ]; then
+            check 0 "--$row" "${url/PORT/$port}&ca=$ca/known.pem"
+            check 1 "--$row" "${url/PORT/$port}&ca=$ca/unknown.pem"
+            fails "$row" 'certificate|authority|verify'
+        else
+            check 1 "--$row" "${url/PORT/$port}&ca=$ca/known.pem"
+            fails "$row" expired
+        fi
+    done
+    check 1 "--$row" "${url/PORT/$(port_of "$(value "--$row")")}&ca=$ca/known.pem"
+    fails "$row" 'TLS'
+}
+check_tls vault 'vault://127.0.0.1:PORT/kv?tls=1'
+check_tls docs 'mongodb://127.0.0.1:PORT/comb?tls=on'
+
+# Redis behind TLS: the library that Debian has speaks none.
+check 1 --cache rediss://127.0.0.1:1
+fails cache 'hiredis.*TLS.*proxy'
+
 # Libraries that only some stores need, none of which can be loaded: the row says what to install, and embedded rows
 # are served without them.
 mkdir "$TEST_TMPDIR/broken"
@@ -115,6 +163,23 @@ says "--docs sqlite:$TEST_TMPDIR/docs.db is for one process only: give --docs mo
 says "--sql sqlite:$TEST_TMPDIR/comb.db is for one process only: give --sql postgres://"
 says "--events mem: is for one process only: give --events nats://"
 case $output in *"--data"*) fail "a store that is shared is refused: $output" ;; esac
+# Each of them alone, by its own name; then all, since what is not given is embedded.
+one_process() {
+    local row=$1 url=$2 instead=$3
+    expect 1 "$COMBD" --home "$COMB_HOME" --cluster "${stores[@]}" "--$row" "$url"
+    says "--$row $url is for one process only: give --$row $instead"
+    [ "$(grep -c 'is for one process only' <<<"$output")" = 1 ] || fail "more than $row is refused: $output"
+}
+one_process sql "sqlite:$TEST_TMPDIR/comb.db" postgres://
+one_process config "json:$TEST_TMPDIR/config.json" etcd://
+one_process vault "json:$TEST_TMPDIR/vault.json" vault://
+one_process docs "sqlite:$TEST_TMPDIR/docs.db" mongodb://
+one_process cache mem: redis://
+one_process registry mem: etcd://
+one_process events mem: nats://
+one_process data "files:$TEST_TMPDIR/data" s3://
+expect 1 "$COMBD" --home "$COMB_HOME" --cluster
+[ "$(grep -c 'is for one process only' <<<"$output")" = 8 ] || fail "not all of eight rows are refused: $output"
 expect 2 "$COMBD" --home "$COMB_HOME" --check --cache oracle:x
 says "redis://"
 echo passed

@@ -4,6 +4,8 @@
 # has expired, or whose authority it does not know, what is wrong, in the line of its row.
 # shellcheck source=lib.sh
 . tests/e2e/lib.sh
+# shellcheck source=certificates.sh
+. tests/e2e/certificates.sh
 
 VERSITYGW=$PWD/$1
 POSTGRES=/usr/lib/postgresql/15/bin
@@ -17,43 +19,7 @@ end_servers() {
 }
 trap end_servers EXIT
 
-# ---- certificates ----
-
-# authority NAME: NAME.pem and NAME.key.
-authority() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.pem" -days 2 \
-        -subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE 2>/dev/null
-}
-
-# certificate NAME FROM TO: for 127.0.0.1, signed by "known", valid from FROM to TO (YYYYMMDD).
-certificate() {
-    mkdir -p "$1"
-    cat >"$1/conf" <<END
-[ca]
-default_ca = only
-[only]
-dir = $folder/$1
-database = $folder/$1/index
-new_certs_dir = $folder/$1
-rand_serial = yes
-default_md = sha256
-policy = any
-copy_extensions = copy
-[any]
-commonName = supplied
-END
-    : >"$1/index"
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1/key.pem" -out "$1/request.pem" \
-        -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1,DNS:localhost 2>/dev/null
-    openssl ca -batch -notext -config "$1/conf" -cert known.pem -keyfile known.key -in "$1/request.pem" -out "$1/cert.pem" \
-        -startdate "${2}000000Z" -enddate "${3}000000Z" 2>"$1/log" || fail "openssl: $(cat "$1/log")"
-    chmod 600 "$1/key.pem"
-}
-
-authority known
-authority unknown
-certificate good "$(date -u -d yesterday +%Y%m%d)" "$(date -u -d tomorrow +%Y%m%d)"
-certificate expired 20200101 20200102
+certificates
 
 # ---- servers; each gets the folder of its certificate ----
 

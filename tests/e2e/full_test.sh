@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# full_test.sh: stores that are full, in file systems of a few MiB, by etcd's quota, by Redis' memory. `combd --check` says
+# so in the line of the row, what changes something is refused with STORE_FULL, and goes on without a restart when there
+# is room.
+if [ -z "${COMB_TEST_OWN_MOUNTS:-}" ]; then
+    export COMB_TEST_OWN_MOUNTS=1
+    exec unshare --user --map-current-user --mount --keep-caps -- bash "$0" "$@"
+fi
+# shellcheck source=lib.sh
+. tests/e2e/lib.sh
+
+TRIALS_MAX=2000
+
+# disk FOLDER MIB: a file system of its own.
+disk() {
+    mkdir -p "$1"
+    mount -t tmpfs -o "size=$2m,mode=0700" tmpfs "$1"
+}
+fill() {
+    ! head -c 1G /dev/zero 2>/dev/null >"$1/filling" || fail "$1 does not get full"
+}
+make_room() {
+    rm "$1/filling"
+}
+
+# until_full COMMAND...: repeats it with another number each time, until it is refused.
+until_full() {
+    local n=0
+    while "$@$n" >"$TEST_TMPDIR/answer" 2>&1; do
+        [ "$n" -lt "$TRIALS_MAX" ] || fail "$* is never refused"
+        n=$((n + 1))
+    done
+    grep -q STORE_FULL "$TEST_TMPDIR/answer" || fail "$*: $(cat "$TEST_TMPDIR/answer")"
+}
+
+# check STATUS FLAGS...: the lines are in $output.
+check() {
+    local wanted=$1
+    shift
+    expect "$wanted" "$COMBD" --home "$COMB_HOME" --check "$@"
+}
+# full ROW: its line says so.
+full() {
+    grep -qE "^$1 +[a-z0-9]+ +FAILED .*(room|space|memory is full)" <<<"$output" || fail "$1 does not tell what to do: $output"
+}
+
+head -c 3000000 /dev/urandom >"$TEST_TMPDIR/large"
+
+# ---- embedded stores, all on one disk ----
+
+disk "$COMB_HOME" 32
+start_combd
+login_admin
+fill "$COMB_HOME"
+until_full comb mkdir /personal/a
+expect 6 comb put "$TEST_TMPDIR/large" /personal/
+says STORE_FULL
+expect 6 comb config set /a=1
+says STORE_FULL
+expect 0 comb ls /personal
+make_room "$COMB_HOME"
+expect 0 comb mkdir /personal/b
+expect 0 comb put "$TEST_TMPDIR/large" /personal/
+expect 0 comb config set /a=1
+stop_combd
+fill "$COMB_HOME"
+check 1
+for row in vault config sql data docs; do
+    full "$row"
+done
+make_room "$COMB_HOME"
+check 0
+
+# ---- etcd's quota and Redis' memory ----
+
+COMB_TEST_STORES=clustered
+# What fills up on its own disk; the others share one.
+disk "$TEST_TMPDIR/stores/postgres" 160
+disk "$TEST_TMPDIR/stores/s3" 24
+start_stores
+value() {
+    local i
+    for i in "${!stores[@]}"; do
+        [ "${stores[$i]}" != "$1" ] || printf '%s' "${stores[$((i + 1))]}"
+    done
+}
+rm -rf "${COMB_HOME:?}"/*
+check 0 "${stores[@]}"
+
+redis() {
+    REDISCLI_AUTH=$(cat "$(value --cache-credentials-file)") redis-cli -h 127.0.0.1 -p "$(cat "$TEST_TMPDIR/stores/redis/port")" "$@" >/dev/null
+}
+redis config set maxmemory 1
+check 1 "${stores[@]}"
+full cache
+redis config set maxmemory 0
+check 0 "${stores[@]}"
