@@ -164,15 +164,14 @@ void store_load_start(struct store_load *load, enum store_load_number number,
     assert_int_equal(pthread_create(&load->thread, NULL, run, load), 0);
 }
 
-int64_t store_load_await_success(struct store_load *load)
+int64_t store_load_await_success(struct store_load *load, int64_t since_ns)
 {
-    int64_t now_ns = calls_now_ns();
-    unsigned seen = atomic_load(&load->n);
+    unsigned seen = 0;
     for (int waited = 0; waited < AWAIT_MS_MAX; waited += 1) {
         for (; seen < atomic_load(&load->n); seen++) {
             const struct store_load_call *call = &load->calls[seen];
-            if (call->status == GRPCC_OK && call->begin_ns >= now_ns)
-                return call->end_ns - now_ns;
+            if (call->status == GRPCC_OK && call->begin_ns >= since_ns)
+                return call->end_ns - since_ns;
         }
         calls_sleep_ms(1);
     }

@@ -65,9 +65,9 @@ void store_load_prepare(const struct combd *combd);
 
 void store_load_start(struct store_load *load, enum store_load_number number,
                       const struct combd *combd);
-/* Blocks until a call that begins from now on has succeeded; fails the test after a minute. Gives
- * the nanoseconds from now to that call's end. */
-int64_t store_load_await_success(struct store_load *load);
+/* Blocks until a call that began at since_ns or later has succeeded; fails the test after a minute.
+ * Gives the nanoseconds from then to that call's end. */
+int64_t store_load_await_success(struct store_load *load, int64_t since_ns);
 /* Makes no further call, and waits for the last one. */
 void store_load_stop(struct store_load *load);
 /* Asks a stopped one for all that was acknowledged: *ret_lost is how much of it is not there. */

@@ -13,7 +13,7 @@
 #include "tests/fault/store_load_rows.h"
 #include "tests/support/cmocka.h"
 
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S 1e9
 #define BEFORE_MS 1000
 #define DOWN_MS 1500
 #define FROZEN_MS_SHORT 3000
@@ -62,35 +62,49 @@ static bool is_run(const char *name)
     return access(path, R_OK) == 0;
 }
 
-/* Failures of one load since begin_ns: each must be one that the store's absence explains. */
+/* Calls of the loads that need the store, or of the others, since it was broken. */
+struct group {
+    unsigned acknowledged, refused;
+    int64_t longest_ns, again_ns; /* again: the last of them */
+};
+
+/* Adds a load's calls since begin_ns. Each failure must be one that the store's absence explains.
+ */
 static void judge(const struct store *store, const char *fault, size_t number, int64_t begin_ns,
-                  int64_t again_ns)
+                  struct group *group)
 {
     const struct store_load *load = &loads[number];
-    unsigned ok = 0, failed = 0;
-    int64_t longest_ns = 0;
     for (unsigned i = 0; i < atomic_load(&load->n); i++) {
         const struct store_load_call *call = &load->calls[i];
         if (call->end_ns < begin_ns)
             continue;
-        if (call->end_ns - call->begin_ns > longest_ns)
-            longest_ns = call->end_ns - call->begin_ns;
-        ok += call->status == GRPCC_OK;
-        failed += call->status != GRPCC_OK;
+        if (call->end_ns - call->begin_ns > group->longest_ns)
+            group->longest_ns = call->end_ns - call->begin_ns;
+        group->acknowledged += call->status == GRPCC_OK;
+        group->refused += call->status != GRPCC_OK;
         if (call->status != GRPCC_OK &&
             (call->status != GRPCC_UNAVAILABLE || !(store->refused & 1u << number)))
             fail_msg("%s %s: \"%s\" ended with %s: %s", store->name, fault, load->kind->name,
                      grpcc_status_name(call->status), load->messages[call->status]);
     }
-    print_message("| %s | %s | %s | %u | %u | %.0f ms | %.0f ms |\n", store->name, fault,
-                  load->kind->name, ok, failed, (double)longest_ns / (double)NS_PER_MS,
-                  (double)again_ns / (double)NS_PER_MS);
+}
+
+static void print_group(const struct group *group, bool needs)
+{
+    if (group->acknowledged == 0)
+        print_message(needs ? " - | - | - | - |" : " - | - |");
+    else if (needs)
+        print_message(" %u | %u | %.2f s | %.2f s |", group->acknowledged, group->refused,
+                      (double)group->longest_ns / NS_PER_S, (double)group->again_ns / NS_PER_S);
+    else
+        print_message(" %u | %.2f s |", group->acknowledged, (double)group->longest_ns / NS_PER_S);
 }
 
 static void break_and_mend(const struct store *store, const char *fault, bool freeze,
                            unsigned down_ms)
 {
-    int64_t begin_ns = calls_now_ns(), again_ns[STORE_LOADS];
+    int64_t begin_ns = calls_now_ns();
+    struct group groups[2] = {{0}}; /* the second: of those that need it */
     if (freeze)
         stores_freeze(combd.stores, store->name);
     else
@@ -100,10 +114,18 @@ static void break_and_mend(const struct store *store, const char *fault, bool fr
         stores_thaw(combd.stores, store->name);
     else
         stores_start(combd.stores);
+    int64_t mended_ns = calls_now_ns();
+    for (size_t i = 0; i < STORE_LOADS; i++) {
+        struct group *group = &groups[store->refused >> i & 1];
+        int64_t again_ns = store_load_await_success(&loads[i], mended_ns);
+        group->again_ns = again_ns > group->again_ns ? again_ns : group->again_ns;
+    }
     for (size_t i = 0; i < STORE_LOADS; i++)
-        again_ns[i] = store_load_await_success(&loads[i]);
-    for (size_t i = 0; i < STORE_LOADS; i++)
-        judge(store, fault, i, begin_ns, again_ns[i]);
+        judge(store, fault, i, begin_ns, &groups[store->refused >> i & 1]);
+    print_message("| %s | %s %.1f s |", store->name, fault, down_ms / 1000.0);
+    print_group(&groups[1], true);
+    print_group(&groups[0], false);
+    print_message("\n");
 }
 
 static void report_ear(void)
@@ -122,8 +144,9 @@ static void what_breaks_comes_back(void **state)
 {
     (void)state;
     unsigned frozen_ms = calls_count(FROZEN_MS_SHORT, FROZEN_MS_LONG);
-    print_message("| store | fault | call | succeeded | refused | longest | again after |\n");
-    print_message("|---|---|---|---|---|---|---|\n");
+    print_message("| store | fault | acknowledged | refused | longest | again after | others: "
+                  "acknowledged | longest |\n"
+                  "|---|---|---:|---:|---:|---:|---:|---:|\n");
     store_ear_start(&ear, &combd);
     for (size_t i = 0; i < STORE_LOADS; i++)
         store_load_start(&loads[i], (enum store_load_number)i, &combd);
