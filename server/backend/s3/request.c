@@ -307,12 +307,16 @@ enum comb_status comb_s3_send(struct comb_s3_bucket *bucket, struct comb_ctx *ct
     struct comb_error why = {.status = COMB_OK};
     enum comb_status status = hash_body(request->body, payload, err);
     bool is_again = true;
+    int64_t silent_ns = comb_clock_monotonic_ns() + STALL_MS * COMB_NS_PER_MS;
 
     if (status != COMB_OK)
         return status;
     for (int n = 0; n < COMB_S3_ATTEMPTS_MAX && is_again; n++) {
         int64_t now_us;
 
+        /* One silence is enough for a caller. */
+        if (n > 0 && answer->http_status == 0 && comb_clock_monotonic_ns() >= silent_ns)
+            break;
         if (n > 0 && !wait_ms(ctx, comb_backoff_next_ms(&backoff)))
             break;
         now_us = comb_s3_now_us(bucket);
