@@ -72,10 +72,10 @@ done
 make_room "$COMB_HOME"
 check 0
 
-# ---- etcd's quota and Redis' memory ----
+# ---- clustered stores: Redis' memory, etcd's quota, disks of PostgreSQL and of S3's server ----
 
 COMB_TEST_STORES=clustered
-# What fills up on its own disk; the others share one.
+export ETCD_QUOTA_BACKEND_BYTES=4194304
 disk "$TEST_TMPDIR/stores/postgres" 160
 disk "$TEST_TMPDIR/stores/s3" 24
 start_stores
@@ -96,3 +96,67 @@ check 1 "${stores[@]}"
 full cache
 redis config set maxmemory 0
 check 0 "${stores[@]}"
+
+start_combd
+login_admin
+
+# etcd WHAT: fills it above its quota, or empties it again, with values of one key that is not Comb's.
+etcd() {
+    /usr/bin/python3 -c 'import base64, json, sys, urllib.error, urllib.request
+url, what = sys.argv[1:]
+KEY = base64.b64encode(b"x").decode()
+
+
+def ask(path, **body):
+    with urllib.request.urlopen(url + path, json.dumps(body).encode(), timeout=30) as answer:
+        return json.load(answer)
+
+
+def fill():
+    value = base64.b64encode(bytes(300000)).decode()
+    try:
+        for _ in range(100):
+            ask("kv/put", key=KEY, value=value)
+    except urllib.error.HTTPError:
+        return
+    sys.exit("etcd does not get full")
+
+
+def empty():
+    ask("kv/compaction", revision=ask("kv/range", key=KEY)["header"]["revision"], physical=True)
+    ask("maintenance/defragment")
+    for alarm in ask("maintenance/alarm", action="GET")["alarms"]:
+        ask("maintenance/alarm", action="DEACTIVATE", memberID=alarm["memberID"], alarm=alarm["alarm"])
+
+
+fill() if what == "fill" else empty()' "http://127.0.0.1:$(cat "$TEST_TMPDIR/stores/etcd/port")/v3/" "$1"
+}
+etcd fill
+check 1 "${stores[@]}"
+full config
+full registry
+expect 6 comb config set /a=1
+says STORE_FULL
+expect 0 comb mkdir /personal/c
+etcd empty
+expect 0 comb config set /a=1
+check 0 "${stores[@]}"
+
+fill "$TEST_TMPDIR/stores/postgres"
+until_full comb mkdir /personal/d
+expect 0 comb ls /personal
+check 1 "${stores[@]}"
+full sql
+make_room "$TEST_TMPDIR/stores/postgres"
+expect 0 comb mkdir /personal/e
+
+fill "$TEST_TMPDIR/stores/s3"
+expect 6 comb put "$TEST_TMPDIR/large" /personal/
+says STORE_FULL
+check 1 "${stores[@]}"
+full data
+make_room "$TEST_TMPDIR/stores/s3"
+expect 0 comb put "$TEST_TMPDIR/large" /personal/
+check 0 "${stores[@]}"
+stop_combd
+echo passed
