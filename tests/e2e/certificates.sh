@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the tests of this folder whose stores are behind TLS, behind lib.sh: certificates in the current folder, and
 # a front that speaks TLS for a server that does not.

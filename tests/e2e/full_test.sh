@@ -24,14 +24,14 @@ make_room() {
     rm "$1/filling"
 }
 
-# until_full COMMAND...: repeats it with another number each time, until it is refused.
+# until_full PREFIX: makes folders of that name and a number, until one is refused.
 until_full() {
     local n=0
-    while "$@$n" >"$TEST_TMPDIR/answer" 2>&1; do
-        [ "$n" -lt "$TRIALS_MAX" ] || fail "$* is never refused"
+    while comb mkdir "$1$n" >"$TEST_TMPDIR/answer" 2>&1; do
+        [ "$n" -lt "$TRIALS_MAX" ] || fail "$1 is never refused"
         n=$((n + 1))
     done
-    grep -q STORE_FULL "$TEST_TMPDIR/answer" || fail "$*: $(cat "$TEST_TMPDIR/answer")"
+    grep -q STORE_FULL "$TEST_TMPDIR/answer" || fail "$1: $(cat "$TEST_TMPDIR/answer")"
 }
 
 # check STATUS FLAGS...: the lines are in $output.
@@ -53,7 +53,7 @@ disk "$COMB_HOME" 32
 start_combd
 login_admin
 fill "$COMB_HOME"
-until_full comb mkdir /personal/a
+until_full /personal/a
 expect 6 comb put "$TEST_TMPDIR/large" /personal/
 says STORE_FULL
 expect 6 comb config set /a=1
@@ -143,7 +143,7 @@ expect 0 comb config set /a=1
 check 0 "${stores[@]}"
 
 fill "$TEST_TMPDIR/stores/postgres"
-until_full comb mkdir /personal/d
+until_full /personal/d
 expect 0 comb ls /personal
 check 1 "${stores[@]}"
 full sql
