@@ -129,7 +129,7 @@ void comb_cache_status(struct comb_cache *cache, struct comb_store_status *ret_s
 /* NULL is fine. */
 void comb_cache_close(struct comb_cache *cache);
 
-/* "mem:64MiB": at most that many bytes; without a size, 32 MiB. */
+/* "mem:64MiB": at most that many bytes; without a size, 64 MiB. */
 enum comb_status comb_cache_mem_open(const struct comb_store_options *options,
                                      struct comb_cache **ret_cache,
                                      struct comb_error *err) COMB_MUST_CHECK;

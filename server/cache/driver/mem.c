@@ -13,7 +13,7 @@
 #include "server/core/memory.h"
 
 #define SHARDS 16
-#define BYTES_DEFAULT ((size_t)32 << 20)
+#define BYTES_DEFAULT ((size_t)64 << 20)
 #define BYTES_MIN ((size_t)64 << 10)
 #define BYTES_MAX ((size_t)1 << 40)
 /* What an item costs beside its name and value: itself, the map's entry, malloc's share. */
@@ -351,7 +351,7 @@ enum comb_status comb_cache_mem_open(const struct comb_store_options *options,
                     &bytes)))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
                               "the cache in memory takes mem:SIZE, 64KiB to 1024GiB, such as "
-                              "mem:64MiB; without a size it is 32 MiB");
+                              "mem:64MiB; without a size it is 64 MiB");
     if (options->credentials.len > 0)
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
                               "the cache in memory takes no credentials");
