@@ -299,7 +299,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->sealer};
-    s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer};
+    s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);

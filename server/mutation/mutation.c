@@ -234,6 +234,31 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
     return contention(err);
 }
 
+/* Nothing of ours changes: the id is written alone. */
+static enum comb_status decide_nothing(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                       struct comb_error *err)
+{
+    (void)data;
+    (void)ctx;
+    (void)err;
+    plan->kind = COMB_SQL_WRITE;
+    plan->statements[plan->n_statements++] =
+        (struct comb_sql_statement){.text = "SELECT 1", .guard = true};
+    return COMB_OK;
+}
+
+enum comb_status comb_mutation_claim(struct comb_mutations *mutations, struct comb_ctx *ctx,
+                                     const struct comb_request_key *key, struct comb_error *err)
+{
+    struct comb_outcome outcome;
+    /* The change that follows decides anew who may make it. */
+    bool replayed = ctx->replayed;
+    enum comb_status status =
+        comb_mutation_run(mutations, ctx, key, decide_nothing, NULL, &outcome, err);
+    ctx->replayed = replayed;
+    return status;
+}
+
 enum comb_status comb_mutations_trim(struct comb_mutations *mutations, struct comb_ctx *ctx,
                                      int64_t feed_keep_us, struct comb_error *err)
 {

@@ -145,6 +145,16 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
                                    struct comb_error *err) COMB_MUST_CHECK;
 
 /*
+ * Keeps the request id of a change that another row makes, which has no place for it, before it is
+ * made: INVALID_ARGUMENT, REQUEST_ID_REUSED where it was kept for another request. That the same
+ * one comes again is no error: the change itself must be repeatable. key->hash is stored as it is,
+ * so no secret may be guessed from it. Blocks; not on a poller.
+ */
+enum comb_status comb_mutation_claim(struct comb_mutations *mutations, struct comb_ctx *ctx,
+                                     const struct comb_request_key *key,
+                                     struct comb_error *err) COMB_MUST_CHECK;
+
+/*
  * committed is called after each durable change, on any thread, must not block: the hint that wakes
  * the caches' poll. refresh makes the facts at least as new as this moment before a plan is decided
  * again; blocks.

@@ -14,8 +14,11 @@
 
 /* Entries of one answer. */
 #define ANSWER_ENTRIES_MAX 100
-/* How often it is looked whether watchers are still there and may still watch. */
-#define LOOK_MS 1000
+/* How often it is looked whether watchers are still there and may still watch: the bound of what
+ * was revoked. */
+#define LOOK_MS 250
+/* What asking that may take of one of them. */
+#define ASK_MS_MAX 1000
 
 struct watch {
     struct watch *next;
@@ -23,8 +26,8 @@ struct watch {
     struct grpcc_call *call;
     struct grpcc_arena *arena; /* of the answer on its way */
     char service[COMB_REGISTRY_NAME_BYTES_MAX + 1];
-    int64_t expire_us; /* of the caller's token; 0: never */
     struct comb_directory_cursor cursor;
+    int64_t ask_ns; /* when his token is looked at next */
     /* under the lock */
     bool sending, failed;
 };
@@ -126,7 +129,7 @@ static void sent(void *data, enum grpcc_status status)
 }
 
 /* Why a watch has to end; OK: it has not. */
-static enum comb_status must_end(const struct watch *watch, bool draining, struct comb_error *err)
+static enum comb_status must_end(struct watch *watch, bool draining, struct comb_error *err)
 {
     if (watch->failed || grpcc_call_is_cancelled(watch->call))
         return comb_error_set(err, COMB_CANCELLED, 0, "the watcher is gone");
@@ -136,10 +139,12 @@ static enum comb_status must_end(const struct watch *watch, bool draining, struc
         err->retryable = true;
         return COMB_UNAVAILABLE;
     }
-    if (watch->expire_us != 0 && comb_clock_wall_us() >= watch->expire_us)
-        return comb_error_set(err, COMB_UNAUTHENTICATED, COMB_V1_ERROR_REASON_TOKEN_EXPIRED,
-                              "the token has expired: watch with a new one");
-    return COMB_OK;
+    int64_t now_ns = comb_clock_monotonic_ns();
+    if (now_ns < watch->ask_ns)
+        return COMB_OK;
+    watch->ask_ns = now_ns + LOOK_MS * COMB_NS_PER_MS;
+    grpcc_arena_reset(watch->arena);
+    return comb_rpc_ask_again(watch->call, watch->arena, comb_clock_in_ms(ASK_MS_MAX), err);
 }
 
 /* One turn of a watch that is not sending. Without the lock. False: it has ended. */
@@ -245,7 +250,6 @@ static enum comb_status take_in(struct comb_registry_watches *watches, struct wa
 void comb_registry_watches_add(struct comb_registry_watches *watches, struct grpcc_call *call,
                                const struct comb_v1_registry_watch_request *request)
 {
-    const struct comb_principal *principal = comb_rpc_ctx(call)->principal;
     struct comb_error err = {0};
     struct watch *watch = comb_memory_zalloc(sizeof *watch);
     struct grpcc_arena *arena = grpcc_arena_new(0);
@@ -262,7 +266,7 @@ void comb_registry_watches_add(struct comb_registry_watches *watches, struct grp
     watch->watches = watches;
     watch->arena = arena;
     watch->call = grpcc_call_ref(call);
-    watch->expire_us = principal ? principal->expire_us : 0;
+    watch->ask_ns = comb_clock_in_ms(LOOK_MS); /* the dispatcher has just asked */
     memcpy(watch->service, request->service, strlen(request->service));
     status = take_in(watches, watch, &err);
     if (status != COMB_OK) {

@@ -11,10 +11,13 @@
 /* A login's bytes in the access log; what is longer is cut. */
 #define COMB_LOG_LOGIN_MAX 255
 
+struct comb_dispatch;
+
 struct comb_rpc_call {
     struct comb_ctx ctx;
     struct grpcc_call *call;
     const struct comb_v1_method_rule *rule; /* NULL: not a method of comb.v1 */
+    const struct comb_dispatch *dispatch;
     comb_str bearer;
     int64_t begin_ns;
     struct comb_audit *audit; /* NULL: none */

@@ -139,6 +139,25 @@ static enum grpcc_verdict authenticate(const struct comb_dispatch *dispatch,
     return GRPCC_ANSWERED;
 }
 
+enum comb_status comb_rpc_ask_again(struct grpcc_call *call, struct grpcc_arena *arena,
+                                    int64_t deadline_ns, struct comb_error *err)
+{
+    const struct comb_rpc_call *state = grpcc_call_user_data(call);
+    const struct comb_authenticator *authenticator = &state->dispatch->authenticator;
+    struct comb_rpc_call again = {
+        .call = call,
+        .rule = state->rule,
+        .ctx = {.arena = arena, .deadline_ns = deadline_ns, .method = state->ctx.method},
+    };
+    enum comb_status status = COMB_OK;
+    if (need_of(state) == COMB_V1_NEED_NOTHING)
+        return COMB_OK;
+    if (!authenticator->peek(authenticator->self, &again.ctx, state->bearer, &again.ctx.principal))
+        status = authenticator->authenticate(authenticator->self, &again.ctx, state->bearer,
+                                             &again.ctx.principal, err);
+    return status == COMB_OK ? check_need(&again, err) : status;
+}
+
 static struct comb_rpc_call *call_state_new(const struct comb_dispatch *dispatch,
                                             struct grpcc_call *call)
 {
@@ -147,6 +166,7 @@ static struct comb_rpc_call *call_state_new(const struct comb_dispatch *dispatch
     if (!state)
         return NULL;
     state->call = call;
+    state->dispatch = dispatch;
     state->rule = grpcc_call_tag(call);
     state->audit = dispatch->audit;
     state->begin_ns = comb_clock_monotonic_ns();

@@ -218,6 +218,15 @@ enum comb_status comb_rpc_request_key(struct grpcc_call *call, const char *reque
     return status;
 }
 
+enum comb_status comb_rpc_claim(struct grpcc_call *call, struct comb_mutations *mutations,
+                                const char *request_id, const ProtobufCMessage *request,
+                                struct comb_request_key *ret_key, struct comb_error *err)
+{
+    enum comb_status status = comb_rpc_request_key(call, request_id, request, ret_key, err);
+    return status == COMB_OK ? comb_mutation_claim(mutations, comb_rpc_ctx(call), ret_key, err)
+                             : status;
+}
+
 enum comb_status comb_rpc_page_size(int32_t asked, size_t *ret_size, struct comb_error *err)
 {
     if (asked < 0 || asked > COMB_PAGE_SIZE_MAX)

@@ -41,6 +41,21 @@ enum comb_status comb_rpc_request_key(struct grpcc_call *call, const char *reque
                                       struct comb_request_key *ret_key,
                                       struct comb_error *err) COMB_MUST_CHECK;
 
+/* comb_mutation_claim() of a request whose message has no secrets. */
+enum comb_status comb_rpc_claim(struct grpcc_call *call, struct comb_mutations *mutations,
+                                const char *request_id, const ProtobufCMessage *request,
+                                struct comb_request_key *ret_key,
+                                struct comb_error *err) COMB_MUST_CHECK;
+
+/*
+ * For a handler that serves a call for longer than the bound: whether its caller's token still
+ * counts, and he still is what the method's rule needs of everybody (NEED_LOGIN,
+ * NEED_ADMINISTRATOR). The error says why not. In arena, for the asking alone. Blocks until
+ * deadline_ns where memory does not know.
+ */
+enum comb_status comb_rpc_ask_again(struct grpcc_call *call, struct grpcc_arena *arena,
+                                    int64_t deadline_ns, struct comb_error *err) COMB_MUST_CHECK;
+
 /*
  * Page tokens: opaque, sealed with a vault key, bound to caller, method, query and incarnation.
  * query: all fields of the request that must stay the same, packed; state: what the next page needs

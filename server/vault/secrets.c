@@ -39,6 +39,8 @@ static enum comb_status put_whatever_is_there(struct comb_vault *vault, struct c
         if (status == COMB_OK && put->expected > 0 &&
             comb_vault_get(vault, ctx, path, put->expected, &there, NULL) == COMB_OK &&
             comb_str_equal(there.request_id, put->request_id)) {
+            if (!comb_str_equal(there.value, put->value))
+                return comb_vault_reused(err);
             *ret_version = there.version;
             return COMB_OK;
         }

@@ -116,6 +116,13 @@ enum comb_status comb_vault_put(struct comb_vault *vault, struct comb_ctx *ctx, 
     return put(vault, ctx, path, &what, ret_version, err);
 }
 
+enum comb_status comb_vault_reused(struct comb_error *err)
+{
+    return comb_error_set_subject(err, COMB_INVALID_ARGUMENT,
+                                  COMB_V1_ERROR_REASON_REQUEST_ID_REUSED, "request_id",
+                                  "the request_id was used for another value");
+}
+
 enum comb_status comb_vault_put_once(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,
                                      const struct comb_vault_put *what, uint32_t *ret_version,
                                      struct comb_error *err)
@@ -127,6 +134,8 @@ enum comb_status comb_vault_put_once(struct comb_vault *vault, struct comb_ctx *
     if (comb_vault_get(vault, ctx, path, what->expected + 1, &made, NULL) != COMB_OK ||
         !comb_str_equal(made.request_id, what->request_id))
         return status;
+    if (!comb_str_equal(made.value, what->value))
+        return comb_vault_reused(err);
     *ret_version = made.version;
     return COMB_OK;
 }

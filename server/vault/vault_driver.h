@@ -107,10 +107,13 @@ enum comb_status comb_vault_get(struct comb_vault *vault, struct comb_ctx *ctx, 
 enum comb_status comb_vault_put(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,
                                 comb_str value, uint32_t expected, uint32_t *ret_version,
                                 struct comb_error *err) COMB_MUST_CHECK;
-/* A repetition, known by its request id, answers the version that it made before. */
+/* A repetition, known by its request id, answers the version that it made before; with another
+ * value comb_vault_reused(). */
 enum comb_status comb_vault_put_once(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,
                                      const struct comb_vault_put *put, uint32_t *ret_version,
                                      struct comb_error *err) COMB_MUST_CHECK;
+/* INVALID_ARGUMENT, REQUEST_ID_REUSED. */
+enum comb_status comb_vault_reused(struct comb_error *err);
 enum comb_status comb_vault_versions(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,
                                      struct comb_vault_version **ret_versions, size_t *ret_n,
                                      struct comb_error *err) COMB_MUST_CHECK;

@@ -34,8 +34,11 @@ static void rpc_put(void *self, struct grpcc_call *call,
     struct comb_v1_vault_put_response *response = comb_v1_vault_put_response_new(ctx->arena);
     struct comb_error err = {0};
     struct comb_request_key key;
+    /* The secret leaves no trace outside of the vault, which compares it itself. */
+    struct comb_v1_vault_put_request open = *request;
+    open.value = (ProtobufCBinaryData){0};
     enum comb_status status =
-        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
+        response ? comb_rpc_claim(call, rpc->mutations, request->request_id, &open.base, &key, &err)
                  : comb_error_no_memory(&err);
     if (status == COMB_OK)
         status = comb_vault_secrets_put(
@@ -145,9 +148,9 @@ static void rpc_delete(void *self, struct grpcc_call *call,
     struct comb_v1_vault_delete_response *response = comb_v1_vault_delete_response_new(ctx->arena);
     struct comb_error err = {0};
     struct comb_request_key key;
-    enum comb_status status =
-        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
-                 : comb_error_no_memory(&err);
+    enum comb_status status = response ? comb_rpc_claim(call, rpc->mutations, request->request_id,
+                                                        &request->base, &key, &err)
+                                       : comb_error_no_memory(&err);
     if (status == COMB_OK)
         status = comb_vault_secrets_change(rpc->vault, ctx, comb_str_from(request->path),
                                            COMB_VAULT_DELETE, request->versions,
@@ -164,9 +167,9 @@ static void rpc_undelete(void *self, struct grpcc_call *call,
         comb_v1_vault_undelete_response_new(ctx->arena);
     struct comb_error err = {0};
     struct comb_request_key key;
-    enum comb_status status =
-        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
-                 : comb_error_no_memory(&err);
+    enum comb_status status = response ? comb_rpc_claim(call, rpc->mutations, request->request_id,
+                                                        &request->base, &key, &err)
+                                       : comb_error_no_memory(&err);
     if (status == COMB_OK)
         status = comb_vault_secrets_change(rpc->vault, ctx, comb_str_from(request->path),
                                            COMB_VAULT_UNDELETE, request->versions,
@@ -183,9 +186,9 @@ static void rpc_destroy(void *self, struct grpcc_call *call,
         comb_v1_vault_destroy_response_new(ctx->arena);
     struct comb_error err = {0};
     struct comb_request_key key;
-    enum comb_status status =
-        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
-                 : comb_error_no_memory(&err);
+    enum comb_status status = response ? comb_rpc_claim(call, rpc->mutations, request->request_id,
+                                                        &request->base, &key, &err)
+                                       : comb_error_no_memory(&err);
     if (status == COMB_OK)
         status = comb_vault_secrets_change(rpc->vault, ctx, comb_str_from(request->path),
                                            COMB_VAULT_DESTROY, request->versions,
@@ -220,9 +223,9 @@ static void rpc_create_key(void *self, struct grpcc_call *call,
     struct comb_error err = {0};
     struct comb_request_key key;
     struct comb_vault_key_info info;
-    enum comb_status status =
-        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
-                 : comb_error_no_memory(&err);
+    enum comb_status status = response ? comb_rpc_claim(call, rpc->mutations, request->request_id,
+                                                        &request->base, &key, &err)
+                                       : comb_error_no_memory(&err);
     if (status == COMB_OK)
         status = comb_vault_keys_create(rpc->vault, ctx, comb_str_from(request->name), &key.id,
                                         &info, &err);
@@ -241,9 +244,9 @@ static void rpc_rotate_key(void *self, struct grpcc_call *call,
     struct comb_error err = {0};
     struct comb_request_key key;
     struct comb_vault_key_info info;
-    enum comb_status status =
-        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
-                 : comb_error_no_memory(&err);
+    enum comb_status status = response ? comb_rpc_claim(call, rpc->mutations, request->request_id,
+                                                        &request->base, &key, &err)
+                                       : comb_error_no_memory(&err);
     if (status == COMB_OK)
         status = comb_vault_keys_rotate(rpc->vault, ctx, comb_str_from(request->name),
                                         request->version_min, &key.id, &info, &err);

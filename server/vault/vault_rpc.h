@@ -10,6 +10,7 @@
 struct comb_vault_rpc {
     struct comb_vault *vault;
     struct comb_sealer *sealer;
+    struct comb_mutations *mutations; /* keeps the ids of requests */
 };
 
 /* Adds the service; rpc must live until the server is freed. */

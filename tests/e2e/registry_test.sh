@@ -66,6 +66,22 @@ eventually grep -q removed "$TEST_TMPDIR/watch"
 kill -CONT "$second_pid"
 eventually lists "  $second  "
 
+# A watch is served as long as its session counts.
+printf 'correct horse\n' >"$TEST_TMPDIR/password"
+expect 0 comb user add anna --password-file "$TEST_TMPDIR/password"
+mkdir -m 700 "$TEST_TMPDIR/anna"
+anna() {
+    COMB_HOME=$TEST_TMPDIR/anna "$COMB" "$@"
+}
+expect 0 anna login --user anna --password-file "$TEST_TMPDIR/password"
+COMB_HOME=$TEST_TMPDIR/anna "$COMB" call Registry Watch >"$TEST_TMPDIR/anna.watch" 2>&1 &
+anna_pid=$!
+eventually grep -qF "$server" "$TEST_TMPDIR/anna.watch"
+expect 0 anna logout
+status=0
+wait "$anna_pid" || status=$?
+[ "$status" = 4 ] || fail "a watch of a session that has ended: status $status, $(tail -n 1 "$TEST_TMPDIR/anna.watch")"
+
 # While etcd is away: what was known, marked.
 kill -KILL "$etcd_pid"
 eventually marks_stale
