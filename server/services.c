@@ -127,7 +127,7 @@ static enum comb_status make_base(struct comb_services *s, struct comb_ctx *ctx,
     if (status == COMB_OK)
         status = comb_hub_new(s->events, &s->hub, err);
     if (status == COMB_OK)
-        status = comb_feed_hint_new(s->hub, others, &s->info.installation, wake_by_hint, s,
+        status = comb_feed_hint_new(s->hub, others, "feed", &s->info.installation, wake_by_hint, s,
                                     &s->feed_hint, err);
     const struct comb_event_service_parts events = {s->events, s->hub, s->facts};
     if (status == COMB_OK)
@@ -240,6 +240,18 @@ static enum comb_status make_workspaces_and_auth(struct comb_services *s, struct
 
 /* ---- operations: what runs them, and the kinds that there are ---- */
 
+static void tell_of_operations(void *data)
+{
+    const struct comb_services *s = data;
+    comb_feed_hint_raise(s->operations_hint);
+}
+
+static void wake_operations(void *data)
+{
+    const struct comb_services *s = data;
+    comb_operations_wake(s->operations);
+}
+
 static enum comb_status make_operations(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_operation_engine_options engine = {.store = s->operations_store};
@@ -255,8 +267,15 @@ static enum comb_status make_operations(struct comb_services *s, struct comb_err
         .engine = s->engine,
         .facts = s->facts,
         .mutations = s->mutations,
+        .changed = tell_of_operations,
+        .data = s,
     };
-    return comb_operations_new(&operations, &s->operations, err);
+    bool others = s->events->driver->caps & COMB_EVENTS_CAP_SHARED;
+    status = comb_operations_new(&operations, &s->operations, err);
+    if (status == COMB_OK)
+        status = comb_feed_hint_new(s->hub, others, "operations", &s->info.installation,
+                                    wake_operations, s, &s->operations_hint, err);
+    return status;
 }
 
 /* ---- the audit trail ---- */
@@ -408,6 +427,7 @@ void comb_services_close(struct comb_services *s)
 {
     /* Its workers use all domains, and tell of changes to who waits. */
     comb_operation_engine_stop(s->engine);
+    comb_feed_hint_free(s->operations_hint);
     comb_operations_free(s->operations);
     comb_operation_engine_free(s->engine);
     /* Its threads use facts and workspaces. */

@@ -58,7 +58,7 @@ struct comb_services {
 
     /* over the events row */
     struct comb_hub *hub;
-    struct comb_feed_hint *feed_hint;
+    struct comb_feed_hint *feed_hint, *operations_hint;
     struct comb_event_service *event_service;
 
     /* domains */

@@ -10,7 +10,7 @@
 
 /* Between two hints; what is raised meanwhile shares one. */
 #define PAUSE_NS (2 * COMB_NS_PER_MS)
-#define TOPIC_BYTES (sizeof "comb.feed." + COMB_UUID_TEXT_LENGTH)
+#define TOPIC_BYTES (sizeof "comb.operations." + COMB_UUID_TEXT_LENGTH)
 /* Hints are equal: those that wait are one. */
 #define QUEUE_MESSAGES 2
 
@@ -104,7 +104,7 @@ static enum comb_status start(struct comb_feed_hint *hint, struct comb_error *er
     return hint->has_thread ? COMB_OK : comb_error_no_memory(err);
 }
 
-enum comb_status comb_feed_hint_new(struct comb_hub *hub, bool shared,
+enum comb_status comb_feed_hint_new(struct comb_hub *hub, bool shared, const char *what,
                                     const struct comb_uuid *installation, void (*wake)(void *data),
                                     void *data, struct comb_feed_hint **ret_hint,
                                     struct comb_error *err)
@@ -114,7 +114,7 @@ enum comb_status comb_feed_hint_new(struct comb_hub *hub, bool shared,
     if (!hint)
         return comb_error_no_memory(err);
     comb_uuid_format(installation, id);
-    snprintf(hint->topic, sizeof hint->topic, "comb.feed.%s", id);
+    snprintf(hint->topic, sizeof hint->topic, "comb.%s.%s", what, id);
     hint->hub = hub;
     hint->wake = wake;
     hint->data = data;

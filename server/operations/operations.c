@@ -14,6 +14,20 @@ struct comb_operations {
     struct operation_waits *waits;
 };
 
+/* By this process: its own waits, and those of the other replicas. */
+static void changed(void *data)
+{
+    const struct comb_operations *operations = data;
+    operation_waits_wake(operations->waits);
+    if (operations->parts.changed)
+        operations->parts.changed(operations->parts.data);
+}
+
+void comb_operations_wake(struct comb_operations *operations)
+{
+    operation_waits_wake(operations->waits);
+}
+
 enum comb_status comb_operations_new(const struct comb_operations_parts *parts,
                                      struct comb_operations **ret_operations,
                                      struct comb_error *err)
@@ -27,7 +41,7 @@ enum comb_status comb_operations_new(const struct comb_operations_parts *parts,
         comb_memory_free(operations);
         return status;
     }
-    comb_operation_engine_listen(parts->engine, operation_waits_wake, operations->waits);
+    comb_operation_engine_listen(parts->engine, changed, operations);
     *ret_operations = operations;
     return COMB_OK;
 }
@@ -263,7 +277,7 @@ enum comb_status comb_operations_cancel(struct comb_operations *operations, stru
                                                 cancel_decide, &change, &outcome, err);
     if (status != COMB_OK)
         return status;
-    operation_waits_wake(operations->waits);
+    changed(operations);
     return read_outcome(operations, ctx, &outcome, ret_operation, err);
 }
 
@@ -292,7 +306,7 @@ enum comb_status comb_operations_delete(struct comb_operations *operations, stru
     enum comb_status status = comb_mutation_run(operations->parts.mutations, ctx, key,
                                                 delete_decide, &change, &outcome, err);
     if (status == COMB_OK)
-        operation_waits_wake(operations->waits);
+        changed(operations);
     return status;
 }
 

@@ -18,7 +18,7 @@ struct comb_operations;
 #define COMB_OPERATIONS_OPEN_MAX 100
 /* Waits at the same time in one process; above it OVERLOADED. */
 #define COMB_OPERATION_WAITS_MAX 500
-/* How often those are looked at that another replica may run; its own wake their waits. */
+/* How often those are looked at that another replica may run, where its hint does not come. */
 #define COMB_OPERATION_LOOK_MS 500
 #define COMB_OPERATION_WAIT_MS 60000
 #define COMB_OPERATION_WAIT_MS_MAX 600000
@@ -29,6 +29,10 @@ struct comb_operations_parts {
     struct comb_operation_engine *engine;
     struct comb_facts *facts;
     struct comb_mutations *mutations;
+    /* After each change that this process makes to an operation: a hint for the others, which call
+     * comb_operations_wake(). On any thread, must not block. NULL: there are no others. */
+    void (*changed)(void *data);
+    void *data;
 };
 
 enum comb_status comb_operations_new(const struct comb_operations_parts *parts,
@@ -37,6 +41,8 @@ enum comb_status comb_operations_new(const struct comb_operations_parts *parts,
 /* Starts what serves waits; the engine is started by its owner. */
 enum comb_status comb_operations_start(struct comb_operations *operations,
                                        struct comb_error *err) COMB_MUST_CHECK;
+/* Another replica has changed an operation, or may have. Any thread; does not block. */
+void comb_operations_wake(struct comb_operations *operations);
 /* Waits end with DRAINING, now and from now on. */
 void comb_operations_drain(struct comb_operations *operations);
 /* NULL is fine; no call may be running. After the engine has stopped. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "comb/lists.h"
+#include "comb/v1/operations.grpcc.h"
 #include "tests/e2e/calls.h"
 #include "tests/e2e/combd.h"
 #include "tests/e2e/event_calls.h"
@@ -77,10 +78,62 @@ static void an_event_and_a_change_reach_the_other_replica(void **state)
     free(changes_ns);
 }
 
+/* Begins a sweep through writer; false: the servers are at one by themselves. */
+static bool begin_sweep(struct comb_client *writer, struct grpcc_arena *arena, const char **ret_id)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct comb_v1_operations_start_request *request = comb_v1_operations_start_request_new(arena);
+    struct comb_v1_operations_start_response *response = NULL;
+    comb_v1_operations_start_request_set_kind(request, "data.sweep");
+    enum grpcc_status status = comb_v1_operations_start(comb_client_channel(writer), arena, NULL,
+                                                        request, &response, &err);
+    if (status != GRPCC_OK && status != GRPCC_FAILED_PRECONDITION)
+        fail_msg("begin a sweep: %s", err.message);
+    if (status == GRPCC_OK)
+        *ret_id = response->operation->id;
+    return status == GRPCC_OK;
+}
+
+/* Either replica may run it; who waits at the other hears of its end. */
+static void an_operation_is_waited_for_at_any_replica(void **state)
+{
+    enum { ROUNDS = 20 };
+    struct combd one = {0}, other = {0};
+    int64_t took_ns[ROUNDS];
+    (void)state;
+    combd_start(&one, NULL);
+    combd_start_beside(&other, &one, NULL);
+    struct comb_client *clients[] = {combd_client(&one), combd_client(&other)};
+    for (unsigned i = 0; i < ROUNDS;) {
+        struct grpcc_error err = GRPCC_ERROR_INIT;
+        struct grpcc_arena *arena = grpcc_arena_new(0);
+        struct comb_v1_operations_wait_request *request =
+            comb_v1_operations_wait_request_new(arena);
+        struct comb_v1_operations_wait_response *response = NULL;
+        const char *id = NULL;
+        int64_t begin_ns = calls_now_ns();
+        if (begin_sweep(clients[i % 2], arena, &id)) {
+            comb_v1_operations_wait_request_set_operation_id(request, id);
+            if (comb_v1_operations_wait(comb_client_channel(clients[(i + 1) % 2]), arena, NULL,
+                                        request, &response, &err) != GRPCC_OK)
+                fail_msg("wait: %s", err.message);
+            assert_int_equal(response->operation->state, COMB_V1_OPERATION_STATE_DONE);
+            took_ns[i++] = calls_now_ns() - begin_ns;
+        }
+        grpcc_arena_free(arena);
+    }
+    print_times("operation begun at one, done for who waits at the other", took_ns, ROUNDS);
+    comb_client_close(clients[0]);
+    comb_client_close(clients[1]);
+    combd_done(&other);
+    combd_done(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_and_a_change_reach_the_other_replica),
+        cmocka_unit_test(an_operation_is_waited_for_at_any_replica),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

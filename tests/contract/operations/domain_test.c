@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations as their owners see them: rights, repetitions, limits, waiting. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,6 +19,7 @@ struct fixture {
     struct comb_operations_store *store;
     struct comb_operation_engine *engine;
     struct comb_operations *operations;
+    atomic_int n_told; /* hints for other replicas */
 };
 
 /* A kind of which there may be one at a time. */
@@ -37,6 +39,11 @@ static struct comb_operation_kind hidden_kind(struct counting *counting)
     return kind;
 }
 
+static void tell_others(void *data)
+{
+    atomic_fetch_add((atomic_int *)data, 1);
+}
+
 static void make_operations(struct fixture *f)
 {
     const struct comb_operation_engine_options options = {
@@ -50,7 +57,9 @@ static void make_operations(struct fixture *f)
     const struct comb_operations_parts parts = {.store = f->store,
                                                 .engine = f->engine,
                                                 .facts = f->areas.facts,
-                                                .mutations = f->areas.mutations};
+                                                .mutations = f->areas.mutations,
+                                                .changed = tell_others,
+                                                .data = &f->n_told};
     must_ok(comb_operations_new(&parts, &f->operations, err), err);
     must_ok(comb_operations_start(f->operations, err), err);
 }
@@ -325,6 +334,9 @@ static void a_wait_ends_with_the_operation(void **state)
     counting_go_on(&f->counting);
     await(&first);
     await(&second);
+    /* Other replicas have heard of the first step at least. */
+    assert_true(atomic_load(&f->n_told) >= 1);
+    comb_operations_wake(f->operations);
     assert_int_equal(first.status, COMB_OK);
     assert_int_equal(first.state, COMB_OPERATION_DONE);
     assert_int_equal(second.state, COMB_OPERATION_DONE);
