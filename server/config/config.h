@@ -69,6 +69,10 @@ struct comb_config_receiver {
     /* Nothing can be sent any more, or this process ends. */
     bool (*is_gone)(void *self);
     bool (*is_draining)(void *self);
+    /* Whether the caller's token still counts, asked every bound; the error says why not. In arena,
+     * for the asking alone; blocks until deadline_ns. NULL: it is not asked. */
+    enum comb_status (*ask_again)(void *self, struct grpcc_arena *arena, int64_t deadline_ns,
+                                  struct comb_error *err);
     /* The watch is over, self is not used again. err is never NULL; a watch has no good end. */
     void (*end)(void *self, const struct comb_error *err);
 };

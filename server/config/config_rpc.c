@@ -198,6 +198,13 @@ static bool receiver_is_draining(void *self)
     return grpcc_call_is_draining(receiver->call);
 }
 
+static enum comb_status receiver_ask_again(void *self, struct grpcc_arena *arena,
+                                           int64_t deadline_ns, struct comb_error *err)
+{
+    const struct receiver *receiver = self;
+    return comb_rpc_ask_again(receiver->call, arena, deadline_ns, err);
+}
+
 static void receiver_end(void *self, const struct comb_error *err)
 {
     struct receiver *receiver = self;
@@ -210,6 +217,7 @@ static void receiver_end(void *self, const struct comb_error *err)
 static const struct comb_config_receiver receiver_of_call = {.send = receiver_send,
                                                              .is_gone = receiver_is_gone,
                                                              .is_draining = receiver_is_draining,
+                                                             .ask_again = receiver_ask_again,
                                                              .end = receiver_end};
 
 static void rpc_watch(void *self, struct grpcc_call *call,

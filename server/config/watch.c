@@ -189,6 +189,9 @@ static enum comb_status check_caller(struct config_watch *watch, struct comb_err
                               "the token has expired: refresh it and go on from the last revision");
     enum comb_status status =
         comb_facts_subjects_wait(facts, &watch->ctx, &principal->user, &subjects, err);
+    if (status == COMB_OK && watch->receiver->ask_again)
+        status =
+            watch->receiver->ask_again(watch->self, watch->ctx.arena, watch->ctx.deadline_ns, err);
     if (status != COMB_OK)
         return status;
     if (!subjects.exists || subjects.disabled ||

@@ -93,6 +93,20 @@ expect 4 comb config ls
 expect 4 comb config watch
 cp "$TEST_TMPDIR/admin.json" "$COMB_HOME/client.json"
 
+# A watch is served as long as its session counts.
+mkdir -m 700 "$TEST_TMPDIR/other"
+other() {
+    COMB_HOME=$TEST_TMPDIR/other "$COMB" "$@"
+}
+expect 0 other login --user admin --password-file "$COMB_HOME/admin"
+COMB_HOME=$TEST_TMPDIR/other "$COMB" config watch /a >"$TEST_TMPDIR/other.watch" 2>&1 &
+other_watch=$!
+await "$TEST_TMPDIR/other.watch" '/a/b = 2'
+expect 0 other logout
+status=0
+wait "$other_watch" || status=$?
+[ "$status" = 4 ] || fail "a watch of a session that has ended: status $status, $(tail -n 1 "$TEST_TMPDIR/other.watch")"
+
 # All of it outlives the server; the watch ends with it, or goes on.
 stop_combd
 start_combd

@@ -396,6 +396,33 @@ static void unreferenced_blob_is_condemned_then_doomed(void **state)
     assert_true(has_blob(f, &kept));
 }
 
+/* Rule 7.2: what was condemned before a restore may be named again by what was put back. */
+static void a_restore_lifts_all_condemnations(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t window_us = 1000000;
+    struct comb_uuid id = comb_uuid_new();
+    struct comb_data_blob blob;
+    uint64_t before = comb_sql_incarnation(f->sql), after = 0;
+
+    must_ok(add_blob(f, &id, &f->session), &f->call.err);
+    assert_false(is_doomed(f, window_us, &blob));
+    comb_clock_advance_ns(window_us * 1000 * 2);
+    must_ok(comb_sql_begin_anew(f->sql, &f->call.ctx, before, &after, &f->call.err), &f->call.err);
+    f->driver->close(f->store);
+    comb_sql_close(f->sql);
+    f->sql = test_sql_row_open(f->folder);
+    assert_true(comb_sql_incarnation(f->sql) != before);
+    assert_false(comb_sql_is_history(f->sql, before));
+    must_ok(comb_data_store_open(f->sql, &f->store, &f->call.err), &f->call.err);
+    /* Its time was over; it is condemned anew, and has the whole window. */
+    test_ctx_next(&f->call);
+    assert_false(is_doomed(f, window_us, &blob));
+    assert_true(has_blob(f, &id));
+    comb_clock_advance_ns(window_us * 1000 * 2);
+    assert_true(is_doomed(f, window_us, &blob));
+}
+
 static void condemning_walks_in_windows(void **state)
 {
     struct fixture *f = *state;
@@ -457,6 +484,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ended_upload_is_swept, setup, teardown),
         cmocka_unit_test_setup_teardown(unreferenced_blob_is_condemned_then_doomed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_restore_lifts_all_condemnations, setup, teardown),
         cmocka_unit_test_setup_teardown(condemning_walks_in_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(objects_with_a_row_are_named, setup, teardown),
     };

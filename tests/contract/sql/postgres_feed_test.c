@@ -6,6 +6,7 @@
  */
 #include <libpq-fe.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "tests/contract/sql/mutation_fixture.h"
@@ -242,6 +243,33 @@ static void a_commit_that_stopped_waiting_is_not_acknowledged(void **state)
     test_ctx_done(&t);
 }
 
+/* Rule 1.2: a write waits shortly for a row that somebody else holds, so that it cannot commit long
+ * after what it was decided on. A machine that stalls may drop the session in its place. */
+static void a_lock_of_somebody_else_is_waited_for_shortly(void **state)
+{
+    enum { TRIES = 20 };
+    struct fixture *f = ((struct mutation_fixture *)*state)->f;
+    const struct comb_sql_statement statement = {.text = "UPDATE item SET rev = 2 WHERE id = 1"};
+    const struct comb_sql_result *result;
+    bool was_refused = false;
+    must_ok(insert_item(f->sql, &f->t.ctx, 1, STR("locked"), &f->t.err), &f->t.err);
+    PGconn *pq = PQconnectdb(f->place);
+    assert_int_equal(PQstatus(pq), CONNECTION_OK);
+    run_there(pq, "BEGIN");
+    run_there(pq, "UPDATE item SET rev = 3 WHERE id = 1");
+    for (int i = 0; i < TRIES && !was_refused; i++) {
+        test_ctx_next(&f->t);
+        must_fail(COMB_UNAVAILABLE, run_all(f, COMB_SQL_WRITE, &statement, 1, &result), &f->t.err);
+        was_refused = strstr(f->t.err.msg, "another change holds the lock") && f->t.err.retryable;
+    }
+    assert_true(was_refused);
+    run_there(pq, "ROLLBACK");
+    test_ctx_next(&f->t);
+    must_ok(run_all(f, COMB_SQL_WRITE, &statement, 1, &result), &f->t.err);
+    assert_int_equal(number(f, "SELECT rev FROM item WHERE id = 1"), 2);
+    PQfinish(pq);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +277,7 @@ int main(void)
         MUTATION_TEST(ordered_readers_wait_and_skip_nothing),
         MUTATION_TEST(a_new_session_begins_anew),
         MUTATION_TEST(more_than_asked_for_is_given_up),
+        MUTATION_TEST(a_lock_of_somebody_else_is_waited_for_shortly),
         MUTATION_TEST(a_replay_waits_for_the_standby_too),
         MUTATION_TEST(a_commit_that_stopped_waiting_is_not_acknowledged),
     };

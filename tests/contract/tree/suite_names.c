@@ -154,6 +154,26 @@ static void etags_follow_the_node(void **state)
                 try_put(f, "/work", "file", 3, COMB_TREE_ETAG, first, NULL));
 }
 
+/* Rule 1.4: all who make children of one folder at the same time would wait for its row. */
+static void children_leave_their_parent_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_node before, after;
+    char first[COMB_TREE_ETAG_SIZE], second[COMB_TREE_ETAG_SIZE];
+
+    mkdir_at(f, "/work", "parent");
+    before = stat_path(f, "/work/parent");
+    put(f, "/work/parent", "file", 1);
+    mkdir_at(f, "/work/parent", "folder");
+    delete_for_good(f, "/work/parent/file");
+    after = stat_path(f, "/work/parent");
+    comb_tree_etag(&before, first);
+    comb_tree_etag(&after, second);
+    assert_string_equal(first, second);
+    assert_int_equal(before.revision, after.revision);
+    assert_int_equal(before.update_us, after.update_us);
+}
+
 static struct comb_v1_tree_create_folder_request *folder_request(struct fixture *f,
                                                                  const char *name)
 {
@@ -219,6 +239,7 @@ int run_names(void)
         TEST(parents_come_in_one_change),
         TEST(stat_by_every_reference),
         TEST(etags_follow_the_node),
+        TEST(children_leave_their_parent_alone),
         TEST(a_repetition_has_the_first_outcome),
         TEST(paths_have_an_end),
     };
