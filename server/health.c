@@ -23,6 +23,7 @@ static const struct {
     {"", BIT(SQL)},
     {"comb.v1.Auth", BIT(SQL)},
     {"comb.v1.Data", BIT(SQL) | BIT(DATA)},
+    {"comb.v1.Documents", BIT(SQL) | BIT(DOCS)},
     {"comb.v1.Identity", BIT(SQL)},
     {"comb.v1.Operations", BIT(SQL)},
     {"comb.v1.Permissions", BIT(SQL)},

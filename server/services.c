@@ -5,6 +5,7 @@
 #include "comb/v1/auth.grpcc.h"
 #include "comb/v1/config.grpcc.h"
 #include "comb/v1/data.grpcc.h"
+#include "comb/v1/document.grpcc.h"
 #include "comb/v1/events.grpcc.h"
 #include "comb/v1/identity.grpcc.h"
 #include "comb/v1/operations.grpcc.h"
@@ -33,6 +34,7 @@ static void take_rows(struct comb_services *s, struct comb_rows *rows)
     s->events = comb_rows_store(rows, COMB_ROW_EVENTS);
     s->registry = comb_rows_store(rows, COMB_ROW_REGISTRY);
     s->config_store = comb_rows_store(rows, COMB_ROW_CONFIG);
+    s->docs = comb_rows_store(rows, COMB_ROW_DOCS);
 }
 
 static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
@@ -69,6 +71,8 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
         status = comb_consumers_store_open(s->sql, &s->consumers_store, err);
     if (status == COMB_OK)
         status = comb_audit_store_open(s->sql, &s->audit_store, err);
+    if (status == COMB_OK)
+        status = comb_documents_store_open(s->docs, &s->documents_store, err);
     if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
@@ -294,6 +298,18 @@ static enum comb_status make_audit(struct comb_services *s, struct comb_error *e
     return comb_audit_new(&parts, &s->audit, err);
 }
 
+/* ---- what stands on rows of its own ---- */
+
+static enum comb_status make_of_other_rows(struct comb_services *s, struct comb_error *err)
+{
+    enum comb_status status = comb_directory_new(s->registry, &s->directory, err);
+    if (status == COMB_OK)
+        status = comb_config_new(s->config_store, s->facts, &s->config, err);
+    if (status == COMB_OK)
+        status = comb_documents_new(s->documents_store, &s->documents, err);
+    return status;
+}
+
 /* ---- the dispatcher's authenticator ---- */
 
 static bool peek(void *self, struct comb_ctx *ctx, comb_str bearer,
@@ -319,6 +335,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->sealer};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
+    s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
@@ -364,9 +381,7 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = make_operations(s, err);
     if (status == COMB_OK)
-        status = comb_directory_new(s->registry, &s->directory, err);
-    if (status == COMB_OK)
-        status = comb_config_new(s->config_store, s->facts, &s->config, err);
+        status = make_of_other_rows(s, err);
     if (status == COMB_OK)
         status = make_audit(s, err);
     if (status == COMB_OK)
@@ -386,6 +401,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         &comb_v1_data_service,        &comb_v1_identity_service,   &comb_v1_operations_service,
         &comb_v1_permissions_service, &comb_v1_registry_service,   &comb_v1_tree_service,
         &comb_v1_vault_service,       &comb_v1_workspaces_service, &comb_v1_audit_service,
+        &comb_v1_documents_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -411,6 +427,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
     if (status == COMB_OK)
         status = comb_audit_rpc_register(server, &s->audit_rpc, err);
     if (status == COMB_OK)
+        status = comb_documents_rpc_register(server, &s->documents_rpc, err);
+    if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
     return status;
@@ -435,6 +453,7 @@ void comb_services_close(struct comb_services *s)
     comb_registry_rpc_done(&s->registry_rpc);
     comb_directory_free(s->directory);
     comb_config_free(s->config);
+    comb_documents_free(s->documents);
     comb_event_service_stop(s->event_service);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);
@@ -460,6 +479,7 @@ void comb_services_close(struct comb_services *s)
     comb_throttle_free(s->throttle);
     comb_audit_store_close(s->audit_store);
     comb_consumers_store_close(s->consumers_store);
+    comb_documents_store_close(s->documents_store);
     comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);
     comb_workspaces_store_close(s->workspaces_store);

@@ -14,6 +14,8 @@
 #include "server/config/config.h"
 #include "server/config/config_rpc.h"
 #include "server/data/data.h"
+#include "server/docs/docs.h"
+#include "server/documents/documents_rpc.h"
 #include "server/events/event_service.h"
 #include "server/events/feed_hint.h"
 #include "server/identity/identity.h"
@@ -42,6 +44,7 @@ struct comb_services {
     struct comb_events *events;
     struct comb_registry *registry;
     struct comb_config_store *config_store;
+    struct comb_docs *docs;
     struct comb_sql_info info;
 
     /* stores of areas on the sql row, and in memory */
@@ -54,6 +57,7 @@ struct comb_services {
     struct comb_operations_store *operations_store;
     struct comb_consumers_store *consumers_store;
     struct comb_audit_store *audit_store;
+    struct comb_documents_store *documents_store; /* on the docs row */
     struct comb_throttle *throttle;
 
     /* over the events row */
@@ -76,6 +80,7 @@ struct comb_services {
     struct comb_directory *directory;
     struct comb_config *config;
     struct comb_audit *audit;
+    struct comb_documents *documents;
 
     /* what handlers share */
     struct comb_sealer *sealer;
@@ -89,6 +94,7 @@ struct comb_services {
     struct comb_vault_rpc vault_rpc;
     struct comb_config_rpc config_rpc;
     struct comb_audit_rpc audit_rpc;
+    struct comb_documents_rpc documents_rpc;
 };
 
 /*

@@ -146,5 +146,6 @@ int cli_audit(struct cli *cli, int argc, char **argv);
 int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
 int cli_config(struct cli *cli, int argc, char **argv);
+int cli_doc(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -203,8 +203,6 @@ static enum comb_status run(struct comb_mongo *mongo, struct comb_ctx *ctx, cons
     enum comb_status status = comb_ctx_check(ctx, err);
     if (status != COMB_OK)
         return status;
-    if (mongo->observer)
-        mongo->observer(mongo->observer_data, command);
     struct mongo_job *job = job_new(command);
     if (!job)
         return comb_error_no_memory(err);
@@ -232,6 +230,8 @@ enum comb_status comb_mongo_read(struct comb_mongo *mongo, struct comb_ctx *ctx,
                                  const bson_t *command, comb_str *ret_reply, struct comb_error *err)
 {
     bson_t whole = BSON_INITIALIZER, concern;
+    if (mongo->observer)
+        mongo->observer(mongo->observer_data, command);
     int left_ms = comb_ctx_left_ms(ctx);
     int most_ms = (int)(mongo->timeout_ns / COMB_NS_PER_MS);
     bson_concat(&whole, command);
@@ -249,6 +249,8 @@ enum comb_status comb_mongo_write(struct comb_mongo *mongo, struct comb_ctx *ctx
                                   struct comb_error *err)
 {
     bson_t whole = BSON_INITIALIZER, concern;
+    if (mongo->observer)
+        mongo->observer(mongo->observer_data, command);
     bson_concat(&whole, command);
     bson_append_document_begin(&whole, "writeConcern", -1, &concern);
     BSON_APPEND_UTF8(&concern, "w", "majority");

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/backend/sql/sql.h"
+#include "tests/contract/documents/fixture.h"
+
+/* Stands before the row's statements and remembers their texts. */
+struct watching {
+    struct comb_sql base;
+    struct comb_sql *real;
+    struct comb_sql_statement statements[64]; /* parameters: their number alone */
+    size_t n;
+};
+
+static struct watching watching;
+
+static void watch_submit(struct comb_sql *self, const struct comb_ctx *ctx,
+                         const struct comb_sql_request *request, comb_sql_done done, void *data)
+{
+    struct watching *w = (struct watching *)self;
+    for (size_t i = 0; i < request->n_statements; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < w->n; k++)
+            is_known |= w->statements[k].text == request->statements[i].text;
+        if (!is_known && w->n < sizeof w->statements / sizeof w->statements[0])
+            w->statements[w->n++] = request->statements[i];
+    }
+    comb_sql_submit(w->real, ctx, request, done, data);
+}
+
+static enum comb_status watch_migrate(struct comb_sql *self,
+                                      const struct comb_sql_migration *migrations, size_t n,
+                                      struct comb_error *err)
+{
+    return comb_sql_migrate(((struct watching *)self)->real, migrations, n, err);
+}
+
+static const struct comb_sql_driver watch_driver = {
+    .name = "sqlite", .submit = watch_submit, .migrate = watch_migrate};
+
+struct comb_docs *driver_open(void)
+{
+    char *folder = test_folder_new(), url[4096];
+    struct comb_docs *docs = NULL;
+    struct comb_error err;
+    snprintf(url, sizeof url, "sqlite:%s/docs.db", folder);
+    const struct comb_store_options options = {.url = comb_str_from(url)};
+    must_ok(comb_docs_sqlite_open(&options, &docs, &err), &err);
+    free(folder);
+    watching = (struct watching){.base = {&watch_driver}, .real = docs->sql};
+    docs->sql = &watching.base;
+    return docs;
+}
+
+void driver_close(struct comb_docs *docs)
+{
+    docs->sql = watching.real;
+    comb_docs_close(docs);
+}
+
+size_t driver_must_use_indexes(struct comb_docs *docs, struct comb_ctx *ctx)
+{
+    static const struct comb_sql_value nothing[32];
+    size_t n = watching.n;
+    (void)docs;
+    for (size_t i = 0; i < n; i++) {
+        const char *text =
+            grpcc_arena_printf(ctx->arena, "EXPLAIN QUERY PLAN %s", watching.statements[i].text);
+        const struct comb_sql_statement statement = {text, nothing, watching.statements[i].n_params,
+                                                     false};
+        const struct comb_sql_request request = {COMB_SQL_READ, 0, &statement, 1};
+        const struct comb_sql_result *result;
+        struct comb_error err;
+        if (strncmp(watching.statements[i].text, "INSERT", 6) == 0)
+            continue;
+        must_ok(comb_sql_run(watching.real, ctx, &request, &result, &err), &err);
+        for (size_t row = 0; row < result->rows[0].n_rows; row++) {
+            comb_str step = comb_sql_at(&result->rows[0], row, 3)->bytes;
+            if ((comb_str_starts_with(step, STR("SCAN")) &&
+                 !comb_str_starts_with(step, STR("SCAN (subquery"))) ||
+                comb_str_starts_with(step, STR("USE TEMP B-TREE")))
+                fail_msg("%s: %.*s", watching.statements[i].text, COMB_STR_ARG(step));
+        }
+    }
+    watching.n = 0;
+    return n;
+}
