@@ -22,10 +22,9 @@ const char driver_old_entries_sql[] =
 const char driver_old_requests_sql[] =
     "INSERT INTO request SELECT '', '', i::text::bytea, '', '', i"
     " FROM generate_series(1, 2500) AS i";
-const char driver_large_entries_sql[] =
-    "INSERT INTO feed SELECT i + (SELECT coalesce(max(seq), 0) FROM feed), i, 1, " ID ", 1, " ID
-    ", " ID ", '', '', '', 0,"
-    " decode(repeat('00', 1000000), 'hex') FROM generate_series(1, 4) AS i";
+const char driver_large_entry_sql[] =
+    "INSERT INTO feed SELECT coalesce(max(seq), 0) + 1, 1, 1, " ID ", 1, " ID ", " ID
+    ", '', '', '', 0, decode(repeat('00', 1000000), 'hex') FROM feed";
 const char *const driver_damages_sql[] = {
     "UPDATE feed SET subject = '\\x01'",
     "UPDATE feed SET subject = " ID ", ancestors = '\\x01'",

@@ -35,10 +35,9 @@ const char driver_old_entries_sql[] =
                     " FROM n";
 const char driver_old_requests_sql[] =
     NUMBERS("2500") " INSERT INTO request SELECT x'', '', i, x'', x'', i, 0 FROM n";
-const char driver_large_entries_sql[] =
-    NUMBERS("4") " INSERT INTO feed SELECT i + (SELECT coalesce(max(seq), 0) FROM feed), i, 1, "
-                 "zeroblob(16), 1, zeroblob(16), zeroblob(16),"
-                 " '', x'', x'', 0, zeroblob(1000000) FROM n";
+const char driver_large_entry_sql[] =
+    "INSERT INTO feed SELECT coalesce(max(seq), 0) + 1, 1, 1, zeroblob(16), 1, zeroblob(16),"
+    " zeroblob(16), '', x'', x'', 0, zeroblob(1000000) FROM feed";
 const char *const driver_damages_sql[] = {
     "UPDATE feed SET subject = x'01'",
     "UPDATE feed SET subject = zeroblob(16), ancestors = x'01'",

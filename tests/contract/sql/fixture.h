@@ -29,7 +29,7 @@ extern const char driver_slow_sql[];
  * user(id, roles_rev); 3500 entries and 2500 requests of 1970, numbered from 1; four more entries
  * of a megabyte each; what makes any entry unreadable, up to NULL. */
 extern const char driver_nodes_sql[];
-extern const char driver_old_entries_sql[], driver_old_requests_sql[], driver_large_entries_sql[];
+extern const char driver_old_entries_sql[], driver_old_requests_sql[], driver_large_entry_sql[];
 extern const char *const driver_damages_sql[];
 
 /* Makes table item(id integer, numbered by the store, name text unique, rev integer). */

@@ -198,8 +198,8 @@ static void payloads_that_do_not_fit_together_come_apart(void **state)
     struct mutation_fixture *m = *state;
     struct comb_feed_page page = {.end = start_of(m)};
     size_t seen = 0;
-    for (int i = 0; i < 10; i++)
-        write_text(m, driver_large_entries_sql);
+    for (int i = 0; i < 40; i++)
+        write_text(m, driver_large_entry_sql);
     do {
         test_ctx_next(&m->f->t);
         page = must_read(m, page.end, 1000);
