@@ -299,11 +299,15 @@ static struct script take_create(struct postgres_bench *bench, const char *paren
     char *log = test_path(bench->postgres.process.folder, "log"), *path = path_of(bench, name);
     char *marker = NULL;
     const struct script_replacement replacements[] = {
-        {id, NEW_ID, 1}, {request, NEW_REQUEST, 1}, {name, NEW_NAME, 0}, {folder, ANY_FOLDER, 1}};
+        {.statement = "INTO audit_intake", .expression = NEW_ID},
+        {id, NEW_ID, 1, NULL},
+        {request, NEW_REQUEST, 1, NULL},
+        {name, NEW_NAME, 0, NULL},
+        {folder, ANY_FOLDER, 1, NULL}};
     if (asprintf(&marker, "'%s'", name) < 0)
         abort();
     struct script script =
-        script_take(log, marker, path, create_begin, replacements, any_folder ? 4 : 3);
+        script_take(log, marker, path, create_begin, replacements, any_folder ? 5 : 4);
     free(marker);
     free(log);
     free(id);

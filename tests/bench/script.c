@@ -87,8 +87,8 @@ static void put_bytes(struct out *out, const char *digits)
     const struct script_replacement *found = NULL;
     const char *at = NULL;
     for (size_t i = 0; i < out->n_replacements; i++) {
-        const char *here =
-            out->replacements[i].bytes ? strstr(digits, out->replacements[i].piece) : NULL;
+        const struct script_replacement *one = &out->replacements[i];
+        const char *here = one->piece && one->bytes ? strstr(digits, one->piece) : NULL;
         if (here && (!at || here < at)) {
             at = here;
             found = &out->replacements[i];
@@ -123,16 +123,28 @@ static void put_param(struct out *out, const char *value)
         return;
     }
     for (size_t i = 0; i < out->n_replacements; i++) {
-        if (!out->replacements[i].bytes && strcmp(value, out->replacements[i].piece) == 0) {
-            fputs(out->replacements[i].expression, out->file);
+        const struct script_replacement *one = &out->replacements[i];
+        if (one->piece && !one->bytes && strcmp(value, one->piece) == 0) {
+            fputs(one->expression, out->file);
             return;
         }
     }
     put_variable(out, "", value, strlen(value));
 }
 
+/* What comes in the place of a statement's first parameter; NULL: what the parameter says. */
+static const char *first_of(const struct out *out, const char *text)
+{
+    for (size_t i = 0; i < out->n_replacements; i++) {
+        if (!out->replacements[i].piece && strstr(text, out->replacements[i].statement))
+            return out->replacements[i].expression;
+    }
+    return NULL;
+}
+
 static void put_statement(struct out *out, const char *text, char *params[], size_t n_params)
 {
+    const char *first = first_of(out, text);
     while (*text) {
         char *end;
         unsigned long number = *text == '$' ? strtoul(text + 1, &end, 10) : 0;
@@ -140,7 +152,10 @@ static void put_statement(struct out *out, const char *text, char *params[], siz
             fputc(*text++, out->file);
             continue;
         }
-        put_param(out, params[number - 1]);
+        if (number == 1 && first)
+            fputs(first, out->file);
+        else
+            put_param(out, params[number - 1]);
         text = end;
     }
     fputs(";\n", out->file);

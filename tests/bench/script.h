@@ -12,13 +12,15 @@
 /* What the log has to say in front of each line for script_take(): the virtual transaction. */
 #define SCRIPT_LOG_PREFIX "%v "
 
-enum { SCRIPT_PARAMS_MAX = 64, SCRIPT_REPLACEMENTS_MAX = 4 };
+enum { SCRIPT_PARAMS_MAX = 64 };
 
-/* A piece of parameters: hexadecimal digits of a bytea (`bytes`), or a whole text. In its place
+/* A piece of parameters: hexadecimal digits of a bytea (`bytes`), or a whole text; or, where piece
+ * is NULL, the first parameter of each statement that has `statement` in its text. In its place
  * comes an expression of SQL over pgbench's variables. */
 struct script_replacement {
     const char *piece, *expression;
     int bytes;
+    const char *statement;
 };
 
 struct script {
