@@ -42,7 +42,7 @@ static bool reserve(struct comb_buf *buf, size_t len)
     if (needed <= buf->capacity)
         return true;
     size_t capacity = buf->capacity ? buf->capacity * 2 : CAPACITY_FIRST;
-    if (capacity > buf->max + 1)
+    if (capacity - 1 > buf->max)
         capacity = buf->max + 1;
     if (capacity < needed)
         capacity = needed;

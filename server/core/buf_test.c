@@ -22,6 +22,17 @@ static void it_grows_to_its_maximum_and_no_further(void **state)
     assert_null(buf.data);
 }
 
+static void without_a_maximum_it_grows_by_doubling(void **state)
+{
+    (void)state;
+    struct comb_buf buf;
+    comb_buf_init(&buf, SIZE_MAX);
+    for (int i = 0; i < 1000; i++)
+        assert_true(comb_buf_append_char(&buf, 'x'));
+    assert_int_equal(buf.capacity, 1024);
+    comb_buf_done(&buf);
+}
+
 static void a_failure_stays_until_cleared(void **state)
 {
     (void)state;
@@ -69,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_grows_to_its_maximum_and_no_further),
+        cmocka_unit_test(without_a_maximum_it_grows_by_doubling),
         cmocka_unit_test(a_failure_stays_until_cleared),
         cmocka_unit_test(taken_bytes_belong_to_the_taker),
         cmocka_unit_test(without_memory_nothing_changes),

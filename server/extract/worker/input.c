@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/extract/worker/input.h"
 
-/* More than any address space: how much is held is the caller's to say. */
-#define HELD_BYTES_MAX ((size_t)1 << 48)
-
 void comb_extract_input_init(struct comb_extract_input *input,
                              bool (*fetch)(void *data, comb_str *ret_piece), void *data)
 {
     *input = (struct comb_extract_input){.fetch = fetch, .data = data};
-    comb_buf_init(&input->held, HELD_BYTES_MAX);
+    comb_buf_init(&input->held, SIZE_MAX); /* how much is held is the caller's to say */
 }
 
 void comb_extract_input_init_memory(struct comb_extract_input *input, comb_str content)
 {
     *input = (struct comb_extract_input){.memory = content, .is_memory = true, .ended = true};
-    comb_buf_init(&input->held, HELD_BYTES_MAX);
+    comb_buf_init(&input->held, SIZE_MAX);
 }
 
 void comb_extract_input_done(struct comb_extract_input *input)
