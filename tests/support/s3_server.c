@@ -16,6 +16,9 @@
 #define WEED "external/peers/bin/weed"
 #define REGION "us-east-1"
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+/* What is written to learn whether the server can. */
+#define PROBE "probe"
+#define PROBE_SHA256 "ba9c736f19e7f60b7f6764adb0b7908c0a2b394e09b6c09863528c7f2bc86095"
 #define DOMAIN "s3.localhost"
 
 /* ---- requests of its own ---- */
@@ -27,9 +30,11 @@ static size_t ignore(char *bytes, size_t size, size_t n, void *data)
     return size * n;
 }
 
-/* Sends a request without a body; the HTTP status, 0 where there is no answer. */
-static long request(const struct s3_server *server, const char *method, const char *path)
+/* The HTTP status, 0 where there is no answer. body: NULL or PROBE. */
+static long request(const struct s3_server *server, const char *method, const char *path,
+                    const char *body)
 {
+    const char *sha256 = body ? PROBE_SHA256 : EMPTY_SHA256;
     const struct comb_s3_signer signer = {STR(S3_SERVER_ID), STR(S3_SERVER_SECRET), STR(REGION)};
     char host[64], url[256], time[COMB_S3_TIME_SIZE], line[2][128];
     const struct comb_s3_signed what = {
@@ -37,7 +42,7 @@ static long request(const struct s3_server *server, const char *method, const ch
         .host =
             comb_str_of(host, (size_t)snprintf(host, sizeof host, "127.0.0.1:%d", server->port)),
         .path = comb_str_from(path),
-        .payload = STR(EMPTY_SHA256),
+        .payload = comb_str_from(sha256),
         .time_us = comb_clock_wall_us(),
     };
     struct curl_slist *headers = NULL;
@@ -52,13 +57,15 @@ static long request(const struct s3_server *server, const char *method, const ch
     must_ok(comb_s3_authorize(&signer, &what, time, &authorization, &err), &err);
     snprintf(url, sizeof url, "http://%s%s", host, path);
     snprintf(line[0], sizeof line[0], "x-amz-date: %s", time);
-    snprintf(line[1], sizeof line[1], "x-amz-content-sha256: %s", EMPTY_SHA256);
+    snprintf(line[1], sizeof line[1], "x-amz-content-sha256: %s", sha256);
     headers = curl_slist_append(headers, authorization.data);
     headers = curl_slist_append(headers, line[0]);
     headers = curl_slist_append(headers, line[1]);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    if (body)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
     if (curl_easy_perform(curl) == CURLE_OK)
@@ -72,13 +79,13 @@ static long request(const struct s3_server *server, const char *method, const ch
 /* It lists its buckets: not before all that it consists of is there. */
 static bool answers(void *data)
 {
-    return request(data, "GET", "/") == 200;
+    return request(data, "GET", "/", NULL) == 200;
 }
 
 static bool makes_bucket(void *data)
 {
     const struct s3_server *server = data;
-    long code = request(server, "PUT", "/probe-of-the-test");
+    long code = request(server, "PUT", "/probe-of-the-test", NULL);
 
     return code == 200 || code == 409;
 }
@@ -187,15 +194,34 @@ void s3_server_done(struct s3_server *server)
     server->port = 0;
 }
 
+struct probe {
+    const struct s3_server *server;
+    const char *path;
+};
+
+static bool takes_object(void *data)
+{
+    const struct probe *probe = data;
+
+    return request(probe->server, "PUT", probe->path, PROBE) == 200;
+}
+
 void s3_server_bucket(struct s3_server *server, const char *bucket)
 {
     char path[128];
+    struct probe probe = {server, path};
     long code;
 
     snprintf(path, sizeof path, "/%s", bucket);
-    code = request(server, "PUT", path);
+    code = request(server, "PUT", path, NULL);
     if (code != 200 && code != 409)
         fail_msg("PUT %s: HTTP %ld: see %s/log", path, code, server->process.folder);
+    /* SeaweedFS answers before it has a place for objects; to make one takes it seconds. */
+    snprintf(path, sizeof path, "/%s/" PROBE, bucket);
+    store_process_await(&server->process, takes_object, &probe);
+    code = request(server, "DELETE", path, NULL);
+    if (code != 204)
+        fail_msg("DELETE %s: HTTP %ld: see %s/log", path, code, server->process.folder);
 }
 
 struct comb_store_options s3_server_options(const struct s3_server *server,

@@ -26,7 +26,7 @@ struct s3_server {
 void s3_server_start(struct s3_server *server);
 /* Stops it where it runs; the folder stays. */
 void s3_server_done(struct s3_server *server);
-/* Makes a bucket where it is missing. */
+/* Makes a bucket where it is missing; it takes objects when this returns. */
 void s3_server_bucket(struct s3_server *server, const char *bucket);
 /* What to open a bucket with. parameters: "" or "&prefix=a". The URL lives in arena. */
 struct comb_store_options s3_server_options(const struct s3_server *server,
