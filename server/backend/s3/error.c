@@ -30,6 +30,9 @@ static const struct row rows[] = {
     {"PreconditionFailed", 0, COMB_ALREADY_EXISTS, 0, false, NULL},
     {"ConditionalRequestConflict", 0, UNAVAILABLE, true, NULL},
     {"OperationAborted", 0, UNAVAILABLE, true, NULL},
+    /* Of gateways over a folder, while its folders come and go: a blob's key is never a folder's.
+     */
+    {"ExistingObjectIsDirectory", 0, UNAVAILABLE, true, NULL},
     {"InvalidRange", 0, COMB_OUT_OF_RANGE, 0, false, NULL},
     {"InvalidAccessKeyId", 0, UNAVAILABLE, false,
      "the endpoint does not know the access key's id: correct the file of --data-credentials-file"},

@@ -167,6 +167,7 @@ struct worker {
     pthread_t thread;
     struct comb_uuid kept[BLOBS_PER_THREAD];
     enum comb_status status;
+    struct comb_error err;
 };
 
 static enum comb_status put_quietly(struct worker *worker, struct comb_ctx *ctx, comb_str key)
@@ -174,14 +175,14 @@ static enum comb_status put_quietly(struct worker *worker, struct comb_ctx *ctx,
     struct comb_blobs *blobs = worker->f->blobs;
     struct comb_blob_writer *writer = NULL;
     char bytes[64];
-    enum comb_status status = comb_blob_create(blobs, ctx, key, 0, &writer, NULL);
+    enum comb_status status = comb_blob_create(blobs, ctx, key, 0, &writer, &worker->err);
 
     if (status != COMB_OK)
         return status;
     fixture_fill(key, 0, bytes, sizeof bytes);
-    status = comb_blob_write(blobs, ctx, writer, comb_str_of(bytes, sizeof bytes), NULL);
+    status = comb_blob_write(blobs, ctx, writer, comb_str_of(bytes, sizeof bytes), &worker->err);
     if (status == COMB_OK)
-        return comb_blob_commit(blobs, ctx, writer, NULL);
+        return comb_blob_commit(blobs, ctx, writer, &worker->err);
     comb_blob_abort(blobs, writer);
     return status;
 }
@@ -199,8 +200,9 @@ static void *put_and_remove(void *data)
         worker->kept[i] = comb_uuid_new();
         worker->status = put_quietly(worker, &ctx, comb_blob_key(&worker->f->session, &gone, text));
         if (worker->status == COMB_OK)
-            worker->status = comb_blob_remove(
-                worker->f->blobs, &ctx, comb_blob_key(&worker->f->session, &gone, text), NULL);
+            worker->status =
+                comb_blob_remove(worker->f->blobs, &ctx,
+                                 comb_blob_key(&worker->f->session, &gone, text), &worker->err);
         if (worker->status == COMB_OK)
             worker->status = put_quietly(
                 worker, &ctx, comb_blob_key(&worker->f->session, &worker->kept[i], text));
@@ -222,7 +224,7 @@ static void threads_do_not_disturb_each_other(void **state)
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(workers[i].thread, NULL);
     for (size_t i = 0; i < THREADS; i++) {
-        assert_int_equal(workers[i].status, COMB_OK);
+        must_ok(workers[i].status, &workers[i].err);
         for (size_t j = 0; j < BLOBS_PER_THREAD; j++)
             fixture_must_have(f, comb_blob_key(&f->session, &workers[i].kept[j], text), 64);
     }
