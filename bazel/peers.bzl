@@ -2,7 +2,7 @@
 """@peers: programs by others that tests use, as bazel/peers.sh installed them ($COMB_PEERS, ~/.cache/comb/peers).
 
 `@peers//:buf`, `@peers//:grpcurl` and so on are the programs, `@peers//:python` is a Python that has the packages of
-bazel/peers.txt. A target that uses one fails with the mending line when anything of the list is missing.
+bazel/peers.txt, `@peers//:node` a Node likewise. A target that uses one fails with the mending line when anything of the list is missing.
 """
 
 # target -> path below the folder of peers
@@ -10,6 +10,7 @@ _PROGRAMS = {
     "buf": "python/bin/buf",
     "envoy": "python/bin/envoy",
     "etcd_3_6": "bin/etcd_3_6",
+    "go_client": "bin/go_client",
     "grpcurl": "bin/grpcurl",
     "h2spec": "bin/h2spec",
     "interop_go_client": "bin/interop_go_client",
@@ -49,6 +50,8 @@ def _peers_impl(rctx):
         scripts[name] = 'exec "%s/%s" "$@"' % (folder, path)
     for name, (path, main) in _JAVA.items():
         scripts[name] = 'exec java %s -cp "%s/%s/*" %s "$@"' % (_JAVA_FLAGS, folder, path, main)
+    # With the packages of the npm registry, as if they lay beside the program that is run.
+    scripts["node"] = 'NODE_PATH="%s/node/node_modules" exec "%s/python/bin/node" "$@"' % (folder, folder)
     for name, path in _ARCHIVES.items():
         scripts[name] = 'exec python3 -m zipfile -e "%s/%s" "$1"' % (folder, path)
     for name, command in scripts.items():

@@ -4,7 +4,8 @@
 #
 # Installs what bazel/peers.txt lists into $COMB_PEERS (~/.cache/comb/peers), once a machine and version:
 # Python packages into a virtual environment of their own, Go programs built by the Go that is one of these packages (of a
-# folder of this tree: after the folder's prepare.sh), Java packages with all that they need as folders of .jar files.
+# folder of this tree: after the folder's prepare.sh), Java packages with all that they need as folders of .jar files, Node
+# packages by the npm that is one of the Python packages.
 # Tests reach them as @peers//:NAME (bazel/peers.bzl).
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -53,7 +54,7 @@ build_main() {
     cp -r "$COMB_SOURCE/$1" "$copy"
     (
         cd "$copy" &&
-            { [ ! -x prepare.sh ] || run_go ./prepare.sh; } &&
+            { [ ! -x prepare.sh ] || run_go ./prepare.sh "$COMB_SOURCE"; } &&
             run_go nice go build -mod=mod -trimpath -ldflags="-s -w" -o "$copy/$2" . &&
             mv -f "$copy/$2" "$peers/bin/$2"
     )
@@ -88,6 +89,11 @@ while read -r kind what version name; do
         mvn -B -q -f "$folder/pom.xml" -Dmaven.repo.local="$peers/java/repository" \
             dependency:copy-dependencies -DoutputDirectory="$folder" >"$log" 2>&1
         ;;
+    npm)
+        mkdir -p "$peers/node"
+        PATH=$peers/python/bin:$PATH npm install --prefix "$peers/node" --cache "$peers/npm-cache" --no-audit --no-fund \
+            --no-update-notifier --ignore-scripts --save-exact "$what@$version" >"$log" 2>&1
+        ;;
     *) die "bazel/peers.txt: what is '$kind'?" ;;
     esac || {
         tail -n 15 "$log" >&2
@@ -96,6 +102,7 @@ while read -r kind what version name; do
             pip) echo PyPI ;;
             go | main) echo "the Go module proxy" ;;
             mvn) echo "Maven Central" ;;
+            npm) echo "the npm registry" ;;
             esac
         ): is the network there?" 2
     }
