@@ -31,6 +31,7 @@ works_on() {
     local name=$1 line
     shift
     coproc client { exec "$@" 2>"$TEST_TMPDIR/$name.log"; }
+    # shellcheck disable=SC2154 # coproc assigns it
     local pid=$client_PID from=${client[0]} to=${client[1]}
     read -r -t 60 -u "$from" line && [ "$line" = ready ] || fail "$name: $(cat "$TEST_TMPDIR/$name.log")"
     kill -KILL "$second_pid"
