@@ -53,7 +53,6 @@ bool comb_search_match(const struct comb_search_condition *query,
     case COMB_SEARCH_MEDIA:
         return is_media(query->text, candidate->media);
     case COMB_SEARCH_OWNER:
-        return comb_uuid_equal(&query->id, &candidate->owner);
     case COMB_SEARCH_IN:
         return is_in(data, query, candidate);
     }

@@ -5,12 +5,13 @@
 
 #include "server/search/search_driver.h"
 
-/* Whether a candidate lies in the folder condition->id, at any depth. */
+/* Whether a candidate lies in the folder condition->id, at any depth (IN), or in a workspace of the
+ * user condition->id (OWNER). */
 typedef bool (*comb_search_is_in)(void *data, const struct comb_search_condition *condition,
                                   const struct comb_search_candidate *candidate);
 
 /* holds: which conditions on words hold (comb_search_candidate.holds, or comb_search_named()).
- * OWNER and IN go by their ids. */
+ * is_in says it of OWNER and IN. */
 bool comb_search_match(const struct comb_search_condition *query,
                        const struct comb_search_candidate *candidate, uint64_t holds,
                        comb_search_is_in is_in, void *data);

@@ -4,10 +4,12 @@
  * texts cut (server/text does that before). What it holds is derived from the tree and can be built
  * anew at any time.
  *
- * A document has the id of its node and a version, (epoch, revision): a lower one never replaces a
- * higher one, so a writer that comes late does no harm. One that is removed stays as a tombstone
- * with its version until it is purged. It knows its parent alone, so moving a folder changes one
- * document.
+ * A document has the id of its node and two parts, which two writers keep, one not waiting for the
+ * other: attributes, and the content that was read out of a file. Each part has a version of its
+ * own, (epoch, revision): a lower one never replaces a higher one, so a writer that comes late does
+ * no harm. Content without attributes is kept and not found. A document that is removed stays as a
+ * tombstone with its versions until it is purged. It knows its parent alone, so moving a folder
+ * changes one document; whose workspace it lies in, and below which folders, is decided above.
  *
  * The store proposes candidates in one order, the newest id first, a batch at a time; whether a
  * candidate is a hit is decided above, from what the candidate says of itself and from which of the
@@ -27,6 +29,10 @@
 #define COMB_SEARCH_TERMS_MAX 64
 /* Of one document, all terms of one field with the blanks between them. */
 #define COMB_SEARCH_TERMS_BYTES_MAX (512u << 10)
+/* What content_terms were made of: its beginning. */
+#define COMB_SEARCH_TEXT_BYTES_MAX (512u << 10)
+/* A tombstone of what is gone for good. */
+#define COMB_SEARCH_REVISION_GONE ((uint64_t)INT64_MAX)
 /* Documents of one put, and candidates of one scan. */
 #define COMB_SEARCH_PUT_MAX 100
 #define COMB_SEARCH_SCAN_MAX 500
@@ -45,7 +51,7 @@ enum comb_search_kind {
     COMB_SEARCH_FILE,     /* files alone */
     COMB_SEARCH_FOLDER,   /* folders alone */
     COMB_SEARCH_MEDIA,    /* text: a media type, "image/png", or the beginning of one, "image/" */
-    COMB_SEARCH_OWNER,    /* text: a login, or "me" */
+    COMB_SEARCH_OWNER,    /* of the workspace; text: a login, or "me" */
     COMB_SEARCH_IN        /* text: an absolute path */
 };
 
@@ -103,14 +109,32 @@ struct comb_search_document {
     struct comb_search_version version;
     struct comb_uuid parent;
     bool is_folder;
-    int64_t size;        /* of a file */
-    int64_t modified_us; /* since 1970 */
-    struct comb_uuid owner;
+    int64_t size;         /* of a file */
+    int64_t modified_us;  /* since 1970 */
     comb_str name, media; /* as they are; media in lower case, "" of a folder */
-    comb_str name_terms, content_terms;
+    comb_str name_terms;
     comb_str meta_terms;  /* of all values */
     comb_str keyed_terms; /* the same under their keys */
-    comb_str text;        /* what content_terms were made of, for highlights */
+};
+
+/* What became of a file's content. outcome and reason are those of server/extract/outcome.h, which
+ * the store only keeps. */
+struct comb_search_content {
+    struct comb_uuid id;
+    struct comb_search_version version;
+    struct comb_uuid blob; /* whose text this is; never nil */
+    int outcome, reason;
+    comb_str terms;
+    comb_str text; /* what the terms were made of, for highlights */
+    /* It is the content that is there already, where that is of this blob: terms and text are not
+     * looked at, only the version rises. */
+    bool is_unchanged;
+};
+
+struct comb_search_removal {
+    struct comb_uuid id;
+    struct comb_search_version version;
+    bool is_folder; /* or not known: what lies below is to go as well, by prune() */
 };
 
 /* Whether the terms of a condition on words stand one behind the other among these, which are as in
@@ -120,7 +144,7 @@ bool comb_search_terms_have(comb_str terms, const struct comb_search_condition *
 
 /* What a scan finds. */
 struct comb_search_candidate {
-    struct comb_uuid id, parent, owner;
+    struct comb_uuid id, parent;
     struct comb_search_version version;
     bool is_folder;
     int64_t size, modified_us;
@@ -143,7 +167,8 @@ struct comb_search_found {
 };
 
 struct comb_search_counts {
-    uint64_t documents, tombstones;
+    uint64_t documents;
+    uint64_t tombstones; /* and contents without attributes */
 };
 
 struct comb_docs;
@@ -152,16 +177,54 @@ struct comb_search_store;
 struct comb_search_store_driver {
     const char *name; /* "sqlite" */
 
-    /* Up to COMB_SEARCH_PUT_MAX documents, each by itself all or nothing; one whose version is
-     * lower than what is there, tombstones too, is left out without a word. A failure may leave
-     * some of them done. */
+    /* ---- attributes ---- */
+
+    /* Up to COMB_SEARCH_PUT_MAX documents of different ids, each by itself all or nothing; one
+     * whose version is lower than what is there, tombstones too, is left out without a word.
+     * Content stays. A failure may leave some of them done. */
     enum comb_status (*put)(struct comb_search_store *self, struct comb_ctx *ctx,
                             const struct comb_search_document *documents, size_t n,
                             struct comb_error *err);
-    /* Leaves a tombstone, also where there was nothing; the same rule of versions. */
+    /* Leaves tombstones, also where there was nothing, and forgets the contents; as many, the same
+     * rule of versions. */
     enum comb_status (*remove)(struct comb_search_store *self, struct comb_ctx *ctx,
-                               const struct comb_uuid *id,
-                               const struct comb_search_version *version, struct comb_error *err);
+                               const struct comb_search_removal *removals, size_t n,
+                               struct comb_error *err);
+    /* Works off tombstones of folders: up to max of the documents right below become tombstones
+     * (_REVISION_GONE), folders among them to be worked off themselves. *ret_n 0: nothing is left.
+     */
+    enum comb_status (*prune)(struct comb_search_store *self, struct comb_ctx *ctx, size_t max,
+                              size_t *ret_n, struct comb_error *err);
+    /* Up to max documents of epochs below this one, which a rebuild has not met, become tombstones
+     * (epoch, 0). */
+    enum comb_status (*sweep)(struct comb_search_store *self, struct comb_ctx *ctx, uint64_t epoch,
+                              size_t max, size_t *ret_n, struct comb_error *err);
+    /* Forgets up to max tombstones, and contents that have no attributes, that are older than
+     * age_us by this machine's clock; only while who writes attributes is not behind, and prune()
+     * has nothing left. */
+    enum comb_status (*purge)(struct comb_search_store *self, struct comb_ctx *ctx, int64_t age_us,
+                              size_t max, size_t *ret_n, struct comb_error *err);
+
+    /* ---- content ---- */
+
+    /* As put, by the contents' own versions: up to COMB_SEARCH_PUT_MAX, attributes stay, a
+     * tombstone stays one. */
+    enum comb_status (*put_content)(struct comb_search_store *self, struct comb_ctx *ctx,
+                                    const struct comb_search_content *contents, size_t n,
+                                    struct comb_error *err);
+    /* What there is of the contents of n documents, at most COMB_SEARCH_SCAN_MAX: terms and text
+     * are "". A nil blob: nothing. */
+    enum comb_status (*contents)(struct comb_search_store *self, struct comb_ctx *ctx,
+                                 const struct comb_uuid *ids, size_t n,
+                                 const struct comb_search_content **ret_contents,
+                                 struct comb_error *err);
+    /* Forgets up to max contents of epochs below this one. */
+    enum comb_status (*sweep_content)(struct comb_search_store *self, struct comb_ctx *ctx,
+                                      uint64_t epoch, size_t max, size_t *ret_n,
+                                      struct comb_error *err);
+
+    /* ---- reading ---- */
+
     /* Candidates by falling id: all hits of the query below `before` are among those of this scan
      * and the following ones. */
     enum comb_status (*scan)(struct comb_search_store *self, struct comb_ctx *ctx,
@@ -172,13 +235,6 @@ struct comb_search_store_driver {
     enum comb_status (*texts)(struct comb_search_store *self, struct comb_ctx *ctx,
                               const struct comb_uuid *ids, size_t n, size_t bytes_max,
                               const comb_str **ret_texts, struct comb_error *err);
-    /* Takes out up to max documents and tombstones of epochs below this one: a rebuild has not met
-     * them. */
-    enum comb_status (*sweep)(struct comb_search_store *self, struct comb_ctx *ctx, uint64_t epoch,
-                              size_t max, size_t *ret_n, struct comb_error *err);
-    /* Forgets up to max tombstones that are older than age_us, by the server's clock. */
-    enum comb_status (*purge)(struct comb_search_store *self, struct comb_ctx *ctx, int64_t age_us,
-                              size_t max, size_t *ret_n, struct comb_error *err);
     enum comb_status (*count)(struct comb_search_store *self, struct comb_ctx *ctx,
                               struct comb_search_counts *ret_counts, struct comb_error *err);
     void (*close)(struct comb_search_store *self);

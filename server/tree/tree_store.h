@@ -92,6 +92,15 @@ struct comb_tree_store_driver {
     void (*details)(struct comb_tree_store *self, struct comb_ctx *ctx, const struct comb_uuid *ids,
                     size_t n, comb_tree_details_done done, void *data);
 
+    /* All nodes, those of bins and of the purge node too, by id: up to max (_DETAILS_MAX) behind
+     * `after` with their metadata, without totals; raises ctx->reached. Ids do not change, so a
+     * walk over pages misses no node that was there when it began, wherever it is moved meanwhile.
+     * Blocks. */
+    enum comb_status (*walk)(struct comb_tree_store *self, struct comb_ctx *ctx,
+                             const struct comb_uuid *after, size_t max,
+                             const struct comb_tree_details **ret_details, size_t *ret_n,
+                             struct comb_error *err);
+
     /* ---- pieces of plans; node: the row as it will be ---- */
 
     /* A new row. Violates UNIQUE where the parent has the name. */

@@ -93,17 +93,17 @@ static int compare(const void *a, const void *b)
 
 enum comb_status search_entries_of(struct grpcc_arena *arena,
                                    const struct comb_search_document *document,
-                                   const comb_str **ret_entries, size_t *ret_n,
-                                   struct comb_error *err)
+                                   comb_str content_terms, const comb_str **ret_entries,
+                                   size_t *ret_n, struct comb_error *err)
 {
     size_t names = count_terms(document->name_terms);
-    size_t begun = names + count_terms(document->content_terms) + count_terms(document->meta_terms);
+    size_t begun = names + count_terms(content_terms) + count_terms(document->meta_terms);
     size_t max = begun * (1 + BEGINNINGS) + names + count_terms(document->keyed_terms);
     struct entries entries = {.arena = arena,
                               .all = grpcc_arena_calloc(arena, max, sizeof *entries.all)};
     size_t n = 0;
     if (!entries.all || !add_terms(&entries, document->name_terms, true, 0) ||
-        !add_terms(&entries, document->content_terms, true, 0) ||
+        !add_terms(&entries, content_terms, true, 0) ||
         !add_terms(&entries, document->meta_terms, true, 0) ||
         !add_terms(&entries, document->name_terms, false, '/') ||
         !add_terms(&entries, document->keyed_terms, false, 0))

@@ -14,11 +14,12 @@
 
 #include "server/search/search_driver.h"
 
-/* In arena, sorted, each once. */
+/* Of a document's attributes, of which the terms are looked at, and of its content. In arena,
+ * sorted, each once. */
 enum comb_status search_entries_of(struct grpcc_arena *arena,
                                    const struct comb_search_document *document,
-                                   const comb_str **ret_entries, size_t *ret_n,
-                                   struct comb_error *err) COMB_MUST_CHECK;
+                                   comb_str content_terms, const comb_str **ret_entries,
+                                   size_t *ret_n, struct comb_error *err) COMB_MUST_CHECK;
 
 /* One of these entries every hit has. */
 struct search_clause {

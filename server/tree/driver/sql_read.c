@@ -205,3 +205,44 @@ void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
     *read = (struct details_read){.store = store, .ctx = ctx, .n = n, .done = done, .data = data};
     comb_sql_submit(store->sql, ctx, &request, details_done, read);
 }
+
+/* ?1 id ?2 max */
+static const char WALK[] = "SELECT " COMB_TREE_NODE_COLUMNS ", n.meta FROM node n WHERE n.id > ?1"
+                           " ORDER BY n.id LIMIT ?2";
+
+enum comb_status comb_tree_sql_walk(struct comb_tree_store *base, struct comb_ctx *ctx,
+                                    const struct comb_uuid *after, size_t max,
+                                    const struct comb_tree_details **ret_details, size_t *ret_n,
+                                    struct comb_error *err)
+{
+    const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
+    const struct comb_sql_value params[] = {comb_sql_uuid(after), comb_sql_integer((int64_t)max)};
+    const struct comb_sql_statement statements[] = {
+        {.text = WALK, .params = params, .n_params = 2},
+        {.text = comb_position_sql(store->sql)},
+    };
+    const struct comb_sql_request request = {
+        .kind = COMB_SQL_SCAN, .statements = statements, .n_statements = 2};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(store->sql, ctx, &request, &result, err);
+
+    if (status != COMB_OK)
+        return status;
+    size_t n = result->rows[0].n_rows;
+    struct comb_tree_details *details = grpcc_arena_calloc(ctx->arena, n, sizeof *details);
+    if (!details)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const struct comb_sql_value *row = comb_sql_at(&result->rows[0], i, 0);
+        status = comb_tree_sql_node(ctx->arena, row, &details[i].node, err);
+        if (status != COMB_OK)
+            return status;
+        if (!comb_tree_sql_bytes(ctx->arena, &row[COMB_TREE_NODE_COLUMNS_N], &details[i].meta))
+            return comb_error_no_memory(err);
+        details[i].found = true;
+    }
+    comb_ctx_reach(ctx, comb_tree_sql_head(store, &result->rows[1]));
+    *ret_details = details;
+    *ret_n = n;
+    return COMB_OK;
+}

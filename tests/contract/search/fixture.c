@@ -42,50 +42,100 @@ static comb_str text_of(const char *text)
     return text ? comb_str_from(text) : STR("");
 }
 
-struct comb_search_document doc_make(struct fixture *f, const struct doc *doc)
+/* Who owns a document's workspace, which no index knows. */
+enum { OWNERS_MAX = 1024 };
+static unsigned owners[OWNERS_MAX];
+
+static unsigned *owner_of(const struct comb_uuid *id)
+{
+    return &owners[(unsigned)(id->bytes[4] << 8 | id->bytes[5]) % OWNERS_MAX];
+}
+
+struct made doc_make(struct fixture *f, const struct doc *doc)
 {
     const struct comb_search_meta meta = {text_of(doc->space), text_of(doc->key),
                                           text_of(doc->value)};
     struct grpcc_arena *arena = f->t.ctx.arena;
-    struct comb_search_document document = {.id = doc_id(doc->id),
-                                            .version = doc->version,
-                                            .parent = doc_id(doc->parent),
-                                            .is_folder = doc->is_folder,
-                                            .size = doc->size,
-                                            .modified_us = doc->modified_us,
-                                            .owner = doc_id(doc->owner),
-                                            .name = text_of(doc->name),
-                                            .media = text_of(doc->media),
-                                            .text = text_of(doc->text)};
-    must_ok(comb_search_terms(arena, document.name, &document.name_terms, &f->t.err), &f->t.err);
-    must_ok(comb_search_terms(arena, document.text, &document.content_terms, &f->t.err), &f->t.err);
-    must_ok(comb_search_meta_terms(arena, &meta, doc->value ? 1 : 0, &document.meta_terms,
-                                   &document.keyed_terms, &f->t.err),
+    struct made made = {.document = {.id = doc_id(doc->id),
+                                     .version = doc->version,
+                                     .parent = doc_id(doc->parent),
+                                     .is_folder = doc->is_folder,
+                                     .size = doc->size,
+                                     .modified_us = doc->modified_us,
+                                     .name = text_of(doc->name),
+                                     .media = text_of(doc->media)},
+                        .content = {.id = doc_id(doc->id),
+                                    .version = doc->version,
+                                    .outcome = 1,
+                                    .text = text_of(doc->text)}};
+    struct comb_search_document *document = &made.document;
+    if (doc->text)
+        made.content.blob = doc_id(doc->id + 500000);
+    *owner_of(&document->id) = doc->owner;
+    must_ok(comb_search_terms(arena, document->name, &document->name_terms, &f->t.err), &f->t.err);
+    must_ok(comb_search_terms(arena, made.content.text, &made.content.terms, &f->t.err), &f->t.err);
+    must_ok(comb_search_meta_terms(arena, &meta, doc->value ? 1 : 0, &document->meta_terms,
+                                   &document->keyed_terms, &f->t.err),
             &f->t.err);
-    return document;
+    return made;
+}
+
+static void put_contents(struct fixture *f, const struct made *made, size_t n)
+{
+    struct comb_search_content *contents = grpcc_arena_calloc(f->t.ctx.arena, n, sizeof *contents);
+    size_t some = 0;
+    assert_non_null(contents);
+    for (size_t i = 0; i < n; i++)
+        if (!comb_uuid_is_nil(&made[i].content.blob))
+            contents[some++] = made[i].content;
+    if (some > 0)
+        must_ok(f->driver->put_content(f->store, &f->t.ctx, contents, some, &f->t.err), &f->t.err);
+}
+
+void made_put(struct fixture *f, const struct made *made, size_t n, bool content_first)
+{
+    struct comb_search_document *documents =
+        grpcc_arena_calloc(f->t.ctx.arena, n, sizeof *documents);
+    assert_non_null(documents);
+    for (size_t i = 0; i < n; i++)
+        documents[i] = made[i].document;
+    if (content_first)
+        put_contents(f, made, n);
+    must_ok(f->driver->put(f->store, &f->t.ctx, documents, n, &f->t.err), &f->t.err);
+    if (!content_first)
+        put_contents(f, made, n);
 }
 
 void doc_put(struct fixture *f, const struct doc *doc)
 {
     test_ctx_next(&f->t);
-    struct comb_search_document document = doc_make(f, doc);
-    must_ok(f->driver->put(f->store, &f->t.ctx, &document, 1, &f->t.err), &f->t.err);
+    struct made made = doc_make(f, doc);
+    made_put(f, &made, 1, false);
+}
+
+void doc_read(struct fixture *f, const struct doc *doc)
+{
+    test_ctx_next(&f->t);
+    struct made made = doc_make(f, doc);
+    put_contents(f, &made, 1);
 }
 
 void doc_remove(struct fixture *f, unsigned id, uint64_t epoch, uint64_t revision)
 {
-    const struct comb_uuid uuid = doc_id(id);
-    const struct comb_search_version version = {epoch, revision};
+    const struct comb_search_removal removal = {
+        .id = doc_id(id), .version = {epoch, revision}, .is_folder = true};
     test_ctx_next(&f->t);
-    must_ok(f->driver->remove(f->store, &f->t.ctx, &uuid, &version, &f->t.err), &f->t.err);
+    must_ok(f->driver->remove(f->store, &f->t.ctx, &removal, 1, &f->t.err), &f->t.err);
 }
 
 /* A flat world: a place is the number of the parent, everything may be seen. */
 static bool is_in(void *data, const struct comb_search_condition *condition,
                   const struct comb_search_candidate *candidate)
 {
+    const struct comb_uuid owner = doc_id(*owner_of(&candidate->id));
     (void)data;
-    return comb_uuid_equal(&condition->id, &candidate->parent);
+    return comb_uuid_equal(&condition->id,
+                           condition->kind == COMB_SEARCH_IN ? &candidate->parent : &owner);
 }
 
 static bool may_see(void *data, const struct comb_search_candidate *candidate)
@@ -155,17 +205,16 @@ static struct plain {
 } plain[PLAIN_MAX];
 static size_t n_plain;
 
-void plain_hits_of(const struct comb_search_document *documents, size_t n)
+void plain_hits_of(const struct made *made, size_t n)
 {
     assert_true(n <= PLAIN_MAX);
     n_plain = n;
     for (size_t i = 0; i < n; i++) {
-        const struct comb_search_document *document = &documents[i];
-        const comb_str terms[] = {document->name_terms, document->content_terms,
-                                  document->meta_terms, document->keyed_terms};
+        const struct comb_search_document *document = &made[i].document;
+        const comb_str terms[] = {document->name_terms, made[i].content.terms, document->meta_terms,
+                                  document->keyed_terms};
         plain[i].candidate = (struct comb_search_candidate){.id = document->id,
                                                             .parent = document->parent,
-                                                            .owner = document->owner,
                                                             .is_folder = document->is_folder,
                                                             .size = document->size,
                                                             .name = document->name,

@@ -26,7 +26,8 @@ int fixture_teardown(void **state);
 struct doc {
     unsigned id; /* the higher, the newer */
     struct comb_search_version version;
-    const char *name, *text;
+    const char *name;
+    const char *text;                /* its content, of the same version; NULL: it has none */
     const char *space, *key, *value; /* of its metadata */
     const char *media;
     bool is_folder;
@@ -36,8 +37,17 @@ struct doc {
 
 /* Ids of a version 7 UUID; equal numbers, equal ids. */
 struct comb_uuid doc_id(unsigned number);
-struct comb_search_document doc_make(struct fixture *f, const struct doc *doc);
+/* Both parts, in the test's arena. content.blob is nil: it has none. */
+struct made {
+    struct comb_search_document document;
+    struct comb_search_content content;
+};
+struct made doc_make(struct fixture *f, const struct doc *doc);
+/* Writes both parts of n documents, in the one order or the other. */
+void made_put(struct fixture *f, const struct made *made, size_t n, bool content_first);
 void doc_put(struct fixture *f, const struct doc *doc);
+/* The content alone. */
+void doc_read(struct fixture *f, const struct doc *doc);
 void doc_remove(struct fixture *f, unsigned id, uint64_t epoch, uint64_t revision);
 
 /* Names of the hits, one blank between them; page by page, `size` hits each. */
@@ -45,7 +55,7 @@ const char *hits_by(struct fixture *f, const char *query, size_t size, size_t ex
 #define must_hit(f, query, expected) assert_string_equal(hits_by(f, query, 100, 0), expected)
 
 /* The same by looking at each of n documents, whose terms outlive the test's arena: copied. */
-void plain_hits_of(const struct comb_search_document *documents, size_t n);
+void plain_hits_of(const struct made *made, size_t n);
 const char *plain_hits(struct fixture *f, const char *query);
 
 #endif

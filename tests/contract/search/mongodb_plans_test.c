@@ -8,7 +8,7 @@
 #include "tests/support/mongo_server.h"
 #include "tests/support/support.h"
 
-enum { COMMANDS_MAX = 64 };
+enum { COMMANDS_MAX = 128 };
 
 /* What the driver asked. */
 static bson_t *commands[COMMANDS_MAX];
@@ -66,6 +66,8 @@ static void every_question_goes_by_an_index(void **state)
     struct comb_search_store *store = NULL;
     struct comb_mongo *mongo = NULL;
     struct comb_uuid id = {{1}};
+    const struct comb_search_removal removal = {.id = id, .version = {1, 1}, .is_folder = true};
+    const struct comb_search_content *contents;
     const comb_str *texts;
     struct test_ctx t;
     char url[256];
@@ -84,8 +86,12 @@ static void every_question_goes_by_an_index(void **state)
     must_ok(store->driver->texts(store, &t.ctx, &id, 1, 100, &texts, &t.err), &t.err);
     must_ok(store->driver->sweep(store, &t.ctx, 7, 10, &n, &t.err), &t.err);
     must_ok(store->driver->purge(store, &t.ctx, 0, 10, &n, &t.err), &t.err);
+    must_ok(store->driver->sweep_content(store, &t.ctx, 7, 10, &n, &t.err), &t.err);
+    must_ok(store->driver->contents(store, &t.ctx, &id, 1, &contents, &t.err), &t.err);
+    must_ok(store->driver->remove(store, &t.ctx, &removal, 1, &t.err), &t.err);
+    must_ok(store->driver->prune(store, &t.ctx, 10, &n, &t.err), &t.err);
     comb_mongo_observe(mongo, NULL, NULL);
-    assert_int_equal(n_commands, 4 * sizeof queries / sizeof *queries + 3);
+    assert_int_equal(n_commands, 4 * sizeof queries / sizeof *queries + 8);
     for (size_t i = 0; i < n_commands; i++) {
         must_go_by_an_index(mongo, &t, commands[i]);
         bson_destroy(commands[i]);
