@@ -207,4 +207,9 @@ void comb_admin_view_init(struct comb_admin_view *view, struct comb_admin *admin
     admin->check_store = check_store;
     admin->read_statistics = read_statistics;
     admin->view = view;
+    admin->consumers.list = comb_consumers_rpc_list;
+    admin->consumers.list_set_aside = comb_consumers_rpc_list_set_aside;
+    admin->consumers.retry_set_aside = comb_consumers_rpc_retry_set_aside;
+    admin->consumers.warn = comb_consumers_rpc_warn;
+    admin->consumers.data = &view->services->consumers_rpc;
 }

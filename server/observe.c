@@ -9,6 +9,7 @@
 #include "grpcc/access_log.h"
 #include "grpcc/metrics.h"
 #include "grpcc/prometheus.h"
+#include "server/core/clock.h"
 #include "server/core/library.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
@@ -140,6 +141,80 @@ struct store_reader {
     const struct store_metric *metric;
 };
 
+/* One number of a consumer. */
+struct consumer_metric {
+    const char *name, *unit, *help;
+    enum grpcc_metric_kind kind;
+    double (*read)(const struct comb_consumer_stats *stats);
+};
+
+static double consumer_held(const struct comb_consumer_stats *stats)
+{
+    return stats->is_held;
+}
+
+static double consumer_rebuilding(const struct comb_consumer_stats *stats)
+{
+    return stats->is_held && stats->is_rebuilding;
+}
+
+static double consumer_lag(const struct comb_consumer_stats *stats)
+{
+    return stats->is_held ? (double)stats->lag_us / COMB_US_PER_S : 0;
+}
+
+static double consumer_taken(const struct comb_consumer_stats *stats)
+{
+    return (double)stats->taken;
+}
+
+static double consumer_lost(const struct comb_consumer_stats *stats)
+{
+    return (double)stats->lost;
+}
+
+static double consumer_entries(const struct comb_consumer_stats *stats)
+{
+    return (double)stats->entries;
+}
+
+static double consumer_failures(const struct comb_consumer_stats *stats)
+{
+    return (double)stats->failures;
+}
+
+static double consumer_set_aside(const struct comb_consumer_stats *stats)
+{
+    return (double)stats->set_aside;
+}
+
+static const struct consumer_metric consumer_metrics[] = {
+    {"comb.consumer.held", NULL, "1 where this process holds the consumer, else 0.", GRPCC_GAUGE,
+     consumer_held},
+    {"comb.consumer.rebuilding", NULL, "1 where this process builds anew what it derives.",
+     GRPCC_GAUGE, consumer_rebuilding},
+    {"comb.consumer.lag", "s", "Age of the oldest change that waits for its effect.", GRPCC_GAUGE,
+     consumer_lag},
+    {"comb.consumer.takeovers", "{takeover}", "How often this process took the consumer.",
+     GRPCC_COUNTER, consumer_taken},
+    {"comb.consumer.lost", "{lease}", "How often it could not keep its lease.", GRPCC_COUNTER,
+     consumer_lost},
+    {"comb.consumer.entries", "{entry}", "Changes that this process gave their effect.",
+     GRPCC_COUNTER, consumer_entries},
+    {"comb.consumer.failures", "{failure}", "Batches that failed and were tried again.",
+     GRPCC_COUNTER, consumer_failures},
+    {"comb.consumer.set_aside", "{entry}", "Changes that this process set aside.", GRPCC_COUNTER,
+     consumer_set_aside},
+};
+
+enum { N_CONSUMER_METRICS = sizeof consumer_metrics / sizeof consumer_metrics[0] };
+
+struct consumer_reader {
+    struct comb_consumers *consumers;
+    size_t at; /* among the stats */
+    const struct consumer_metric *metric;
+};
+
 struct comb_observe {
     const struct comb_options *options;
     struct grpcc_metrics *metrics;       /* NULL: nobody asked */
@@ -147,6 +222,7 @@ struct comb_observe {
     struct grpcc_prometheus *prometheus; /* from _serve to _stop */
     struct reader readers[N_METRICS];
     struct store_reader store_readers[COMB_ROWS][N_STORE_METRICS];
+    struct consumer_reader consumer_readers[COMB_CONSUMERS_STATS_MAX][N_CONSUMER_METRICS];
 };
 
 static enum comb_status translate(const struct grpcc_error *failure, const char *what,
@@ -241,6 +317,40 @@ static enum grpcc_status add_stores(struct comb_observe *observe, const struct c
     return status;
 }
 
+static double read_consumer(void *data)
+{
+    const struct consumer_reader *reader = data;
+    struct comb_consumer_stats stats[COMB_CONSUMERS_STATS_MAX];
+    (void)comb_consumers_get_stats(reader->consumers, stats, COMB_CONSUMERS_STATS_MAX);
+    return reader->metric->read(&stats[reader->at]);
+}
+
+/* Those of all consumers, with the name as label. */
+static enum grpcc_status add_consumers(struct comb_observe *observe,
+                                       struct comb_consumers *consumers, struct grpcc_error *err)
+{
+    struct comb_consumer_stats stats[COMB_CONSUMERS_STATS_MAX];
+    enum grpcc_status status = GRPCC_OK;
+    size_t n = comb_consumers_get_stats(consumers, stats, COMB_CONSUMERS_STATS_MAX);
+    for (size_t at = 0; at < n; at++) {
+        const struct grpcc_label label = {"comb.consumer", stats[at].name};
+        for (size_t i = 0; i < N_CONSUMER_METRICS && status == GRPCC_OK; i++) {
+            const struct consumer_metric *metric = &consumer_metrics[i];
+            struct consumer_reader *reader = &observe->consumer_readers[at][i];
+            const struct grpcc_metric_info info = {.size = sizeof info,
+                                                   .name = metric->name,
+                                                   .unit = metric->unit,
+                                                   .help = metric->help,
+                                                   .labels = &label,
+                                                   .n_labels = 1};
+            *reader = (struct consumer_reader){consumers, at, metric};
+            status = grpcc_metrics_add_reader(observe->metrics, metric->kind, &info, read_consumer,
+                                              reader, err);
+        }
+    }
+    return status;
+}
+
 static enum comb_status add_metrics(struct comb_observe *observe, struct comb_services *services,
                                     struct comb_error *err)
 {
@@ -253,6 +363,8 @@ static enum comb_status add_metrics(struct comb_observe *observe, struct comb_se
         status = add_dropped(observe, &failure);
     if (status == GRPCC_OK)
         status = add_stores(observe, services->rows, &failure);
+    if (status == GRPCC_OK)
+        status = add_consumers(observe, services->consumers, &failure);
     for (size_t i = 0; i < N_METRICS && status == GRPCC_OK; i++) {
         const struct metric *metric = &metrics[i];
         const struct grpcc_label label = {metric->label, metric->value};

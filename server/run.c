@@ -82,7 +82,7 @@ static void fill_admin(struct run *run)
 {
     const struct comb_services *s = &run->services;
     struct comb_admin *info = &run->info;
-    info->replica = comb_uuid_new();
+    info->replica = s->replica;
     info->installation = s->info.installation;
     info->start_us = comb_clock_wall_us();
     info->listen = run->listen;

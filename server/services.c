@@ -89,12 +89,16 @@ static void wake_facts(void *data, struct comb_position position)
     comb_feed_hint_raise(s->feed_hint);
     if (s->audit)
         comb_audit_wake(s->audit);
+    if (s->consumers)
+        comb_consumers_wake(s->consumers);
 }
 
 static void wake_by_hint(void *data)
 {
     const struct comb_services *s = data;
     comb_facts_wake(s->facts);
+    if (s->consumers)
+        comb_consumers_wake(s->consumers);
 }
 
 static enum comb_status refresh_facts(void *data, struct comb_ctx *ctx, struct comb_error *err)
@@ -292,10 +296,44 @@ static enum comb_status make_audit(struct comb_services *s, struct comb_error *e
         .vault = s->vault,
         .config = s->config_store,
         .installation = s->info.installation,
+        .holder = s->replica,
         .history = s->info.history_since,
         .keep_us = s->rows->options->audit_keep_days * US_PER_DAY,
     };
     return comb_audit_new(&parts, &s->audit, err);
+}
+
+/* ---- what is derived from the feed ---- */
+
+static void audit_stats(void *data, struct comb_consumer_stats *ret_stats)
+{
+    struct comb_audit_stats stats;
+    comb_audit_get_stats(data, &stats);
+    ret_stats->is_held = stats.is_held;
+    ret_stats->taken = stats.taken;
+    ret_stats->lost = stats.lost;
+    ret_stats->batches = stats.batches;
+    ret_stats->entries = stats.numbered;
+    ret_stats->failures = stats.failures;
+    ret_stats->lag_us = stats.lag_us;
+}
+
+static enum comb_status audit_lag(void *data, struct comb_ctx *ctx, size_t max, size_t *ret_n,
+                                  int64_t *ret_oldest_us, struct comb_error *err)
+{
+    return comb_audit_lag(data, ctx, max, ret_n, ret_oldest_us, err);
+}
+
+static enum comb_status make_consumers(struct comb_services *s, struct comb_error *err)
+{
+    const struct comb_consumers_options options = {
+        .sql = s->sql, .store = s->consumers_store, .holder = &s->replica};
+    const struct comb_consumer_other audit = {COMB_AUDIT_LEASE_NAME, audit_lag, audit_stats,
+                                              s->audit};
+    enum comb_status status = comb_consumers_new(&options, &s->consumers, err);
+    if (status == COMB_OK)
+        status = comb_consumers_add_other(s->consumers, &audit, err);
+    return status;
 }
 
 /* ---- what stands on rows of its own ---- */
@@ -334,6 +372,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->sealer};
+    s->consumers_rpc = (struct comb_consumers_rpc){s->consumers, s->sealer};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
@@ -358,6 +397,8 @@ static enum comb_status start_threads(struct comb_services *s, struct comb_error
         status = comb_operation_engine_start(s->engine, err);
     if (status == COMB_OK)
         status = comb_audit_start(s->audit, err);
+    if (status == COMB_OK)
+        status = comb_consumers_start(s->consumers, err);
     return status;
 }
 
@@ -365,7 +406,7 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
                                     struct comb_ctx *ctx, struct comb_error *err)
 {
     struct comb_services *s = services;
-    *s = (struct comb_services){0};
+    *s = (struct comb_services){.replica = comb_uuid_new()};
     take_rows(s, rows);
     enum comb_status status = migrate(s, err);
     if (status == COMB_OK)
@@ -384,6 +425,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
         status = make_of_other_rows(s, err);
     if (status == COMB_OK)
         status = make_audit(s, err);
+    if (status == COMB_OK)
+        status = make_consumers(s, err);
     if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
@@ -443,6 +486,8 @@ void comb_services_drain(struct comb_services *s)
 
 void comb_services_close(struct comb_services *s)
 {
+    /* They use domains and stores; commits still wake them, in vain. */
+    comb_consumers_stop(s->consumers);
     /* Its workers use all domains, and tell of changes to who waits. */
     comb_operation_engine_stop(s->engine);
     comb_feed_hint_free(s->operations_hint);
@@ -467,6 +512,8 @@ void comb_services_close(struct comb_services *s)
     /* Facts call tree, events, auth and the dispatcher: they go first. */
     comb_facts_free(s->facts);
     comb_dispatch_free(s->dispatch);
+    comb_consumers_free(s->consumers);
+    s->consumers = NULL;
     comb_audit_free(s->audit);
     s->audit = NULL;
     comb_event_service_free(s->event_service);

@@ -13,6 +13,7 @@
 #include "server/auth/auth_rpc.h"
 #include "server/config/config.h"
 #include "server/config/config_rpc.h"
+#include "server/consumers/consumers_rpc.h"
 #include "server/data/data.h"
 #include "server/docs/docs.h"
 #include "server/documents/documents_rpc.h"
@@ -46,6 +47,7 @@ struct comb_services {
     struct comb_config_store *config_store;
     struct comb_docs *docs;
     struct comb_sql_info info;
+    struct comb_uuid replica; /* this process */
 
     /* stores of areas on the sql row, and in memory */
     struct comb_tree_store *tree_store;
@@ -80,6 +82,7 @@ struct comb_services {
     struct comb_directory *directory;
     struct comb_config *config;
     struct comb_audit *audit;
+    struct comb_consumers *consumers; /* what is derived from the feed */
     struct comb_documents *documents;
 
     /* what handlers share */
@@ -94,6 +97,7 @@ struct comb_services {
     struct comb_vault_rpc vault_rpc;
     struct comb_config_rpc config_rpc;
     struct comb_audit_rpc audit_rpc;
+    struct comb_consumers_rpc consumers_rpc; /* of Admin */
     struct comb_documents_rpc documents_rpc;
 };
 

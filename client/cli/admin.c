@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/admin_verbs.h"
 #include "client/cli/operations.h"
 #include "comb/v1/admin.grpcc.h"
 
@@ -140,6 +141,9 @@ static int admin_check(struct cli *cli, int argc, char **argv)
         if (!check->ok)
             status = CLI_UNAVAILABLE;
     }
+    for (size_t i = 0; !cli->json && i < response->n_warnings; i++)
+        printf("%-9s %-6s %s\n", cli_name(response->warnings[i]->about), "warn",
+               cli_name(response->warnings[i]->message));
     return status;
 }
 
@@ -218,10 +222,16 @@ static int admin_sweep(struct cli *cli, int argc, char **argv)
 
 int cli_admin(struct cli *cli, int argc, char **argv)
 {
-    static const struct cli_verb verbs[] = {
-        {"info", admin_info},           {"stores", admin_stores},
-        {"check", admin_check},         {"statistics", admin_statistics},
-        {"log-level", admin_log_level}, {"drain", admin_drain},
-        {"sweep", admin_sweep},         {NULL, NULL}};
+    static const struct cli_verb verbs[] = {{"info", admin_info},
+                                            {"stores", admin_stores},
+                                            {"check", admin_check},
+                                            {"statistics", admin_statistics},
+                                            {"log-level", admin_log_level},
+                                            {"drain", admin_drain},
+                                            {"sweep", admin_sweep},
+                                            {"consumers", cli_admin_consumers},
+                                            {"set-aside", cli_admin_set_aside},
+                                            {"retry", cli_admin_retry},
+                                            {NULL, NULL}};
     return cli_subverb(cli, verbs, "admin", argc, argv);
 }

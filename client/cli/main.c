@@ -47,7 +47,7 @@ static const struct verb verbs[] = {
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},
-    {"admin", "info|stores|check|statistics|...", "one replica, on its admin address; sweeping",
+    {"admin", "info|check|consumers|...", "one replica, on its admin address; sweeping; consumers",
      cli_admin},
 };
 

@@ -11,6 +11,12 @@
 
 #include "server/core/store.h"
 
+struct comb_v1_admin_check_response;
+struct comb_v1_admin_consumers_request;
+struct comb_v1_admin_list_set_aside_request;
+struct comb_v1_admin_retry_set_aside_request;
+struct grpcc_call;
+
 #define COMB_ADMIN_ROWS_MAX 16
 #define COMB_ADMIN_COUNTERS_MAX 64
 #define COMB_ADMIN_LIBRARIES_MAX 16
@@ -57,6 +63,19 @@ struct comb_admin {
     size_t (*read_statistics)(void *view, struct comb_ctx *ctx,
                               struct comb_admin_statistic *ret_statistics);
     void *view;
+    /* The methods about consumers are those of their area; they get data. */
+    struct {
+        void (*list)(void *data, struct grpcc_call *call,
+                     const struct comb_v1_admin_consumers_request *request);
+        void (*list_set_aside)(void *data, struct grpcc_call *call,
+                               const struct comb_v1_admin_list_set_aside_request *request);
+        void (*retry_set_aside)(void *data, struct grpcc_call *call,
+                                const struct comb_v1_admin_retry_set_aside_request *request);
+        enum comb_status (*warn)(void *data, struct comb_ctx *ctx,
+                                 struct comb_v1_admin_check_response *response,
+                                 struct comb_error *err);
+        void *data;
+    } consumers;
     /* Begins the drain and returns at once; a second one changes nothing. UINT32_MAX: as
      * configured. */
     void (*drain)(void *data, uint32_t delay_ms, uint32_t grace_ms);

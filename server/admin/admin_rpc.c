@@ -212,7 +212,7 @@ static enum comb_status check_all(const struct comb_admin *admin, struct comb_ct
         if (!add_check(admin, ctx, store, timeout_ms, response))
             return comb_error_no_memory(err);
     }
-    return COMB_OK;
+    return n_asked ? COMB_OK : admin->consumers.warn(admin->consumers.data, ctx, response, err);
 }
 
 static void check(void *self, struct grpcc_call *call,
@@ -330,6 +330,29 @@ static void drain(void *self, struct grpcc_call *call,
     comb_v1_admin_drain_finish(call, response);
 }
 
+/* ---- consumers ---- */
+
+static void consumers(void *self, struct grpcc_call *call,
+                      const struct comb_v1_admin_consumers_request *request)
+{
+    const struct comb_admin *admin = self;
+    admin->consumers.list(admin->consumers.data, call, request);
+}
+
+static void list_set_aside(void *self, struct grpcc_call *call,
+                           const struct comb_v1_admin_list_set_aside_request *request)
+{
+    const struct comb_admin *admin = self;
+    admin->consumers.list_set_aside(admin->consumers.data, call, request);
+}
+
+static void retry_set_aside(void *self, struct grpcc_call *call,
+                            const struct comb_v1_admin_retry_set_aside_request *request)
+{
+    const struct comb_admin *admin = self;
+    admin->consumers.retry_set_aside(admin->consumers.data, call, request);
+}
+
 static const struct comb_v1_admin_server table = {
     .info = info,
     .stores = stores,
@@ -337,6 +360,9 @@ static const struct comb_v1_admin_server table = {
     .statistics = statistics,
     .set_log_level = set_log_level,
     .drain = drain,
+    .consumers = consumers,
+    .list_set_aside = list_set_aside,
+    .retry_set_aside = retry_set_aside,
 };
 
 enum comb_status comb_admin_rpc_register(struct grpcc_server *server, struct comb_admin *admin,

@@ -37,6 +37,8 @@ static void complain(struct comb_audit *audit, const char *what, const struct co
 static void lose_lease(struct comb_audit *audit)
 {
     comb_lease_drop(&audit->lease);
+    atomic_fetch_add(&audit->lost, 1);
+    atomic_store(&audit->pending_us, 0);
     audit->has_lease = audit->knows_end = false;
     atomic_store(&audit->is_held, false);
 }
@@ -58,6 +60,7 @@ static bool hold(struct comb_audit *audit, struct comb_ctx *ctx)
         complain(audit, "the lease of the audit trail", &err);
     audit->has_lease = status == COMB_OK && found;
     atomic_store(&audit->is_held, audit->has_lease);
+    atomic_fetch_add(&audit->taken, audit->has_lease);
     return audit->has_lease;
 }
 
@@ -171,8 +174,9 @@ enum comb_status comb_audit_new(const struct comb_audit_parts *parts, struct com
 
 enum comb_status comb_audit_start(struct comb_audit *audit, struct comb_error *err)
 {
-    enum comb_status status =
-        comb_lease_keeper_new(audit->parts.leases, audit->parts.lease_ms, &audit->keeper, err);
+    enum comb_status status = comb_lease_keeper_new(
+        audit->parts.leases, audit->parts.lease_ms,
+        comb_uuid_is_nil(&audit->parts.holder) ? NULL : &audit->parts.holder, &audit->keeper, err);
     if (status != COMB_OK)
         return status;
     comb_lease_init(&audit->lease, audit->keeper, COMB_AUDIT_LEASE_NAME);
@@ -222,14 +226,35 @@ void comb_audit_free(struct comb_audit *audit)
 
 void comb_audit_get_stats(struct comb_audit *audit, struct comb_audit_stats *ret_stats)
 {
+    int64_t now_us = comb_clock_wall_us(), pending_us = atomic_load(&audit->pending_us);
     *ret_stats = (struct comb_audit_stats){
         .is_held = atomic_load(&audit->is_held),
+        .taken = atomic_load(&audit->taken),
+        .lost = atomic_load(&audit->lost),
         .numbered = atomic_load(&audit->numbered),
+        .batches = atomic_load(&audit->batches),
         .signed_n = atomic_load(&audit->signed_n),
         .failures = atomic_load(&audit->failures),
+        .lag_us = pending_us > 0 && now_us > pending_us ? now_us - pending_us : 0,
     };
     pthread_mutex_lock(&audit->lock);
     ret_stats->refusals = audit->refused;
     ret_stats->outcomes_lost = audit->outcomes_lost;
     pthread_mutex_unlock(&audit->lock);
+}
+
+enum comb_status comb_audit_lag(struct comb_audit *audit, struct comb_ctx *ctx, size_t max,
+                                size_t *ret_n, int64_t *ret_oldest_us, struct comb_error *err)
+{
+    const struct comb_audit_store_driver *driver = audit->parts.store->driver;
+    const struct comb_audit_pending *first;
+    size_t n = 0, n_first = 0;
+    enum comb_status status = driver->waiting(audit->parts.store, ctx, max, &n, err);
+    if (status == COMB_OK)
+        status = driver->pending(audit->parts.store, ctx, 1, &first, &n_first, err);
+    if (status != COMB_OK)
+        return status;
+    *ret_n = n;
+    *ret_oldest_us = n_first > 0 ? comb_uuid_time_ms(&first[0].id) * AUDIT_US_PER_MS : 0;
+    return COMB_OK;
 }

@@ -44,8 +44,9 @@ struct comb_audit_parts {
     struct comb_vault *vault;
     struct comb_config_store *config;
     struct comb_uuid installation;
-    uint64_t history; /* comb_sql_info.history_since: a restored store is another one */
-    int64_t keep_us;  /* lines that were numbered longer ago are trimmed; 0: never */
+    struct comb_uuid holder; /* under which the lease is held; nil: one of its own */
+    uint64_t history;        /* comb_sql_info.history_since: a restored store is another one */
+    int64_t keep_us;         /* lines that were numbered longer ago are trimmed; 0: never */
     uint32_t lease_ms, poll_ms, seal_ms; /* 0: the numbers above, COMB_LEASE_MS */
 };
 
@@ -155,10 +156,17 @@ enum comb_status comb_audit_export(struct comb_audit *audit, struct comb_ctx *ct
 /* Of this replica since its start. */
 struct comb_audit_stats {
     bool is_held;                /* this replica numbers and signs */
+    uint64_t taken, lost;        /* the lease */
     uint64_t numbered, signed_n; /* lines; the last one that a head of this replica is for */
-    uint64_t refusals, outcomes_lost, failures;
+    uint64_t refusals, outcomes_lost, failures, batches;
+    int64_t lag_us; /* age of the oldest record that waits for its number; 0: none is known */
 };
 /* Never blocks. */
 void comb_audit_get_stats(struct comb_audit *audit, struct comb_audit_stats *ret_stats);
+/* How many records wait for their number, no more than the first max are looked at, and when the
+ * oldest of them was made; 0: there is none. Blocks. */
+enum comb_status comb_audit_lag(struct comb_audit *audit, struct comb_ctx *ctx, size_t max,
+                                size_t *ret_n, int64_t *ret_oldest_us,
+                                struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

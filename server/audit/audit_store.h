@@ -79,6 +79,9 @@ struct comb_audit_store_driver {
     enum comb_status (*pending)(struct comb_audit_store *self, struct comb_ctx *ctx, size_t max,
                                 const struct comb_audit_pending **ret_records, size_t *ret_n,
                                 struct comb_error *err);
+    /* How many there are in the intake, counted up to max. */
+    enum comb_status (*waiting)(struct comb_audit_store *self, struct comb_ctx *ctx, size_t max,
+                                size_t *ret_n, struct comb_error *err);
     enum comb_status (*end)(struct comb_audit_store *self, struct comb_ctx *ctx,
                             struct comb_audit_end *ret_end, struct comb_error *err);
 

@@ -93,6 +93,9 @@ static enum comb_status number_batch(struct comb_audit *audit, struct comb_ctx *
         status =
             driver->pending(audit->parts.store, ctx, COMB_AUDIT_BATCH_MAX, &records, ret_n, err);
     }
+    if (status == COMB_OK)
+        atomic_store(&audit->pending_us,
+                     *ret_n > 0 ? comb_uuid_time_ms(&records[0].id) * AUDIT_US_PER_MS : 0);
     if (status != COMB_OK || *ret_n == 0)
         return status;
     struct comb_audit_end end = audit->end;
@@ -108,6 +111,8 @@ static enum comb_status number_batch(struct comb_audit *audit, struct comb_ctx *
     if (status == COMB_OK && *ret_held) {
         audit->end = end;
         atomic_fetch_add(&audit->numbered, *ret_n);
+        atomic_fetch_add(&audit->batches, 1);
+        atomic_store(&audit->pending_us, 0);
     }
     return status;
 }

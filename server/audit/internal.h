@@ -12,6 +12,7 @@
 
 /* One round of the thread, or one request of it. */
 #define AUDIT_ROUND_MS_MAX 10000
+#define AUDIT_US_PER_MS 1000
 
 /* Refusals of one caller, method and reason. The texts are cut copies. */
 struct audit_refusals {
@@ -57,7 +58,8 @@ struct comb_audit {
     int64_t seal_ns, trim_ns, take_ns; /* CLOCK_MONOTONIC: not before */
     bool has_complained;
 
-    _Atomic uint64_t numbered, signed_n, failures;
+    _Atomic uint64_t numbered, batches, signed_n, failures, taken, lost;
+    _Atomic int64_t pending_us; /* when the oldest was made that is known to wait; 0: none */
     atomic_bool is_held;
 
     pthread_mutex_t key_lock;

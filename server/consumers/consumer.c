@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/consumers/consumer.h"
+#include "server/consumers/internal.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "server/core/backoff.h"
 #include "server/core/clock.h"
 #include "server/core/cond.h"
 #include "server/core/log.h"
@@ -21,57 +19,9 @@
 #define NOTE_MS_MAX 1000
 #define RETRY_MS_FIRST 100
 
-/* One consumer in this process. Its thread's, but for what is atomic or under the lock. */
-struct comb_consumer_run {
-    struct comb_consumers *consumers;
-    struct comb_consumer consumer;
-    struct comb_lease lease;
-    pthread_t thread;
-    bool has_thread, had_lease;
-
-    struct comb_consumer_place place; /* state: own memory */
-    bool is_unsure; /* the place in the store may be another one: by the consumer's own request */
-    bool is_noted;  /* a failure stands in the row */
-    uint32_t attempts; /* of holders at this place, as the row has it */
-    uint32_t tries;    /* of the entry at the cursor alone */
-    size_t careful;    /* that many entries are given one by one */
-    struct comb_backoff backoff;
-
-    _Atomic int64_t pending_us; /* see lag_us; 0: nothing */
-    atomic_bool is_rebuilding;
-    _Atomic uint64_t taken, lost, batches, entries, failures, set_aside, rebuild_steps;
-};
-
-struct comb_consumers {
-    struct comb_sql *sql;
-    struct comb_consumers_store *store;
-    struct comb_lease_keeper *keeper;
-    uint32_t poll_ms;
-    struct comb_consumer_run runs[COMB_CONSUMERS_MAX];
-    size_t n_runs;
-
-    pthread_mutex_t lock;
-    pthread_cond_t wake; /* CLOCK_MONOTONIC */
-    uint64_t wakes;
-    atomic_bool stopping;
-};
-
-/* What a step says to who makes the next one. */
-enum outcome {
-    GO_ON,   /* there is more */
-    LINGER,  /* there may be more soon */
-    IDLE,    /* there is nothing: until the next look, or somebody wakes */
-    NOT_OURS /* another holds it, or the store does not answer: until the next look */
-};
-
 bool comb_consumer_may_go_on(const struct comb_consumer_run *run)
 {
     return comb_lease_is_held(&run->lease) && !atomic_load(&run->consumers->stopping);
-}
-
-static comb_str name_of(const struct comb_consumer_run *run)
-{
-    return comb_str_from(run->consumer.name);
 }
 
 /* ---- the place ---- */
@@ -109,9 +59,9 @@ static enum comb_status write_move(void *data, struct comb_ctx *ctx, bool *ret_h
     struct comb_consumers_store *store = move->run->consumers->store;
     int64_t lease_us = comb_lease_keeper_lease_us(move->run->consumers->keeper);
     if (move->aside)
-        return store->driver->set_aside(store, ctx, name_of(move->run), lease->fence, lease_us,
-                                        move->place, move->aside, ret_held, err);
-    return store->driver->advance(store, ctx, name_of(move->run), lease->fence, lease_us,
+        return store->driver->set_aside(store, ctx, consumer_name(move->run), lease->fence,
+                                        lease_us, move->place, move->aside, ret_held, err);
+    return store->driver->advance(store, ctx, consumer_name(move->run), lease->fence, lease_us,
                                   move->place, ret_held, err);
 }
 
@@ -143,7 +93,7 @@ static enum comb_status load_place(struct comb_consumer_run *run, struct comb_ct
 {
     struct comb_consumers_store *store = run->consumers->store;
     struct comb_consumer_place place;
-    enum comb_status status = store->driver->place(store, ctx, name_of(run), &place, err);
+    enum comb_status status = store->driver->place(store, ctx, consumer_name(run), &place, err);
     return status == COMB_OK ? keep_place(run, &place, err) : status;
 }
 
@@ -151,7 +101,7 @@ enum comb_status comb_consumer_plan_held(const struct comb_consumer_run *run, st
                                          struct comb_plan *plan, struct comb_error *err)
 {
     struct comb_consumers_store *store = run->consumers->store;
-    return store->driver->plan_held(store, ctx, plan, name_of(run), run->lease.fence, err);
+    return store->driver->plan_held(store, ctx, plan, consumer_name(run), run->lease.fence, err);
 }
 
 enum comb_status comb_consumer_plan_advance(const struct comb_consumer_run *run,
@@ -161,14 +111,19 @@ enum comb_status comb_consumer_plan_advance(const struct comb_consumer_run *run,
 {
     struct comb_consumers *consumers = run->consumers;
     const struct comb_consumer_place place = {.cursor = through->cursor, .epoch = run->place.epoch};
+    /* The cursor is far beyond it. */
+    if (run->retried)
+        return consumers->store->driver->plan_handled(consumers->store, ctx, plan,
+                                                      consumer_name(run), run->lease.fence,
+                                                      run->retried->cursor, err);
     return consumers->store->driver->plan_advance(
-        consumers->store, ctx, plan, name_of(run), run->lease.fence,
+        consumers->store, ctx, plan, consumer_name(run), run->lease.fence,
         comb_lease_keeper_lease_us(consumers->keeper), &place, err);
 }
 
 /* ---- failures ---- */
 
-static bool is_passing(const struct comb_error *err)
+bool consumer_error_passes(const struct comb_error *err)
 {
     switch (err->status) {
     case COMB_UNAVAILABLE:
@@ -181,9 +136,8 @@ static bool is_passing(const struct comb_error *err)
     }
 }
 
-/* Notes in the row why it does not go on, once, and waits. */
-static enum outcome failed(struct comb_consumer_run *run, struct grpcc_arena *arena,
-                           const struct comb_error *why)
+enum consumer_outcome consumer_failed(struct comb_consumer_run *run, struct grpcc_arena *arena,
+                                      const struct comb_error *why)
 {
     struct comb_consumers_store *store = run->consumers->store;
     struct comb_ctx ctx = {.arena = arena,
@@ -194,39 +148,39 @@ static enum outcome failed(struct comb_consumer_run *run, struct grpcc_arena *ar
     comb_log_error(run->is_noted ? COMB_LOG_DEBUG : COMB_LOG_WARN, "consumers",
                    "a consumer will try again", why);
     if (!run->is_noted && comb_lease_is_held(&run->lease))
-        run->is_noted = store->driver->note(store, &ctx, name_of(run), run->lease.fence, why,
+        run->is_noted = store->driver->note(store, &ctx, consumer_name(run), run->lease.fence, why,
                                             &is_held, &err) == COMB_OK;
     return NOT_OURS;
 }
 
-static enum outcome lease_lost(struct comb_consumer_run *run)
+enum consumer_outcome consumer_lease_lost(struct comb_consumer_run *run)
 {
     atomic_fetch_add(&run->lost, 1);
     run->had_lease = false;
     atomic_store(&run->pending_us, 0);
     comb_lease_drop(&run->lease);
     comb_log(COMB_LOG_WARN, "consumers", "a consumer was left to others: its lease was not kept",
-             comb_log_text("consumer", name_of(run)));
+             comb_log_text("consumer", consumer_name(run)));
     return NOT_OURS;
 }
 
 /* ---- rebuilding ---- */
 
-static enum outcome begin_rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx,
-                                  enum comb_rebuild why)
+static enum consumer_outcome begin_rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                           enum comb_rebuild why)
 {
     /* The clock, since a restored row does not know how far a lost one had come. */
     uint64_t now_us = (uint64_t)comb_clock_wall_us(), next = run->place.epoch + 1;
     struct comb_consumer_place place = {.rebuild = why, .epoch = now_us > next ? now_us : next};
     struct comb_error err = {0};
     if (comb_feed_head(run->consumers->sql, ctx, &place.cursor, &err) != COMB_OK)
-        return failed(run, ctx->arena, &err);
+        return consumer_failed(run, ctx->arena, &err);
     comb_log(COMB_LOG_INFO, "consumers", "a consumer builds anew what it derives",
-             comb_log_text("consumer", name_of(run)), comb_log_integer("why", why));
-    return move_to(run, ctx, &place, NULL) ? GO_ON : lease_lost(run);
+             comb_log_text("consumer", consumer_name(run)), comb_log_integer("why", why));
+    return move_to(run, ctx, &place, NULL) ? GO_ON : consumer_lease_lost(run);
 }
 
-static enum outcome rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx)
+static enum consumer_outcome rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx)
 {
     struct comb_consumers_store *store = run->consumers->store;
     struct comb_error err = {0};
@@ -244,23 +198,23 @@ static enum outcome rebuild(struct comb_consumer_run *run, struct comb_ctx *ctx)
         status = comb_error_set(&err, COMB_INTERNAL, COMB_V1_ERROR_REASON_INTERNAL,
                                 "a rebuild keeps %zu bytes of state", step.next_state.len);
     if (status == COMB_OK && step.is_last)
-        status = store->driver->clear_aside(store, ctx, name_of(run), run->lease.fence, &err);
+        status = store->driver->clear_aside(store, ctx, consumer_name(run), run->lease.fence, &err);
     if (status != COMB_OK)
-        return failed(run, ctx->arena, &err);
+        return consumer_failed(run, ctx->arena, &err);
     atomic_fetch_add(&run->rebuild_steps, 1);
     struct comb_consumer_place place = {.cursor = step.from, .epoch = run->place.epoch};
     if (!step.is_last) {
         place.rebuild = step.why;
         place.state = step.next_state;
     }
-    return move_to(run, ctx, &place, NULL) ? GO_ON : lease_lost(run);
+    return move_to(run, ctx, &place, NULL) ? GO_ON : consumer_lease_lost(run);
 }
 
 /* ---- consuming ---- */
 
-static enum outcome set_aside(struct comb_consumer_run *run, struct comb_ctx *ctx,
-                              const struct comb_feed_record *record, enum comb_status code,
-                              const char *message)
+static enum consumer_outcome set_aside(struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                       const struct comb_feed_record *record, enum comb_status code,
+                                       const char *message)
 {
     char subject[COMB_UUID_TEXT_LENGTH + 1];
     const struct comb_consumer_place place = {.cursor = record->cursor, .epoch = run->place.epoch};
@@ -274,11 +228,11 @@ static enum outcome set_aside(struct comb_consumer_run *run, struct comb_ctx *ct
         .message = comb_str_from(message),
     };
     if (!move_to(run, ctx, &place, &aside))
-        return lease_lost(run);
+        return consumer_lease_lost(run);
     atomic_fetch_add(&run->set_aside, 1);
     comb_uuid_format(&record->entry.subject, subject);
     comb_log(COMB_LOG_WARN, "consumers", "a change was set aside",
-             comb_log_text("consumer", name_of(run)),
+             comb_log_text("consumer", consumer_name(run)),
              comb_log_text("subject", comb_str_from(subject)),
              comb_log_integer("kind", record->entry.kind),
              comb_log_text("fault", comb_str_from(message)));
@@ -286,36 +240,37 @@ static enum outcome set_aside(struct comb_consumer_run *run, struct comb_ctx *ct
 }
 
 /* A batch failed. */
-static enum outcome refused(struct comb_consumer_run *run, struct comb_ctx *ctx,
-                            const struct comb_feed_page *page, const struct comb_error *err)
+static enum consumer_outcome refused(struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                     const struct comb_feed_page *page,
+                                     const struct comb_error *err)
 {
     run->is_unsure = true;
-    if (is_passing(err))
-        return failed(run, ctx->arena, err);
+    if (consumer_error_passes(err))
+        return consumer_failed(run, ctx->arena, err);
     if (page->n > 1) {
         atomic_fetch_add(&run->failures, 1);
         run->careful = page->n;
         return GO_ON;
     }
     if (++run->tries < COMB_CONSUMER_TRIES)
-        return failed(run, ctx->arena, err);
+        return consumer_failed(run, ctx->arena, err);
     return set_aside(run, ctx, &page->records[0], err->status, err->msg);
 }
 
 /* The end of the feed: the place is kept where that tells the next holder something. */
-static enum outcome at_end(struct comb_consumer_run *run, struct comb_ctx *ctx,
-                           struct comb_cursor end)
+static enum consumer_outcome at_end(struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                    struct comb_cursor end)
 {
     const struct comb_consumer_place place = {.cursor = end, .epoch = run->place.epoch};
     atomic_store(&run->pending_us, 0);
     if ((run->attempts > 0 || run->is_noted || end.incarnation != run->place.cursor.incarnation) &&
         !move_to(run, ctx, &place, NULL))
-        return lease_lost(run);
+        return consumer_lease_lost(run);
     return IDLE;
 }
 
-static enum outcome apply(struct comb_consumer_run *run, struct comb_ctx *ctx,
-                          const struct comb_feed_page *page)
+static enum consumer_outcome apply(struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                   const struct comb_feed_page *page)
 {
     const struct comb_consumer_place place = {.cursor = page->end, .epoch = run->place.epoch};
     struct comb_consumer_batch batch = {
@@ -333,7 +288,7 @@ static enum outcome apply(struct comb_consumer_run *run, struct comb_ctx *ctx,
         moved(run);
         run->place.cursor = page->end;
     } else if (!move_to(run, ctx, &place, NULL)) {
-        return lease_lost(run);
+        return consumer_lease_lost(run);
     }
     atomic_fetch_add(&run->batches, 1);
     atomic_fetch_add(&run->entries, page->n);
@@ -341,12 +296,15 @@ static enum outcome apply(struct comb_consumer_run *run, struct comb_ctx *ctx,
     return GO_ON;
 }
 
-static enum outcome consume(struct comb_consumer_run *run, struct comb_ctx *ctx)
+static enum consumer_outcome consume(struct comb_consumer_run *run, struct comb_ctx *ctx)
 {
     size_t most = run->consumer.batch_max ? run->consumer.batch_max : COMB_CONSUMER_BATCH_MAX;
     size_t size = run->careful > 0 ? 1 : most;
     struct comb_feed_page page;
     struct comb_error err = {0};
+    enum consumer_outcome retried = consumer_retry(run, ctx);
+    if (retried != GO_ON)
+        return retried;
     enum comb_status status =
         comb_feed_read(run->consumers->sql, ctx, run->place.cursor, size, &page, &err);
     if (status == COMB_OUT_OF_RANGE)
@@ -354,12 +312,12 @@ static enum outcome consume(struct comb_consumer_run *run, struct comb_ctx *ctx)
     if (status == COMB_INVALID_ARGUMENT)
         return begin_rebuild(run, ctx, COMB_REBUILD_HISTORY);
     if (status != COMB_OK)
-        return failed(run, ctx->arena, &err);
+        return consumer_failed(run, ctx->arena, &err);
     if (page.n == 0)
         return at_end(run, ctx, page.end);
     atomic_store(&run->pending_us, page.records[0].time_us);
     ctx->seen = ctx->reached;
-    enum outcome outcome = apply(run, ctx, &page);
+    enum consumer_outcome outcome = apply(run, ctx, &page);
     if (outcome != GO_ON || page.n == size)
         return outcome;
     return LINGER;
@@ -367,7 +325,7 @@ static enum outcome consume(struct comb_consumer_run *run, struct comb_ctx *ctx)
 
 /* ---- the thread ---- */
 
-static enum outcome take(struct comb_consumer_run *run, struct grpcc_arena *arena)
+static enum consumer_outcome take(struct comb_consumer_run *run, struct grpcc_arena *arena)
 {
     struct comb_ctx ctx = {.arena = arena,
                            .deadline_ns = comb_clock_monotonic_ns() + TAKE_MS_MAX * COMB_NS_PER_MS};
@@ -390,22 +348,22 @@ static enum outcome take(struct comb_consumer_run *run, struct grpcc_arena *aren
     return GO_ON;
 }
 
-static enum outcome step(struct comb_consumer_run *run, struct grpcc_arena *arena)
+static enum consumer_outcome step(struct comb_consumer_run *run, struct grpcc_arena *arena)
 {
     struct comb_ctx ctx = {.arena = arena,
                            .deadline_ns = comb_clock_monotonic_ns() +
                                           COMB_CONSUMER_BATCH_MS_MAX * COMB_NS_PER_MS};
     struct comb_error err = {0};
     if (!comb_lease_is_held(&run->lease))
-        return run->had_lease ? lease_lost(run) : take(run, arena);
+        return run->had_lease ? consumer_lease_lost(run) : take(run, arena);
     if (run->is_unsure && load_place(run, &ctx, &err) != COMB_OK)
-        return failed(run, arena, &err);
+        return consumer_failed(run, arena, &err);
     if (run->place.rebuild != COMB_REBUILD_NONE)
         return rebuild(run, &ctx);
     return consume(run, &ctx);
 }
 
-static int64_t wait_ms(struct comb_consumer_run *run, enum outcome outcome)
+static int64_t wait_ms(struct comb_consumer_run *run, enum consumer_outcome outcome)
 {
     switch (outcome) {
     case GO_ON:
@@ -421,7 +379,7 @@ static int64_t wait_ms(struct comb_consumer_run *run, enum outcome outcome)
 }
 
 /* Waits ms, at IDLE until somebody wakes. */
-static void wait(struct comb_consumer_run *run, enum outcome outcome, uint64_t *wakes)
+static void wait(struct comb_consumer_run *run, enum consumer_outcome outcome, uint64_t *wakes)
 {
     struct comb_consumers *consumers = run->consumers;
     int64_t until_ns = comb_clock_in_ms(wait_ms(run, outcome));
@@ -440,7 +398,7 @@ static void *work(void *data)
     struct grpcc_arena *arena = grpcc_arena_new(0);
     uint64_t wakes = 0;
     while (arena && !atomic_load(&run->consumers->stopping)) {
-        enum outcome outcome = step(run, arena);
+        enum consumer_outcome outcome = step(run, arena);
         if (outcome != GO_ON)
             wait(run, outcome, &wakes);
         grpcc_arena_reset(arena);
@@ -462,8 +420,8 @@ enum comb_status comb_consumers_new(const struct comb_consumers_options *options
     consumers->sql = options->sql;
     consumers->store = options->store;
     consumers->poll_ms = options->poll_ms ? options->poll_ms : COMB_CONSUMER_POLL_MS;
-    enum comb_status status =
-        comb_lease_keeper_new(options->store, options->lease_ms, &consumers->keeper, err);
+    enum comb_status status = comb_lease_keeper_new(options->store, options->lease_ms,
+                                                    options->holder, &consumers->keeper, err);
     if (status != COMB_OK) {
         comb_memory_free(consumers);
         return status;
@@ -536,60 +494,4 @@ void comb_consumers_free(struct comb_consumers *consumers)
     pthread_cond_destroy(&consumers->wake);
     pthread_mutex_destroy(&consumers->lock);
     comb_memory_free(consumers);
-}
-
-/* ---- looking on ---- */
-
-size_t comb_consumers_get_stats(struct comb_consumers *consumers,
-                                struct comb_consumer_stats *ret_stats, size_t max)
-{
-    int64_t now_us = comb_clock_wall_us();
-    for (size_t i = 0; i < consumers->n_runs && i < max; i++) {
-        struct comb_consumer_run *run = &consumers->runs[i];
-        int64_t pending_us = atomic_load(&run->pending_us);
-        ret_stats[i] = (struct comb_consumer_stats){
-            .name = run->consumer.name,
-            .is_held = comb_lease_is_held(&run->lease),
-            .is_rebuilding = atomic_load(&run->is_rebuilding),
-            .taken = atomic_load(&run->taken),
-            .lost = atomic_load(&run->lost),
-            .batches = atomic_load(&run->batches),
-            .entries = atomic_load(&run->entries),
-            .failures = atomic_load(&run->failures),
-            .set_aside = atomic_load(&run->set_aside),
-            .rebuild_steps = atomic_load(&run->rebuild_steps),
-            .lag_us = pending_us > 0 && now_us > pending_us ? now_us - pending_us : 0,
-        };
-    }
-    return consumers->n_runs;
-}
-
-enum comb_status comb_consumers_status(struct comb_consumers *consumers, struct comb_ctx *ctx,
-                                       const struct comb_consumer_status **ret_status,
-                                       size_t *ret_n, struct comb_error *err)
-{
-    const struct comb_lease_info *leases;
-    size_t n = 0;
-    enum comb_status status =
-        consumers->store->driver->list(consumers->store, ctx, &leases, &n, err);
-    if (status != COMB_OK)
-        return status;
-    struct comb_consumer_status *found = grpcc_arena_calloc(ctx->arena, n, sizeof *found);
-    if (!found)
-        return comb_error_no_memory(err);
-    for (size_t i = 0; i < n && status == COMB_OK; i++) {
-        found[i].lease = leases[i];
-        found[i].is_of_this_server =
-            leases[i].is_held &&
-            comb_uuid_equal(&leases[i].holder, comb_lease_keeper_holder(consumers->keeper));
-        if (comb_sql_is_history(consumers->sql, leases[i].place.cursor.incarnation))
-            status =
-                comb_feed_lag(consumers->sql, ctx, leases[i].place.cursor, COMB_CONSUMER_BEHIND_MAX,
-                              &found[i].n_behind, &found[i].oldest_us, err);
-    }
-    if (status != COMB_OK)
-        return status;
-    *ret_status = found;
-    *ret_n = n;
-    return COMB_OK;
 }

@@ -15,7 +15,8 @@
  * one that fails COMB_CONSUMER_TRIES times alone, or whose handling has ended the process
  * COMB_CONSUMER_ATTEMPTS_MAX times, is set aside with the reason. An error that passes (retryable,
  * UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, CANCELLED) is the store's, not the entry's: it is waited
- * out.
+ * out. What was set aside is handled again, once, when an administrator wants it: his consumer is
+ * given that entry alone, long after others, so what it does must not depend on the order.
  *
  * A new consumer, one whose cursor is older than the feed, and one whose cursor is of another
  * history (the store has been restored) rebuild: in steps, each step's state saved before the next.
@@ -103,6 +104,7 @@ enum comb_status comb_consumer_plan_advance(const struct comb_consumer_run *run,
 struct comb_consumers_options {
     struct comb_sql *sql;               /* borrowed: whose feed is read */
     struct comb_consumers_store *store; /* borrowed, over the same */
+    const struct comb_uuid *holder;     /* see comb_lease_keeper_new() */
     uint32_t lease_ms, poll_ms;         /* 0: the numbers above */
 };
 
@@ -132,7 +134,25 @@ struct comb_consumer_stats {
      * replica holds the consumer. */
     int64_t lag_us;
 };
-/* Never blocks. Writes at most max, returns how many there are. */
+
+/* Work under a lease that is no consumer of the feed, and is told of beside them: how far it is
+ * behind, and what it has counted. */
+struct comb_consumer_other {
+    const char *name; /* static: of the lease */
+    /* As comb_feed_lag(). Blocks. */
+    enum comb_status (*lag)(void *data, struct comb_ctx *ctx, size_t max, size_t *ret_n,
+                            int64_t *ret_oldest_us, struct comb_error *err);
+    /* Fills all but the name. Never blocks. */
+    void (*stats)(void *data, struct comb_consumer_stats *ret_stats);
+    void *data;
+};
+/* Before _start; other is copied. INTERNAL: there are too many. */
+enum comb_status comb_consumers_add_other(struct comb_consumers *consumers,
+                                          const struct comb_consumer_other *other,
+                                          struct comb_error *err) COMB_MUST_CHECK;
+#define COMB_CONSUMERS_STATS_MAX (2 * COMB_CONSUMERS_MAX)
+/* Those of consumers first, in the order of their adding, which stays. Never blocks. Writes at most
+ * max, returns how many there are. */
 size_t comb_consumers_get_stats(struct comb_consumers *consumers,
                                 struct comb_consumer_stats *ret_stats, size_t max);
 
@@ -142,11 +162,29 @@ struct comb_consumer_status {
     uint64_t n_behind;      /* entries of the feed behind the cursor; _BEHIND_MAX: at least */
     int64_t oldest_us;      /* when the oldest of those was written; 0: there is none */
     bool is_of_this_server; /* this process has the lease */
+    bool is_other;          /* no consumer of the feed: struct comb_consumer_other */
 };
 #define COMB_CONSUMER_BEHIND_MAX 100000
+/* Entries that one request wants handled again. */
+#define COMB_CONSUMER_RETRY_MAX 50
 /* Asks the store. In ctx's arena. */
 enum comb_status comb_consumers_status(struct comb_consumers *consumers, struct comb_ctx *ctx,
                                        const struct comb_consumer_status **ret_status,
                                        size_t *ret_n, struct comb_error *err) COMB_MUST_CHECK;
+/* A page of what was set aside, behind `after`, in the order of the feed. NOT_FOUND: nobody has
+ * ever taken a consumer of that name. In ctx's arena. */
+enum comb_status comb_consumers_list_aside(struct comb_consumers *consumers, struct comb_ctx *ctx,
+                                           comb_str name, struct comb_cursor after, size_t max,
+                                           const struct comb_consumer_aside **ret_asides,
+                                           size_t *ret_n, struct comb_error *err) COMB_MUST_CHECK;
+/*
+ * Wants entries handled again that were set aside, n cursors, up to COMB_CONSUMER_RETRY_MAX, or all
+ * where n is 0: whoever holds the consumer tries each once, soon, and forgets it if that goes well;
+ * else it stays, with the new reason. *ret_n: how many there are of those asked for. NOT_FOUND as
+ * above.
+ */
+enum comb_status comb_consumers_retry(struct comb_consumers *consumers, struct comb_ctx *ctx,
+                                      comb_str name, const struct comb_cursor *cursors, size_t n,
+                                      size_t *ret_n, struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

@@ -62,6 +62,7 @@ struct comb_consumer_aside {
     uint64_t revision;
     int64_t time_us;  /* of the change */
     int64_t aside_us; /* when it was set aside, by the store's clock; not to be given */
+    bool is_wanted;   /* somebody wants it handled again; not to be given */
     enum comb_status code;
     comb_str message;
 };
@@ -72,6 +73,7 @@ struct comb_lease_info {
     uint64_t fence;
     uint32_t attempts;
     bool is_held;            /* its time has not run out */
+    int64_t expire_us;       /* when it does, by the store's clock; 0: given back, or never taken */
     struct comb_uuid holder; /* nil: given back, or never taken */
     struct comb_consumer_place place;
     int64_t advance_us; /* when the place last moved, by the store's clock; 0: never */
@@ -141,6 +143,31 @@ struct comb_consumers_store_driver {
                                      struct comb_plan *plan, comb_str name, uint64_t fence,
                                      int64_t lease_us, const struct comb_consumer_place *place,
                                      struct comb_error *err);
+
+    /* ---- what was set aside, again ---- */
+
+    /* Wants entries handled again: n of them, or all where n is 0; *ret_n of them are there. By
+     * anybody. */
+    enum comb_status (*want_aside)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                   comb_str name, const struct comb_cursor *cursors, size_t n,
+                                   size_t *ret_n, struct comb_error *err);
+    /* The first that is wanted; *ret_found false: none is. */
+    enum comb_status (*wanted_aside)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                     comb_str name, bool *ret_found,
+                                     struct comb_consumer_aside *ret_aside, struct comb_error *err);
+    /* Whether it is wanted from now on, and with `why` not NULL the reason that it is there for. */
+    enum comb_status (*mark_aside)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                   comb_str name, uint64_t fence, struct comb_cursor cursor,
+                                   bool is_wanted, const struct comb_error *why, bool *ret_held,
+                                   struct comb_error *err);
+    /* It was handled: forgets it. The second one adds the same to a plan of the holder's, with the
+     * guard in front; never blocks. */
+    enum comb_status (*handled)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                comb_str name, uint64_t fence, struct comb_cursor cursor,
+                                bool *ret_held, struct comb_error *err);
+    enum comb_status (*plan_handled)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                     struct comb_plan *plan, comb_str name, uint64_t fence,
+                                     struct comb_cursor cursor, struct comb_error *err);
 
     /* ---- looking on ---- */
 

@@ -122,6 +122,7 @@ static void free_parts(struct comb_lease_keeper *keeper)
 }
 
 enum comb_status comb_lease_keeper_new(struct comb_consumers_store *store, uint32_t lease_ms,
+                                       const struct comb_uuid *holder,
                                        struct comb_lease_keeper **ret_keeper,
                                        struct comb_error *err)
 {
@@ -129,7 +130,7 @@ enum comb_status comb_lease_keeper_new(struct comb_consumers_store *store, uint3
     if (!keeper)
         return comb_error_no_memory(err);
     keeper->store = store;
-    keeper->holder = comb_uuid_new();
+    keeper->holder = holder ? *holder : comb_uuid_new();
     keeper->lease_us = 1000LL * (lease_ms ? lease_ms : COMB_LEASE_MS);
     pthread_mutex_init(&keeper->lock, NULL);
     comb_cond_init(&keeper->wake);

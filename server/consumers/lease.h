@@ -34,8 +34,10 @@ struct comb_lease {
     _Atomic int64_t good_until_ns; /* CLOCK_BOOTTIME: two thirds of the lease; 0: not held */
 };
 
-/* lease_ms 0: COMB_LEASE_MS. The store is borrowed. Starts the thread. */
+/* lease_ms 0: COMB_LEASE_MS. holder: under which id leases are held, which people are shown; NULL:
+ * one of its own. The store is borrowed. Starts the thread. */
 enum comb_status comb_lease_keeper_new(struct comb_consumers_store *store, uint32_t lease_ms,
+                                       const struct comb_uuid *holder,
                                        struct comb_lease_keeper **ret_keeper,
                                        struct comb_error *err) COMB_MUST_CHECK;
 /* All of its leases have been let go or dropped. NULL is fine. */

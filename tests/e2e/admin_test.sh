@@ -35,6 +35,29 @@ expect 0 comb admin statistics --server "$admin" feed
 expect 0 comb admin info --server "$admin"
 says "$(printf '  sql  ')"
 
+# Consumers: who numbers the audit trail, what was set aside, and the same again.
+waited=0
+until comb admin consumers --server "$admin" | grep -qE '^audit +held '; do
+    [ "$waited" -lt 600 ] || fail "nobody numbers the audit trail: $(comb admin consumers --server "$admin")"
+    sleep 0.1
+    waited=$((waited + 1))
+done
+expect 0 comb admin consumers --server "$admin"
+says "(this one)"
+expect 0 comb -o json admin consumers --server "$admin"
+says '"name":"audit"'
+says '"holderReplicaId":"'"$(comb admin info --server "$admin" | sed -n 's/^  replica   \([^,]*\),.*/\1/p')"
+expect 0 comb admin set-aside --server "$admin" audit
+[ -z "$output" ] || fail "something is set aside: $output"
+expect 3 comb admin set-aside --server "$admin" nobody
+says 'no consumer "nobody"'
+expect 0 comb admin retry --server "$admin" audit
+says "0 will be handled again"
+expect 0 comb admin retry --server "$admin" audit 1:4711
+says "0 will be handled again"
+expect 2 comb admin retry --server "$admin" audit nonsense
+expect 3 comb admin retry --server "$admin" nobody
+
 # The log level, as --log takes it, until the process ends.
 expect 3 comb stat /personal/nowhere-1
 grep -q 'msg="call failed"' "$TEST_TMPDIR/combd.log" || fail "a failed call is not logged"
@@ -54,7 +77,7 @@ printf 'correct horse\n' >"$TEST_TMPDIR/password"
 expect 0 comb user add anna --password-file "$TEST_TMPDIR/password"
 mkdir -m 700 "$TEST_TMPDIR/anna"
 expect 0 env COMB_HOME="$TEST_TMPDIR/anna" "$COMB" login --user anna --password-file "$TEST_TMPDIR/password"
-for verb in stores check statistics "log-level all=off"; do
+for verb in stores check statistics "log-level all=off" consumers "set-aside audit" "retry audit"; do
     # shellcheck disable=SC2086
     expect 4 env COMB_HOME="$TEST_TMPDIR/anna" COMB_ADMIN_SERVER="$admin" COMB_SERVER= "$COMB" admin $verb
 done

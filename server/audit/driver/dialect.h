@@ -11,6 +11,7 @@
 struct audit_dialect {
     const char *put;     /* ?1 id ?2 record */
     const char *pending; /* ?1 max: id, record */
+    const char *waiting; /* ?1 max: how many */
     const char *end;     /* n, number_us, hash */
     /* ?1 n ?2 hash: as it is; ?3 n ?4 number_us ?5 hash: as it will be. */
     const char *move_end;

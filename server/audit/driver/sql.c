@@ -99,6 +99,18 @@ static enum comb_status sql_pending(struct comb_audit_store *self, struct comb_c
     return COMB_OK;
 }
 
+static enum comb_status sql_waiting(struct comb_audit_store *self, struct comb_ctx *ctx, size_t max,
+                                    size_t *ret_n, struct comb_error *err)
+{
+    const struct comb_sql_value limit = comb_sql_integer((int64_t)max);
+    const struct comb_sql_rows *rows;
+    enum comb_status status =
+        read_rows(self, ctx, COMB_SQL_SCAN, dialect_of(self)->waiting, &limit, 1, &rows, err);
+    if (status == COMB_OK)
+        *ret_n = (size_t)comb_sql_at(rows, 0, 0)->integer;
+    return status;
+}
+
 /* ---- the end of the trail ---- */
 
 /* Columns n, number_us, hash. */
@@ -395,6 +407,7 @@ static const struct comb_audit_store_driver driver = {
     .name = "sql",
     .put = sql_put,
     .pending = sql_pending,
+    .waiting = sql_waiting,
     .end = sql_end,
     .plan_append = sql_plan_append,
     .plan_seal = sql_plan_seal,

@@ -13,6 +13,7 @@
 #define AUDIT_STATEMENTS                                                                           \
     .put = "INSERT INTO audit_intake (id, record) VALUES (?1, ?2) ON CONFLICT DO NOTHING",         \
     .pending = "SELECT id, record FROM audit_intake ORDER BY id LIMIT ?1",                         \
+    .waiting = "SELECT count(*) FROM (SELECT 1 FROM audit_intake LIMIT ?1) AS first_ones",         \
     .end = "SELECT n, number_us, hash FROM audit_end",                                             \
     .move_end = "UPDATE audit_end SET n = ?3, number_us = ?4, hash = ?5"                           \
                 " WHERE one = 1 AND n = ?1 AND hash = ?2",                                         \

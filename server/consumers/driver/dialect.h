@@ -22,11 +22,18 @@ struct consumers_dialect {
     const char *aside_clear; /* HELD */
     const char *note;        /* HELD ?3 code ?4 message: a row */
     const char *held;        /* HELD: locks it until the transaction ends */
-    /* name, fence, attempts, 1: held, holder, PLACE, advance_us, code, message, fail_us, n_aside */
+    /* name, fence, attempts, 1: held, holder, PLACE, advance_us, code, message, fail_us, expire_us,
+     * n_aside */
     const char *list;
-    /* ?1 name ?2 incarnation ?3 sequence ?4 max: incarnation, sequence, kind, subject, revision,
-     * time, aside time, code, message */
-    const char *list_aside;
+    /* ASIDE: incarnation, sequence, kind, subject, revision, time, aside time, code, message,
+     * wanted. ONE: ?1 name ?2 incarnation ?3 sequence. */
+    const char *list_aside;     /* ONE: behind it; ?4 max: ASIDE */
+    const char *want_aside;     /* ONE */
+    const char *want_all_aside; /* ?1 name */
+    const char *wanted_aside;   /* ?1 name: ASIDE of the first */
+    const char *mark_aside;     /* ONE ?4 wanted */
+    const char *note_aside;     /* ONE ?4 wanted ?5 code ?6 message */
+    const char *forget_aside;   /* ONE */
 };
 
 /* Their statements and tables, in one file each. */

@@ -23,6 +23,10 @@ static const struct comb_sql_migration steps[] = {
      " seq bigint NOT NULL, kind integer NOT NULL, subject bytea NOT NULL, rev bigint NOT NULL,"
      " time_us bigint NOT NULL, aside_us bigint NOT NULL, code integer NOT NULL,"
      " message text NOT NULL, PRIMARY KEY (name, incarnation, seq))"},
+    /* Those that are wanted are few, and looked for every second. */
+    {"consumers", 2,
+     "ALTER TABLE set_aside ADD COLUMN wanted integer NOT NULL DEFAULT 0;"
+     "CREATE INDEX set_aside_wanted ON set_aside (name, incarnation, seq) WHERE wanted = 1"},
 };
 
 const struct comb_sql_schema comb_consumers_schema_postgres = {

@@ -239,7 +239,8 @@ static enum comb_status to_lease(const struct comb_sql_rows *rows, size_t row,
         .code = (enum comb_status)column[11].integer,
         .message = column[12].bytes,
         .fail_us = column[13].integer,
-        .n_aside = (uint64_t)column[14].integer,
+        .expire_us = column[14].integer,
+        .n_aside = (uint64_t)column[15].integer,
     };
     if (column[4].type != COMB_SQL_NULL && !comb_sql_uuid_at(rows, row, 4, &lease.holder))
         return comb_sql_row_damaged("lease", err);
@@ -281,6 +282,7 @@ static enum comb_status to_aside(const struct comb_sql_rows *rows, size_t row,
         .aside_us = column[6].integer,
         .code = (enum comb_status)column[7].integer,
         .message = column[8].bytes,
+        .is_wanted = column[9].integer != 0,
     };
     if (!comb_sql_uuid_at(rows, row, 3, &aside.subject))
         return comb_sql_row_damaged("set_aside", err);
@@ -315,6 +317,119 @@ static enum comb_status sql_list_aside(struct comb_consumers_store *self, struct
     return COMB_OK;
 }
 
+/* ---- what was set aside, again ---- */
+
+static void one_aside(comb_str name, struct comb_cursor cursor, struct comb_sql_value params[3])
+{
+    params[0] = comb_sql_text(name);
+    params[1] = comb_sql_integer((int64_t)cursor.incarnation);
+    params[2] = comb_sql_integer((int64_t)cursor.sequence);
+}
+
+static enum comb_status sql_want_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                       comb_str name, const struct comb_cursor *cursors, size_t n,
+                                       size_t *ret_n, struct comb_error *err)
+{
+    const struct comb_sql_value all = comb_sql_text(name);
+    struct comb_sql_statement *statements =
+        grpcc_arena_calloc(ctx->arena, n + 1, sizeof *statements);
+    struct comb_sql_value(*params)[3] = grpcc_arena_calloc(ctx->arena, n + 1, sizeof *params);
+    const struct comb_sql_result *result;
+    if (!statements || !params)
+        return comb_error_no_memory(err);
+    statements[0] = (struct comb_sql_statement){dialect_of(self)->want_all_aside, &all, 1, false};
+    for (size_t i = 0; i < n; i++) {
+        one_aside(name, cursors[i], params[i]);
+        statements[i] =
+            (struct comb_sql_statement){dialect_of(self)->want_aside, params[i], 3, false};
+    }
+    size_t n_statements = n ? n : 1, changed = 0;
+    enum comb_status status =
+        run(self, ctx, COMB_SQL_WRITE, statements, n_statements, &result, err);
+    if (status != COMB_OK)
+        return status;
+    for (size_t i = 0; i < n_statements; i++)
+        changed += (size_t)result->rows[i].changes;
+    *ret_n = changed;
+    return COMB_OK;
+}
+
+static enum comb_status sql_wanted_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                         comb_str name, bool *ret_found,
+                                         struct comb_consumer_aside *ret_aside,
+                                         struct comb_error *err)
+{
+    const struct comb_sql_value key = comb_sql_text(name);
+    const struct comb_sql_statement statement = {dialect_of(self)->wanted_aside, &key, 1, false};
+    const struct comb_sql_result *result;
+    enum comb_status status = run(self, ctx, COMB_SQL_READ, &statement, 1, &result, err);
+    if (status != COMB_OK)
+        return status;
+    bool is_there = result->rows[0].n_rows > 0;
+    if (is_there)
+        status = to_aside(&result->rows[0], 0, ret_aside, err);
+    if (status == COMB_OK)
+        *ret_found = is_there;
+    return status;
+}
+
+/* A statement about an entry, behind the guard. */
+static enum comb_status write_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                    comb_str name, uint64_t fence,
+                                    const struct comb_sql_statement *statement, bool *ret_held,
+                                    struct comb_error *err)
+{
+    const struct comb_sql_value params[] = {comb_sql_text(name), comb_sql_integer((int64_t)fence)};
+    const struct comb_sql_statement statements[] = {{dialect_of(self)->held, params, 2, true},
+                                                    *statement};
+    const struct comb_sql_result *result = NULL;
+    enum comb_status status = run(self, ctx, COMB_SQL_WRITE, statements, 2, &result, err);
+    bool is_refused = status == COMB_ABORTED && result && result->guard_failed >= 0;
+    if (status == COMB_OK || is_refused)
+        *ret_held = !is_refused;
+    return is_refused ? COMB_OK : status;
+}
+
+static enum comb_status sql_mark_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                       comb_str name, uint64_t fence, struct comb_cursor cursor,
+                                       bool is_wanted, const struct comb_error *why, bool *ret_held,
+                                       struct comb_error *err)
+{
+    struct comb_sql_value params[6];
+    one_aside(name, cursor, params);
+    params[3] = comb_sql_integer(is_wanted);
+    if (why) {
+        params[4] = comb_sql_integer(why->status);
+        params[5] = comb_sql_text(comb_str_from(why->msg));
+    }
+    const struct comb_sql_statement statement = {why ? dialect_of(self)->note_aside
+                                                     : dialect_of(self)->mark_aside,
+                                                 params, why ? 6 : 4, false};
+    return write_aside(self, ctx, name, fence, &statement, ret_held, err);
+}
+
+static enum comb_status sql_handled(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                    comb_str name, uint64_t fence, struct comb_cursor cursor,
+                                    bool *ret_held, struct comb_error *err)
+{
+    struct comb_sql_value params[3];
+    one_aside(name, cursor, params);
+    const struct comb_sql_statement statement = {dialect_of(self)->forget_aside, params, 3, false};
+    return write_aside(self, ctx, name, fence, &statement, ret_held, err);
+}
+
+static enum comb_status sql_plan_handled(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                         struct comb_plan *plan, comb_str name, uint64_t fence,
+                                         struct comb_cursor cursor, struct comb_error *err)
+{
+    struct comb_sql_value params[3];
+    one_aside(name, cursor, params);
+    enum comb_status status = sql_plan_held(self, ctx, plan, name, fence, err);
+    if (status != COMB_OK)
+        return status;
+    return comb_plan_add(ctx, plan, dialect_of(self)->forget_aside, params, 3, false, err);
+}
+
 static void sql_close(struct comb_consumers_store *self)
 {
     comb_memory_free(self);
@@ -335,6 +450,11 @@ static const struct comb_consumers_store_driver driver = {
     .plan_advance = sql_plan_advance,
     .list = sql_list,
     .list_aside = sql_list_aside,
+    .want_aside = sql_want_aside,
+    .wanted_aside = sql_wanted_aside,
+    .mark_aside = sql_mark_aside,
+    .handled = sql_handled,
+    .plan_handled = sql_plan_handled,
     .close = sql_close,
 };
 

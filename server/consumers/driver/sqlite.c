@@ -21,6 +21,10 @@ static const struct comb_sql_migration steps[] = {
      " seq INTEGER NOT NULL, kind INTEGER NOT NULL, subject BLOB NOT NULL, rev INTEGER NOT NULL,"
      " time_us INTEGER NOT NULL, aside_us INTEGER NOT NULL, code INTEGER NOT NULL,"
      " message TEXT NOT NULL, PRIMARY KEY (name, incarnation, seq)) WITHOUT ROWID"},
+    /* Those that are wanted are few, and looked for every second. */
+    {"consumers", 2,
+     "ALTER TABLE set_aside ADD COLUMN wanted INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX set_aside_wanted ON set_aside (name, incarnation, seq) WHERE wanted = 1"},
 };
 
 const struct comb_sql_schema comb_consumers_schema_sqlite = {

@@ -9,6 +9,8 @@
 #define COMB_CONSUMERS_DRIVER_TEXTS_H
 
 #define HELD " WHERE name = ?1 AND fence = ?2 AND expire_us > " NOW
+#define ASIDE "incarnation, seq, kind, subject, rev, time_us, aside_us, code, message, wanted"
+#define ONE_ASIDE " WHERE name = ?1 AND incarnation = ?2 AND seq = ?3"
 #define PLACE "incarnation, seq, rebuild, state, epoch"
 
 #define CONSUMERS_STATEMENTS                                                                       \
@@ -38,13 +40,20 @@
         .note = "UPDATE lease SET code = ?3, message = ?4, fail_us = " NOW HELD " RETURNING 1",    \
         .held = "UPDATE lease SET fence = fence" HELD,                                             \
         .list = "SELECT name, fence, attempts, CASE WHEN expire_us > " NOW " THEN 1 ELSE 0 END,"   \
-                " holder, " PLACE ", advance_us, code, message, fail_us,"                          \
+                " holder, " PLACE ", advance_us, code, message, fail_us, expire_us,"               \
                 " (SELECT count(*) FROM set_aside WHERE set_aside.name = lease.name)"              \
                 " FROM lease ORDER BY name LIMIT 1000",                                            \
-        .list_aside = "SELECT incarnation, seq, kind, subject, rev, time_us, aside_us, code,"      \
-                      " message FROM set_aside WHERE name = ?1"                                    \
+        .list_aside = "SELECT " ASIDE " FROM set_aside WHERE name = ?1"                            \
                       " AND (incarnation, seq) > (?2, ?3)"                                         \
                       " ORDER BY incarnation, seq LIMIT ?4",                                       \
+        .want_aside = "UPDATE set_aside SET wanted = 1" ONE_ASIDE,                                 \
+        .want_all_aside = "UPDATE set_aside SET wanted = 1 WHERE name = ?1",                       \
+        .wanted_aside = "SELECT " ASIDE " FROM set_aside WHERE name = ?1 AND wanted = 1"           \
+                        " ORDER BY incarnation, seq LIMIT 1",                                      \
+        .mark_aside = "UPDATE set_aside SET wanted = ?4" ONE_ASIDE,                                \
+        .note_aside = "UPDATE set_aside SET wanted = ?4, code = ?5, message = ?6, aside_us = " NOW \
+                      "" ONE_ASIDE,                                                                \
+        .forget_aside = "DELETE FROM set_aside" ONE_ASIDE,                                         \
     }
 
 #endif

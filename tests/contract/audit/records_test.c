@@ -277,7 +277,8 @@ static void a_holder_of_before_numbers_nothing(void **state)
     const struct comb_audit_pending *records;
     struct comb_lease_taken old, new;
     struct comb_audit_end end;
-    size_t n = 0;
+    size_t n = 0, n_waiting = 0;
+    int64_t oldest_us = 0;
     bool found = false, held = true;
     comb_audit_stop(f->audit);
     must_ok(leases->driver->take(leases, &f->t.ctx, STR(COMB_AUDIT_LEASE_NAME), &old_holder, 0,
@@ -288,6 +289,9 @@ static void a_holder_of_before_numbers_nothing(void **state)
     must_ok(f->store->driver->pending(f->store, &f->t.ctx, 10, &records, &n, &f->t.err), &f->t.err);
     must_ok(f->store->driver->end(f->store, &f->t.ctx, &end, &f->t.err), &f->t.err);
     assert_int_equal(n, 1);
+    must_ok(comb_audit_lag(f->audit, &f->t.ctx, 10, &n_waiting, &oldest_us, &f->t.err), &f->t.err);
+    assert_int_equal(n_waiting, 1);
+    assert_int_equal(oldest_us / 1000, comb_uuid_time_ms(&records[0].id));
     struct comb_audit_row row = {.line = {.n = end.n + 1, .time_us = 1}};
     struct comb_plan plan = {.kind = COMB_SQL_WRITE};
     must_ok(leases->driver->take(leases, &f->t.ctx, STR(COMB_AUDIT_LEASE_NAME), &new_holder,

@@ -210,6 +210,111 @@ static void what_cannot_be_handled_is_set_aside_and_the_rest_goes_on(void **stat
     assert_int_equal(gather_count(f->sql), 29);
 }
 
+/* Until it is no longer wanted, or 60 s are over; whether it is still there. */
+static bool await_tried(struct fixture *f, struct comb_consumer_aside *ret_aside)
+{
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+    for (int i = 0; i < 60 * 50; i++) {
+        size_t n = 0;
+        test_ctx_next(&f->t);
+        const struct comb_consumer_aside *asides = asides_of(f, &n);
+        if (n == 0)
+            return false;
+        *ret_aside = asides[0];
+        /* Between its claim and its end it is not wanted either: the reason tells. */
+        if (!asides[0].is_wanted && !comb_str_equal(asides[0].message, STR("stale")))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("nobody tries again");
+    abort();
+}
+
+static size_t retry(struct fixture *f, struct comb_consumers *consumers)
+{
+    size_t n = 0;
+    run_text(f, "UPDATE set_aside SET message = 'stale'");
+    must_ok(comb_consumers_retry(consumers, &f->t.ctx, STR(GATHER), NULL, 0, &n, &f->t.err),
+            &f->t.err);
+    return n;
+}
+
+/* Alone, with the cursor far behind it, and once also where it is one request with the forgetting.
+ */
+static void what_was_set_aside_is_handled_again(struct fixture *f, bool together)
+{
+    struct comb_consumer_aside aside;
+    f->gather.together = together;
+    f->gather.fail_at = 7;
+    f->gather.fail_times = 1000;
+    f->gather.failure = COMB_DATA_LOSS;
+    gather_change(f->sql, 1, 30);
+    struct comb_consumers *consumers = start(f);
+    gather_await(f->sql, 29);
+    struct comb_consumer_status before = await_caught_up(f, consumers);
+    assert_int_equal(retry(f, consumers), 1);
+    assert_true(await_tried(f, &aside));
+    assert_true(comb_str_equal(aside.message, STR("change 7 is not to be")));
+    assert_int_equal(gather_count(f->sql), 29);
+    pthread_mutex_lock(&f->gather.lock);
+    f->gather.fail_times = 1;
+    f->gather.failure = COMB_UNAVAILABLE;
+    pthread_mutex_unlock(&f->gather.lock);
+    assert_int_equal(retry(f, consumers), 1);
+    gather_await(f->sql, 30);
+    while (await_tried(f, &aside))
+        continue;
+    gather_change(f->sql, 31, 33);
+    gather_await(f->sql, 33);
+    struct comb_consumer_status after = await_caught_up(f, consumers);
+    assert_int_equal(after.lease.n_aside, 0);
+    assert_true(after.lease.place.cursor.sequence > before.lease.place.cursor.sequence);
+    comb_consumers_free(consumers);
+    assert_int_equal(gather_count(f->sql), 33);
+}
+
+static void what_was_set_aside_is_handled_again_where_its_effect_is_elsewhere(void **state)
+{
+    what_was_set_aside_is_handled_again(*state, false);
+}
+
+static void what_was_set_aside_is_handled_again_with_its_effect_in_one_request(void **state)
+{
+    what_was_set_aside_is_handled_again(*state, true);
+}
+
+static void what_the_feed_no_longer_has_stays_aside(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_consumers_store_driver *driver = f->store->driver;
+    const struct comb_uuid holder = {{3}};
+    struct comb_consumer_aside aside = {.kind = COMB_FEED_USER, .message = STR("no")};
+    struct comb_lease_taken taken;
+    bool is_held = false;
+    size_t n = 0;
+    struct comb_consumers *consumers = start(f);
+    await_caught_up(f, consumers);
+    comb_consumers_free(consumers);
+    must_ok(driver->take(f->store, &f->t.ctx, STR(GATHER), &holder, LEASE_MS * 1000LL, &is_held,
+                         &taken, &f->t.err),
+            &f->t.err);
+    assert_true(is_held);
+    aside.cursor = (struct comb_cursor){taken.place.cursor.incarnation + 4711, 1};
+    must_ok(driver->set_aside(f->store, &f->t.ctx, STR(GATHER), taken.fence, LEASE_MS * 1000LL,
+                              &taken.place, &aside, &is_held, &f->t.err),
+            &f->t.err);
+    must_ok(driver->release(f->store, &f->t.ctx, STR(GATHER), taken.fence, &is_held, &f->t.err),
+            &f->t.err);
+    consumers = start(f);
+    assert_int_equal(retry(f, consumers), 1);
+    assert_true(await_tried(f, &aside));
+    assert_int_equal(aside.code, COMB_FAILED_PRECONDITION);
+    must_fail(COMB_NOT_FOUND,
+              comb_consumers_retry(consumers, &f->t.ctx, STR("nobody"), NULL, 0, &n, &f->t.err),
+              &f->t.err);
+    comb_consumers_free(consumers);
+}
+
 static void what_its_handlers_die_of_is_set_aside(void **state)
 {
     struct fixture *f = *state;
@@ -374,6 +479,9 @@ int main(void)
         TEST(two_replicas_consume_each_change_once),
         TEST(a_failure_that_passes_is_waited_out),
         TEST(what_cannot_be_handled_is_set_aside_and_the_rest_goes_on),
+        TEST(what_was_set_aside_is_handled_again_where_its_effect_is_elsewhere),
+        TEST(what_was_set_aside_is_handled_again_with_its_effect_in_one_request),
+        TEST(what_the_feed_no_longer_has_stays_aside),
         TEST(what_its_handlers_die_of_is_set_aside),
         TEST(idle_takings_are_no_attempts),
         TEST(a_cursor_that_expired_is_a_rebuild),

@@ -272,6 +272,85 @@ static void what_is_set_aside_is_listed_in_the_order_of_the_feed(void **state)
     assert_int_equal(n, 0);
 }
 
+static struct comb_consumer_aside wanted(struct fixture *f, bool *ret_found)
+{
+    struct comb_consumer_aside aside = {.revision = 0};
+    must_ok(f->driver->wanted_aside(f->store, &f->t.ctx, STR("a"), ret_found, &aside, &f->t.err),
+            &f->t.err);
+    return aside;
+}
+
+static size_t want(struct fixture *f, const struct comb_cursor *cursors, size_t n)
+{
+    size_t n_there = 999;
+    must_ok(f->driver->want_aside(f->store, &f->t.ctx, STR("a"), cursors, n, &n_there, &f->t.err),
+            &f->t.err);
+    return n_there;
+}
+
+static bool mark(struct fixture *f, uint64_t fence, uint64_t sequence, bool is_wanted,
+                 const struct comb_error *why)
+{
+    bool is_held = !why;
+    must_ok(f->driver->mark_aside(f->store, &f->t.ctx, STR("a"), fence,
+                                  (struct comb_cursor){77, sequence}, is_wanted, why, &is_held,
+                                  &f->t.err),
+            &f->t.err);
+    return is_held;
+}
+
+static void what_was_set_aside_is_wanted_marked_and_forgotten_by_its_holder_alone(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_cursor some[] = {{77, 2}, {77, 4711}};
+    struct comb_lease_taken taken;
+    struct comb_error why;
+    struct comb_plan plan = {.kind = COMB_SQL_WRITE};
+    bool is_held = false, found = true;
+    assert_true(take(f, "a", &holder_a, LONG_US, &taken));
+    for (uint64_t i = 1; i <= 3; i++) {
+        const struct comb_consumer_place place = {.cursor = {77, i}};
+        const struct comb_consumer_aside aside = {
+            .cursor = {77, i}, .kind = COMB_FEED_USER, .revision = i, .message = STR("no")};
+        must_ok(f->driver->set_aside(f->store, &f->t.ctx, STR("a"), taken.fence, LONG_US, &place,
+                                     &aside, &is_held, &f->t.err),
+                &f->t.err);
+    }
+    wanted(f, &found);
+    assert_false(found);
+    assert_int_equal(want(f, some, 2), 1);
+    assert_int_equal(wanted(f, &found).revision, 2);
+    assert_true(found);
+    assert_int_equal(want(f, NULL, 0), 3);
+    assert_int_equal(wanted(f, &found).revision, 1);
+    assert_true(mark(f, taken.fence, 1, false, NULL));
+    struct comb_consumer_aside second = wanted(f, &found);
+    assert_true(second.revision == 2 && second.is_wanted);
+    comb_error_set(&why, COMB_DATA_LOSS, 0, "still torn");
+    assert_false(mark(f, taken.fence + 1, 2, false, &why));
+    assert_int_equal(wanted(f, &found).revision, 2);
+    assert_true(mark(f, taken.fence, 2, true, &why));
+    second = wanted(f, &found);
+    assert_int_equal(second.code, COMB_DATA_LOSS);
+    assert_true(comb_str_equal(second.message, STR("still torn")));
+    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("a"), taken.fence + 1, second.cursor,
+                               &is_held, &f->t.err),
+            &f->t.err);
+    assert_false(is_held);
+    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("a"), taken.fence, second.cursor, &is_held,
+                               &f->t.err),
+            &f->t.err);
+    assert_true(is_held);
+    assert_int_equal(wanted(f, &found).revision, 3);
+    must_ok(f->driver->plan_handled(f->store, &f->t.ctx, &plan, STR("a"), taken.fence,
+                                    (struct comb_cursor){77, 3}, &f->t.err),
+            &f->t.err);
+    must_ok(run_plan(f, &plan), &f->t.err);
+    wanted(f, &found);
+    assert_false(found);
+    assert_int_equal(want(f, NULL, 0), 1);
+}
+
 static void the_list_tells_who_holds_what_and_why_it_stands(void **state)
 {
     struct fixture *f = *state;
@@ -291,6 +370,7 @@ static void the_list_tells_who_holds_what_and_why_it_stands(void **state)
     must_ok(f->driver->list(f->store, &f->t.ctx, &leases, &n, &f->t.err), &f->t.err);
     assert_int_equal(n, 2);
     assert_true(comb_str_equal(leases[0].name, STR("a")));
+    assert_true(leases[0].expire_us > leases[0].advance_us);
     assert_true(leases[0].is_held && comb_uuid_equal(&leases[0].holder, &holder_a));
     assert_int_equal(leases[0].place.cursor.sequence, 4);
     assert_int_equal(leases[0].code, COMB_UNAVAILABLE);
@@ -317,6 +397,7 @@ int main(void)
         TEST(a_plan_of_a_holder_of_before_is_refused_as_a_whole),
         TEST(takings_count_until_the_place_moves),
         TEST(what_is_set_aside_is_listed_in_the_order_of_the_feed),
+        TEST(what_was_set_aside_is_wanted_marked_and_forgotten_by_its_holder_alone),
         TEST(the_list_tells_who_holds_what_and_why_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
