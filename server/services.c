@@ -74,6 +74,8 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
     if (status == COMB_OK)
         status = comb_documents_store_open(s->docs, &s->documents_store, err);
     if (status == COMB_OK)
+        status = comb_search_store_open(s->docs, &s->search_store, err);
+    if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
 }
@@ -330,10 +332,16 @@ static enum comb_status make_consumers(struct comb_services *s, struct comb_erro
         .sql = s->sql, .store = s->consumers_store, .holder = &s->replica};
     const struct comb_consumer_other audit = {COMB_AUDIT_LEASE_NAME, audit_lag, audit_stats,
                                               s->audit};
+    struct comb_consumer consumer;
     enum comb_status status = comb_consumers_new(&options, &s->consumers, err);
     if (status == COMB_OK)
         status = comb_consumers_add_other(s->consumers, &audit, err);
-    return status;
+    if (status == COMB_OK)
+        status = comb_search_indexer_new(s->search_store, s->tree_store, &s->search_indexer, err);
+    if (status != COMB_OK)
+        return status;
+    comb_search_indexer_consumer(s->search_indexer, &consumer);
+    return comb_consumers_add(s->consumers, &consumer, err);
 }
 
 /* ---- what stands on rows of its own ---- */
@@ -514,6 +522,7 @@ void comb_services_close(struct comb_services *s)
     comb_dispatch_free(s->dispatch);
     comb_consumers_free(s->consumers);
     s->consumers = NULL;
+    comb_search_indexer_free(s->search_indexer);
     comb_audit_free(s->audit);
     s->audit = NULL;
     comb_event_service_free(s->event_service);
@@ -526,6 +535,7 @@ void comb_services_close(struct comb_services *s)
     comb_throttle_free(s->throttle);
     comb_audit_store_close(s->audit_store);
     comb_consumers_store_close(s->consumers_store);
+    comb_search_store_close(s->search_store);
     comb_documents_store_close(s->documents_store);
     comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);

@@ -13,6 +13,7 @@
 #include "server/auth/auth_rpc.h"
 #include "server/config/config.h"
 #include "server/config/config_rpc.h"
+#include "server/consumers/consumer.h"
 #include "server/consumers/consumers_rpc.h"
 #include "server/data/data.h"
 #include "server/docs/docs.h"
@@ -29,6 +30,7 @@
 #include "server/rows.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/sealer.h"
+#include "server/search/indexer.h"
 #include "server/tree/tree.h"
 #include "server/tree/tree_rpc.h"
 #include "server/vault/vault_rpc.h"
@@ -60,6 +62,7 @@ struct comb_services {
     struct comb_consumers_store *consumers_store;
     struct comb_audit_store *audit_store;
     struct comb_documents_store *documents_store; /* on the docs row */
+    struct comb_search_store *search_store;       /* likewise */
     struct comb_throttle *throttle;
 
     /* over the events row */
@@ -84,6 +87,8 @@ struct comb_services {
     struct comb_audit *audit;
     struct comb_consumers *consumers; /* what is derived from the feed */
     struct comb_documents *documents;
+
+    struct comb_search_indexer *search_indexer;
 
     /* what handlers share */
     struct comb_sealer *sealer;

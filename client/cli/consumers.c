@@ -21,6 +21,8 @@ static const char *rebuild_text(enum comb_v1_admin_rebuild rebuild)
         return "building anew: the feed no longer went back to where it was";
     case COMB_V1_ADMIN_REBUILD_HISTORY:
         return "building anew: the sql row was restored";
+    case COMB_V1_ADMIN_REBUILD_REQUESTED:
+        return "building anew: an administrator wanted it";
     default:
         return NULL;
     }

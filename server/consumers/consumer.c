@@ -185,7 +185,9 @@ static enum consumer_outcome rebuild(struct comb_consumer_run *run, struct comb_
     struct comb_consumers_store *store = run->consumers->store;
     struct comb_error err = {0};
     if (run->place.cursor.incarnation == 0)
-        return begin_rebuild(run, ctx, COMB_REBUILD_NEW);
+        return begin_rebuild(run, ctx,
+                             run->place.rebuild == COMB_REBUILD_REQUESTED ? COMB_REBUILD_REQUESTED
+                                                                          : COMB_REBUILD_NEW);
     if (!comb_sql_is_history(run->consumers->sql, run->place.cursor.incarnation))
         return begin_rebuild(run, ctx, COMB_REBUILD_HISTORY);
     struct comb_consumer_rebuild step = {.why = run->place.rebuild,
@@ -257,6 +259,19 @@ static enum consumer_outcome refused(struct comb_consumer_run *run, struct comb_
     return set_aside(run, ctx, &page->records[0], err->status, err->msg);
 }
 
+/* Other work of the consumer's. */
+static enum consumer_outcome tend(struct comb_consumer_run *run, struct comb_ctx *ctx)
+{
+    struct comb_error err = {0};
+    bool more = false;
+    if (!run->consumer.tend)
+        return IDLE;
+    enum comb_status status = run->consumer.tend(run->consumer.data, ctx, run, &more, &err);
+    if (status != COMB_OK)
+        comb_log_error(COMB_LOG_DEBUG, "consumers", "a consumer could not tidy up", &err);
+    return status == COMB_OK && more ? LINGER : IDLE;
+}
+
 /* The end of the feed: the place is kept where that tells the next holder something. */
 static enum consumer_outcome at_end(struct comb_consumer_run *run, struct comb_ctx *ctx,
                                     struct comb_cursor end)
@@ -266,15 +281,18 @@ static enum consumer_outcome at_end(struct comb_consumer_run *run, struct comb_c
     if ((run->attempts > 0 || run->is_noted || end.incarnation != run->place.cursor.incarnation) &&
         !move_to(run, ctx, &place, NULL))
         return consumer_lease_lost(run);
-    return IDLE;
+    return tend(run, ctx);
 }
 
 static enum consumer_outcome apply(struct comb_consumer_run *run, struct comb_ctx *ctx,
                                    const struct comb_feed_page *page)
 {
-    const struct comb_consumer_place place = {.cursor = page->end, .epoch = run->place.epoch};
-    struct comb_consumer_batch batch = {
-        .records = page->records, .n = page->n, .epoch = place.epoch, .run = run};
+    struct comb_consumer_place place = {.cursor = page->end, .epoch = run->place.epoch};
+    struct comb_consumer_batch batch = {.records = page->records,
+                                        .n = page->n,
+                                        .n_done = page->n,
+                                        .epoch = place.epoch,
+                                        .run = run};
     struct comb_error err = {0};
     if (run->attempts > COMB_CONSUMER_ATTEMPTS_MAX) {
         snprintf(err.msg, sizeof err.msg,
@@ -284,6 +302,8 @@ static enum consumer_outcome apply(struct comb_consumer_run *run, struct comb_ct
     }
     if (run->consumer.apply(run->consumer.data, ctx, &batch, &err) != COMB_OK)
         return refused(run, ctx, page, &err);
+    if (batch.n_done < page->n)
+        place.cursor = page->records[batch.n_done - 1].cursor;
     if (batch.has_advanced) {
         moved(run);
         run->place.cursor = page->end;
@@ -291,8 +311,8 @@ static enum consumer_outcome apply(struct comb_consumer_run *run, struct comb_ct
         return consumer_lease_lost(run);
     }
     atomic_fetch_add(&run->batches, 1);
-    atomic_fetch_add(&run->entries, page->n);
-    run->careful -= run->careful > page->n ? page->n : run->careful;
+    atomic_fetch_add(&run->entries, batch.n_done);
+    run->careful -= run->careful > batch.n_done ? batch.n_done : run->careful;
     return GO_ON;
 }
 
@@ -318,9 +338,8 @@ static enum consumer_outcome consume(struct comb_consumer_run *run, struct comb_
     atomic_store(&run->pending_us, page.records[0].time_us);
     ctx->seen = ctx->reached;
     enum consumer_outcome outcome = apply(run, ctx, &page);
-    if (outcome != GO_ON || page.n == size)
-        return outcome;
-    return LINGER;
+    bool is_behind = run->place.cursor.sequence != page.end.sequence;
+    return outcome != GO_ON || is_behind || page.n == size ? outcome : LINGER;
 }
 
 /* ---- the thread ---- */

@@ -20,7 +20,8 @@
  *
  * A new consumer, one whose cursor is older than the feed, and one whose cursor is of another
  * history (the store has been restored) rebuild: in steps, each step's state saved before the next.
- * A promoted standby has the same history: the cursor goes on.
+ * A promoted standby has the same history: the cursor goes on. An administrator may ask for one
+ * (comb_consumers_store's begin_anew).
  */
 #ifndef COMB_CONSUMERS_CONSUMER_H
 #define COMB_CONSUMERS_CONSUMER_H
@@ -54,6 +55,9 @@ struct comb_consumer_batch {
     const struct comb_consumer_run *run;
     /* out: the cursor has been moved by the consumer's own request (_plan_advance) */
     bool has_advanced;
+    /* out: of the first records, how many have had their effect; at first all. The others come
+     * again: for who runs out of time with work that is long. At least one. */
+    size_t n_done;
 };
 
 struct comb_consumer_rebuild {
@@ -83,6 +87,11 @@ struct comb_consumer {
      * behind each step. A step may be done twice. */
     enum comb_status (*rebuild)(void *data, struct comb_ctx *ctx,
                                 struct comb_consumer_rebuild *step, struct comb_error *err);
+    /* A bounded piece of other work, at the end of the feed, where nothing is behind; same rules.
+     * *ret_more: there is more of it. Its failures are logged and tried again. NULL: there is none.
+     */
+    enum comb_status (*tend)(void *data, struct comb_ctx *ctx, const struct comb_consumer_run *run,
+                             bool *ret_more, struct comb_error *err);
     void *data;
 };
 

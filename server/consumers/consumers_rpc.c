@@ -60,6 +60,8 @@ static enum comb_v1_admin_rebuild to_rebuild(const struct comb_consumer_place *p
         return COMB_V1_ADMIN_REBUILD_EXPIRED;
     case COMB_REBUILD_HISTORY:
         return COMB_V1_ADMIN_REBUILD_HISTORY;
+    case COMB_REBUILD_REQUESTED:
+        return COMB_V1_ADMIN_REBUILD_REQUESTED;
     case COMB_REBUILD_NONE:
         break;
     }

@@ -30,9 +30,10 @@
 /* Why derived data are built anew. The numbers are stored. */
 enum comb_rebuild {
     COMB_REBUILD_NONE = 0,
-    COMB_REBUILD_NEW = 1,     /* there is nothing yet */
-    COMB_REBUILD_EXPIRED = 2, /* the feed no longer goes back to the cursor */
-    COMB_REBUILD_HISTORY = 3  /* the cursor is of another history: the store was restored */
+    COMB_REBUILD_NEW = 1,      /* there is nothing yet */
+    COMB_REBUILD_EXPIRED = 2,  /* the feed no longer goes back to the cursor */
+    COMB_REBUILD_HISTORY = 3,  /* the cursor is of another history: the store was restored */
+    COMB_REBUILD_REQUESTED = 4 /* somebody wants it */
 };
 
 /* How far a consumer has come. */
@@ -132,6 +133,14 @@ struct comb_consumers_store_driver {
     enum comb_status (*note)(struct comb_consumers_store *self, struct comb_ctx *ctx, comb_str name,
                              uint64_t fence, const struct comb_error *why, bool *ret_held,
                              struct comb_error *err);
+
+    /* Somebody, no holder, wants that what is derived is built anew (REQUESTED): the lease is taken
+     * away from who has it, whose next write is refused, and the next to take it begins. Where a
+     * rebuild is under way already, nothing happens. *ret_epoch: that of before; the rebuild that
+     * is asked for, or under way, is done when the epoch is higher and rebuild is NONE.
+     * NOT_FOUND: nobody has ever taken it. */
+    enum comb_status (*begin_anew)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                   comb_str name, uint64_t *ret_epoch, struct comb_error *err);
 
     /* For a holder whose own rows are in the same store: statements for its own request, so that
      * its work and the place move together or not at all. As guards: nothing is written unless it

@@ -57,8 +57,11 @@ static enum comb_status handle(struct comb_consumer_run *run, struct comb_ctx *c
     enum comb_status status = read_entry(run, ctx, aside, &page, err);
     if (status != COMB_OK)
         return status;
-    struct comb_consumer_batch batch = {
-        .records = page.records, .n = page.n, .epoch = run->place.epoch, .run = run};
+    struct comb_consumer_batch batch = {.records = page.records,
+                                        .n = page.n,
+                                        .n_done = page.n,
+                                        .epoch = run->place.epoch,
+                                        .run = run};
     ctx->seen = ctx->reached;
     run->retried = aside;
     status = run->consumer.apply(run->consumer.data, ctx, &batch, err);

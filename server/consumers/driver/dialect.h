@@ -20,6 +20,7 @@ struct consumers_dialect {
                                 ?7 time ?8 code ?9 message */
     const char *aside_trim;  /* ?1 name ?2 max: leaves the newest */
     const char *aside_clear; /* HELD */
+    const char *anew;        /* ?1 name: a place that says REQUESTED, and nobody's lease */
     const char *note;        /* HELD ?3 code ?4 message: a row */
     const char *held;        /* HELD: locks it until the transaction ends */
     /* name, fence, attempts, 1: held, holder, PLACE, advance_us, code, message, fail_us, expire_us,

@@ -194,6 +194,24 @@ static enum comb_status sql_clear_aside(struct comb_consumers_store *self, struc
     return run(self, ctx, COMB_SQL_WRITE, &statement, 1, &result, err);
 }
 
+static enum comb_status sql_begin_anew(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                       comb_str name, uint64_t *ret_epoch, struct comb_error *err)
+{
+    const struct comb_sql_value key = comb_sql_text(name);
+    const struct comb_sql_statement statements[] = {{dialect_of(self)->anew, &key, 1, false},
+                                                    {dialect_of(self)->place, &key, 1, false}};
+    const struct comb_sql_result *result;
+    enum comb_status status = run(self, ctx, COMB_SQL_WRITE, statements, 2, &result, err);
+    if (status != COMB_OK)
+        return status;
+    if (result->rows[1].n_rows == 0)
+        return comb_error_set(err, COMB_NOT_FOUND, 0, "there is no such lease");
+    struct comb_consumer_place place = place_at(comb_sql_at(&result->rows[1], 0, 0));
+    /* One that is under way, and not only asked for, has its epoch already. */
+    *ret_epoch = place.cursor.incarnation == 0 || place.epoch == 0 ? place.epoch : place.epoch - 1;
+    return COMB_OK;
+}
+
 static enum comb_status sql_note(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                  comb_str name, uint64_t fence, const struct comb_error *why,
                                  bool *ret_held, struct comb_error *err)
@@ -446,6 +464,7 @@ static const struct comb_consumers_store_driver driver = {
     .set_aside = sql_set_aside,
     .clear_aside = sql_clear_aside,
     .note = sql_note,
+    .begin_anew = sql_begin_anew,
     .plan_held = sql_plan_held,
     .plan_advance = sql_plan_advance,
     .list = sql_list,

@@ -37,6 +37,9 @@
                       " ORDER BY incarnation DESC, seq DESC LIMIT 100 OFFSET ?2)",                 \
         .aside_clear = "DELETE FROM set_aside WHERE name = ?1"                                     \
                        " AND EXISTS (SELECT 1 FROM lease" HELD ")",                                \
+        .anew = "UPDATE lease SET fence = fence + 1, attempts = 0, holder = NULL, expire_us = 0,"  \
+                " incarnation = 0, seq = 0, rebuild = 4, state = " EMPTY                           \
+                " WHERE name = ?1 AND rebuild = 0",                                                \
         .note = "UPDATE lease SET code = ?3, message = ?4, fail_us = " NOW HELD " RETURNING 1",    \
         .held = "UPDATE lease SET fence = fence" HELD,                                             \
         .list = "SELECT name, fence, attempts, CASE WHEN expire_us > " NOW " THEN 1 ELSE 0 END,"   \

@@ -469,6 +469,56 @@ static void the_lag_is_told_while_a_change_waits(void **state)
     comb_consumers_free(consumers);
 }
 
+static void what_is_done_in_parts_comes_once(void **state)
+{
+    struct fixture *f = *state;
+    gather_init(&f->gather, f->sql, false);
+    f->gather.part = 3;
+    gather_change(f->sql, 1, 25);
+    struct comb_consumers *consumers = start(f);
+    gather_await(f->sql, 25);
+    await_caught_up(f, consumers);
+    comb_consumers_stop(consumers);
+    assert_int_equal(stats_of(consumers).entries, 25);
+    assert_true(stats_of(consumers).batches >= 9);
+    comb_consumers_free(consumers);
+}
+
+static void what_somebody_wants_anew_is_built_anew_and_the_rest_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = 0, again = 0;
+    gather_init(&f->gather, f->sql, false);
+    gather_change(f->sql, 1, 5);
+    struct comb_consumers *consumers = start(f);
+    gather_await(f->sql, 5);
+    uint64_t epoch = await_caught_up(f, consumers).lease.place.epoch;
+    must_ok(f->store->driver->begin_anew(f->store, &f->t.ctx, STR(GATHER), &before, &f->t.err),
+            &f->t.err);
+    must_ok(f->store->driver->begin_anew(f->store, &f->t.ctx, STR(GATHER), &again, &f->t.err),
+            &f->t.err);
+    assert_true(before == epoch && again <= before);
+    /* The holder hears of it when it writes next, or renews its lease. */
+    gather_change(f->sql, 6, 9);
+    gather_await(f->sql, 9);
+    struct comb_consumer_status status = await_caught_up(f, consumers);
+    assert_true(status.lease.place.epoch > epoch);
+    comb_consumers_free(consumers);
+    assert_int_equal(f->gather.why, COMB_REBUILD_REQUESTED);
+}
+
+static void who_has_nothing_to_do_tends_until_there_is_no_more(void **state)
+{
+    struct fixture *f = *state;
+    f->gather.tend_more = 4;
+    struct comb_consumers *consumers = start(f);
+    pthread_mutex_lock(&f->gather.lock);
+    while (f->gather.tended < 4)
+        pthread_cond_wait(&f->gather.changed, &f->gather.lock);
+    pthread_mutex_unlock(&f->gather.lock);
+    comb_consumers_free(consumers);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -487,6 +537,9 @@ int main(void)
         TEST(a_cursor_that_expired_is_a_rebuild),
         TEST(another_history_is_a_rebuild),
         TEST(a_promotion_is_none),
+        TEST(what_is_done_in_parts_comes_once),
+        TEST(what_somebody_wants_anew_is_built_anew_and_the_rest_goes_on),
+        TEST(who_has_nothing_to_do_tends_until_there_is_no_more),
         TEST(the_lag_is_told_while_a_change_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,8 +91,10 @@ static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_cons
     gather->epoch = batch->epoch;
     if (gather->first == 0)
         gather->first = batch->records[0].entry.revision;
+    if (gather->part > 0 && gather->part < batch->n)
+        batch->n_done = gather->part;
     pthread_mutex_unlock(&gather->lock);
-    for (size_t i = 0; i < batch->n; i++) {
+    for (size_t i = 0; i < batch->n_done; i++) {
         const struct comb_feed_record *record = &batch->records[i];
         enum comb_status status = obey(gather, batch->run, record->entry.revision, err);
         if (status == COMB_OK)
@@ -130,10 +132,29 @@ static enum comb_status rebuild(void *data, struct comb_ctx *ctx,
     return status;
 }
 
+static enum comb_status tend(void *data, struct comb_ctx *ctx, const struct comb_consumer_run *run,
+                             bool *ret_more, struct comb_error *err)
+{
+    struct gather *gather = data;
+    (void)ctx;
+    (void)run;
+    (void)err;
+    pthread_mutex_lock(&gather->lock);
+    gather->tended++;
+    *ret_more = gather->tend_more > 0 && gather->tend_more-- > 1;
+    pthread_cond_broadcast(&gather->changed);
+    pthread_mutex_unlock(&gather->lock);
+    return COMB_OK;
+}
+
 struct comb_consumer gather_consumer(struct gather *gather)
 {
-    return (struct comb_consumer){
-        .name = GATHER, .batch_max = 10, .apply = apply, .rebuild = rebuild, .data = gather};
+    return (struct comb_consumer){.name = GATHER,
+                                  .batch_max = 10,
+                                  .apply = apply,
+                                  .rebuild = rebuild,
+                                  .tend = tend,
+                                  .data = gather};
 }
 
 void gather_await_standing(struct gather *gather)

@@ -34,6 +34,9 @@ struct gather {
     int rebuild_steps, rebuild_steps_wanted; /* of one rebuild */
     enum comb_rebuild why;                   /* of the last rebuild; NONE: there was none */
     uint64_t epoch;                          /* of the last batch or step */
+    size_t part;   /* of a batch, that many entries are done at a time; 0: all of it */
+    int tended;    /* calls of tend */
+    int tend_more; /* how often it still says that there is more */
 };
 
 /* The tables. */

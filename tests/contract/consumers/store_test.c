@@ -386,6 +386,37 @@ static void the_list_tells_who_holds_what_and_why_it_stands(void **state)
     assert_int_equal(leases[0].fail_us, 0);
 }
 
+static void who_wants_it_anew_takes_it_away(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_consumer_place place = {.cursor = {1, 4}, .epoch = 8};
+    struct comb_lease_taken a, b;
+    uint64_t epoch = 0;
+    must_fail(COMB_NOT_FOUND,
+              f->driver->begin_anew(f->store, &f->t.ctx, STR("a"), &epoch, &f->t.err), &f->t.err);
+    assert_true(take(f, "a", &holder_a, LONG_US, &a));
+    assert_true(advance(f, a.fence, &place));
+    must_ok(f->driver->begin_anew(f->store, &f->t.ctx, STR("a"), &epoch, &f->t.err), &f->t.err);
+    assert_int_equal(epoch, 8);
+    assert_false(advance(f, a.fence, &place));
+    assert_false(renew(f, a.fence, LONG_US));
+    assert_true(is_free(f, "a"));
+    assert_true(take(f, "a", &holder_b, LONG_US, &b));
+    assert_true(b.fence > a.fence);
+    assert_int_equal(b.attempts, 1);
+    assert_int_equal(b.place.rebuild, COMB_REBUILD_REQUESTED);
+    assert_true(b.place.epoch == 8 && b.place.cursor.incarnation == 0);
+    /* Two are one: asked for, and under way. */
+    must_ok(f->driver->begin_anew(f->store, &f->t.ctx, STR("a"), &epoch, &f->t.err), &f->t.err);
+    assert_int_equal(epoch, 8);
+    const struct comb_consumer_place under_way = {
+        .cursor = {1, 9}, .epoch = 9, .rebuild = COMB_REBUILD_REQUESTED};
+    assert_true(advance(f, b.fence, &under_way));
+    must_ok(f->driver->begin_anew(f->store, &f->t.ctx, STR("a"), &epoch, &f->t.err), &f->t.err);
+    assert_int_equal(epoch, 8);
+    assert_true(renew(f, b.fence, LONG_US));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -398,6 +429,7 @@ int main(void)
         TEST(takings_count_until_the_place_moves),
         TEST(what_is_set_aside_is_listed_in_the_order_of_the_feed),
         TEST(what_was_set_aside_is_wanted_marked_and_forgotten_by_its_holder_alone),
+        TEST(who_wants_it_anew_takes_it_away),
         TEST(the_list_tells_who_holds_what_and_why_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 
 #include "server/search/driver/mongo.h"
-#include "tests/contract/search/fixture.h"
+#include "tests/contract/search/driver.h"
 #include "tests/support/mongo_server.h"
+#include "tests/support/support.h"
 
 static struct mongo_server server;
 static struct comb_mongo *mongo;

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 
 #include "server/search/driver/sqlite.h"
-#include "tests/contract/search/fixture.h"
+#include "tests/contract/search/driver.h"
+#include "tests/support/support.h"
 
 static struct comb_sql *sql;
 

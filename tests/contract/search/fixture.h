@@ -5,11 +5,8 @@
 #define TESTS_CONTRACT_SEARCH_FIXTURE_H
 
 #include "server/search/hits.h"
+#include "tests/contract/search/driver.h"
 #include "tests/support/support.h"
-
-/* Of the driver (driver_NAME.c): opens an empty one. */
-struct comb_search_store *search_driver_open(void);
-void search_driver_close(struct comb_search_store *store);
 
 struct fixture {
     struct test_ctx t;
