@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fault/derived_checks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comb/v1/audit.grpcc.h"
+#include "tests/e2e/calls.h"
+#include "tests/support/cmocka.h"
+
+#define PAGE 1000
+
+/* ---- the feed ---- */
+
+struct reader {
+    struct derived_feed *feed;
+    unsigned n_max;
+};
+
+static void note_change(void *data, const struct comb_v1_change *change)
+{
+    struct reader *reader = data;
+    struct derived_feed *feed = reader->feed;
+    if (!change->node || change->node->kind != COMB_V1_NODE_KIND_FILE)
+        return;
+    feed->n_changes++;
+    for (unsigned i = feed->n; i-- > 0;) {
+        if (strcmp(feed->nodes[i].id, change->node->id) != 0)
+            continue;
+        feed->nodes[i].changes++;
+        return;
+    }
+    assert_true(feed->n < reader->n_max);
+    struct derived_node *node = &feed->nodes[feed->n++];
+    snprintf(node->id, sizeof node->id, "%s", change->node->id);
+    snprintf(node->name, sizeof node->name, "%s", change->node->name);
+    node->changes = 1;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct derived_node *)a)->id, ((const struct derived_node *)b)->id);
+}
+
+void derived_feed_read(struct derived_feed *feed, struct comb_client *client, const char *cursor,
+                       unsigned n_max)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct reader reader = {feed, n_max};
+    *feed = (struct derived_feed){.nodes = calloc(n_max, sizeof *feed->nodes)};
+    assert_non_null(feed->nodes);
+    if (calls_changes(client, "/personal", cursor, note_change, &reader, &err))
+        fail_msg("changes: %s", err.message);
+    qsort(feed->nodes, feed->n, sizeof *feed->nodes, by_id);
+}
+
+struct derived_node *derived_feed_find(const struct derived_feed *feed, const char *id)
+{
+    struct derived_node key;
+    snprintf(key.id, sizeof key.id, "%s", id);
+    return bsearch(&key, feed->nodes, feed->n, sizeof key, by_id);
+}
+
+void derived_feed_done(struct derived_feed *feed)
+{
+    free(feed->nodes);
+}
+
+/* ---- the audit trail: as many records of a node as the feed has changes, numbers without a gap,
+ * and whole ---- */
+
+struct trail {
+    const struct derived_feed *feed;
+    unsigned *records; /* of each node of the feed */
+    uint64_t last;
+};
+
+static void note_entry(struct trail *trail, const struct comb_v1_audit_entry *entry)
+{
+    assert_int_equal(entry->number, trail->last + 1);
+    trail->last = entry->number;
+    if (entry->record->kind != COMB_V1_AUDIT_KIND_CHANGE)
+        return;
+    for (size_t i = 0; i < entry->record->n_targets; i++) {
+        const struct comb_v1_audit_target *target = entry->record->targets[i];
+        struct derived_node *node =
+            strcmp(target->kind, "node") == 0 ? derived_feed_find(trail->feed, target->id) : NULL;
+        if (node)
+            trail->records[node - trail->feed->nodes]++;
+    }
+}
+
+static void read_trail(struct trail *trail, struct comb_client *client)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    size_t n;
+    do {
+        struct grpcc_arena *arena = grpcc_arena_new(0);
+        struct comb_v1_audit_query_request *request = comb_v1_audit_query_request_new(arena);
+        struct comb_v1_audit_query_response *response = NULL;
+        request->has_after_number = true;
+        request->after_number = trail->last;
+        request->page_size = PAGE;
+        if (comb_v1_audit_query(comb_client_channel(client), arena, NULL, request, &response,
+                                &err) != GRPCC_OK)
+            fail_msg("audit: %s", err.message);
+        n = response->n_entries;
+        for (size_t i = 0; i < n; i++)
+            note_entry(trail, response->entries[i]);
+        grpcc_arena_free(arena);
+    } while (n > 0);
+}
+
+static void must_be_whole(struct comb_client *client, uint64_t lines)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct comb_v1_audit_verify_request *request = comb_v1_audit_verify_request_new(arena);
+    struct comb_v1_audit_verify_response *now = NULL;
+    bool is_done = false;
+    struct comb_v1_audit_verify_stream *stream =
+        comb_v1_audit_verify_stream_open(comb_client_channel(client), NULL, request, &err);
+    assert_non_null(stream);
+    while (!is_done && comb_v1_audit_verify_stream_read(stream, arena, &now, &err) == 1)
+        is_done = now->done;
+    if (!is_done)
+        fail_msg("audit verify: %s", err.message);
+    if (now->fault != COMB_V1_AUDIT_FAULT_UNSPECIFIED)
+        fail_msg("the trail is broken: %s", now->message);
+    assert_true(now->checked >= lines);
+    comb_v1_audit_verify_stream_free(stream);
+    grpcc_arena_free(arena);
+}
+
+static void check_audit(const struct derived_feed *feed, struct comb_client *client)
+{
+    struct trail trail = {.feed = feed, .records = calloc(feed->n + 1, sizeof *trail.records)};
+    unsigned missing = 0, twice = 0;
+    assert_non_null(trail.records);
+    read_trail(&trail, client);
+    for (unsigned i = 0; i < feed->n; i++) {
+        missing += trail.records[i] < feed->nodes[i].changes;
+        twice += trail.records[i] > feed->nodes[i].changes;
+    }
+    free(trail.records);
+    print_message("audit: %llu lines for %u changes: %u files missing, %u twice\n",
+                  (unsigned long long)trail.last, feed->n_changes, missing, twice);
+    assert_int_equal(missing, 0);
+    assert_int_equal(twice, 0);
+    must_be_whole(client, trail.last);
+}
+
+const struct derived_kind derived_kinds[] = {
+    {"audit", check_audit},
+};
+const unsigned derived_kinds_count = sizeof derived_kinds / sizeof derived_kinds[0];
