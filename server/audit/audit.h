@@ -77,7 +77,9 @@ enum comb_status comb_audit_intend(struct comb_audit *audit, struct comb_ctx *ct
  * Never blocks. */
 void comb_audit_conclude(struct comb_audit *audit, struct comb_ctx *ctx,
                          const struct comb_uuid *intent, enum comb_status code, int reason);
-/* The call of ctx was refused. Never blocks. */
+/* Of those, callers and methods that were told NOT_FOUND: they are many, and mostly harmless. */
+#define COMB_AUDIT_NOT_FOUND_MAX 64
+/* The call of ctx was refused, or told NOT_FOUND (ctx->hidden: of what exists). Never blocks. */
 void comb_audit_refuse(struct comb_audit *audit, struct comb_ctx *ctx, enum comb_status code,
                        int reason);
 
@@ -90,6 +92,7 @@ struct comb_audit_filter {
     int result;                          /* comb.v1.AuditResult; 0: any */
     uint32_t kinds;                      /* bits 1 << comb.v1.AuditKind; 0: any */
     int64_t since_us, until_us;          /* until_us 0: now */
+    bool hides;                          /* set by the query: the caller is no administrator */
 };
 struct comb_audit_place {
     int64_t time_us; /* of the last one; 0: begin at the newest */

@@ -16,8 +16,8 @@
 
 /* Refusals of one caller, method and reason. The texts are cut copies. */
 struct audit_refusals {
-    uint64_t key; /* 0: free */
-    uint64_t count;
+    uint64_t key;           /* 0: free */
+    uint64_t count, hidden; /* hidden: of NOT_FOUND, those of nodes that exist */
     int64_t first_us, last_us;
     int64_t due_ns; /* when it is written, or forgotten where nothing more came */
     enum comb_status code;

@@ -168,10 +168,12 @@ static uint64_t key_of(const struct audit_refusals *refusals)
 }
 
 /* Where it is counted: its own row, a free one, or that of all others. */
-static struct audit_refusals *row_of_locked(struct comb_audit *audit, uint64_t key)
+static struct audit_refusals *row_of_locked(struct comb_audit *audit, uint64_t key,
+                                            enum comb_status code)
 {
     struct audit_refusals *free_row = NULL;
-    for (size_t i = 0; i < COMB_AUDIT_REFUSALS_MAX; i++) {
+    size_t n = code == COMB_NOT_FOUND ? COMB_AUDIT_NOT_FOUND_MAX : COMB_AUDIT_REFUSALS_MAX;
+    for (size_t i = 0; i < n; i++) {
         struct audit_refusals *row = &audit->refusals[i];
         if (row->key == key)
             return row;
@@ -198,7 +200,7 @@ void comb_audit_refuse(struct comb_audit *audit, struct comb_ctx *ctx, enum comb
     copy_text(new.trace_id, sizeof new.trace_id, comb_str_from(ctx->trace_id));
     new.key = key_of(&new);
     pthread_mutex_lock(&audit->lock);
-    struct audit_refusals *row = row_of_locked(audit, new.key);
+    struct audit_refusals *row = row_of_locked(audit, new.key, code);
     bool is_rest = row == &audit->refusals[COMB_AUDIT_REFUSALS_MAX];
     audit->refused++;
     if (row->key == 0 && is_rest)
@@ -208,6 +210,7 @@ void comb_audit_refuse(struct comb_audit *audit, struct comb_ctx *ctx, enum comb
     else if (row->count == 0)
         row->first_us = new.first_us;
     row->count++;
+    row->hidden += ctx->hidden && code == COMB_NOT_FOUND;
     row->last_us = new.first_us;
     pthread_mutex_unlock(&audit->lock);
 }
@@ -239,6 +242,7 @@ static enum comb_status record_of(struct comb_ctx *ctx, const struct audit_refus
         (refusals->count > 1 && !set_time(ctx->arena, refusals->first_us, &record->first_time)))
         return comb_error_no_memory(err);
     record->count = refusals->count;
+    record->hidden_count = refusals->hidden;
     return pack(ctx->arena, record, &id, ret_pending, err);
 }
 
@@ -259,7 +263,7 @@ static size_t take_due(struct comb_audit *audit, bool all, struct audit_refusals
         }
         taken[n] = *row;
         places[n++] = i;
-        row->count = 0;
+        row->count = row->hidden = 0;
         row->due_ns = now_ns + COMB_AUDIT_REFUSAL_WINDOW_MS * COMB_NS_PER_MS;
     }
     pthread_mutex_unlock(&audit->lock);
@@ -274,6 +278,7 @@ static void give_back(struct comb_audit *audit, const struct audit_refusals *tak
     for (size_t i = 0; i < n; i++) {
         struct audit_refusals *row = &audit->refusals[places[i]];
         row->count += taken[i].count;
+        row->hidden += taken[i].hidden;
         row->first_us = taken[i].first_us;
         if (row->last_us < taken[i].last_us)
             row->last_us = taken[i].last_us;

@@ -58,11 +58,20 @@ static bool has_method(const struct comb_v1_audit_record *record, comb_str wante
                                              : comb_str_equal(method, wanted);
 }
 
+/* What was answered NOT_FOUND may have hidden a node: that is for administrators. */
+static bool may_be_shown(const struct comb_audit_filter *filter,
+                         const struct comb_v1_audit_record *record)
+{
+    return !filter->hides || record->kind != COMB_V1_AUDIT_KIND_REFUSAL ||
+           record->code != COMB_NOT_FOUND;
+}
+
 static bool matches(const struct comb_audit_filter *filter, const struct comb_audit_hit *hit,
                     const struct comb_audit_entry *entry)
 {
     const struct comb_v1_audit_record *record = entry->record;
-    return (!filter->user || is_id(record->user_id, filter->user)) &&
+    return may_be_shown(filter, record) &&
+           (!filter->user || is_id(record->user_id, filter->user)) &&
            (!filter->node || is_about(record, filter->node)) &&
            has_method(record, filter->method) &&
            (filter->result == 0 || filter->result == entry->result) &&
@@ -76,6 +85,7 @@ static enum comb_status narrow(const struct comb_ctx *ctx, const struct comb_aud
                                struct comb_audit_filter *ret_filter, struct comb_error *err)
 {
     *ret_filter = *filter;
+    ret_filter->hides = !ctx->principal->administrator;
     if (ctx->principal->administrator)
         return COMB_OK;
     if (filter->user && !comb_uuid_equal(filter->user, &ctx->principal->user))

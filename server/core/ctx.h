@@ -54,6 +54,8 @@ struct comb_ctx {
     struct comb_position reached; /* set on the way: what the answer rests on or made; becomes the
                                      answer's comb-token */
     bool replayed; /* set by the mutation: an outcome from before is answered, authorised then */
+    bool hidden;   /* set on the way: the caller is told that a node is not there which he only may
+                      not see; for the audit trail alone */
     uint32_t authorised; /* bits 1 << comb.v1.Need that have been decided in the caller's favour */
 };
 

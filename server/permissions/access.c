@@ -228,6 +228,7 @@ static enum comb_status permit(const struct resolving *resolving, struct comb_ac
         return COMB_OK;
     }
     if ((node->rights & COMB_V1_RIGHTS_READ) == 0 && !node->manages) {
+        resolving->ctx->hidden = true;
         return no_such_node(resolving, err);
     }
     bool scope =

@@ -241,11 +241,21 @@ static void dispatch_before_finish(void *self, struct grpcc_call *call, enum grp
         (void)!grpcc_call_add_trailing_metadata(call, COMB_TOKEN_HEADER, text, length);
 }
 
+/* He was told that a node is not there: perhaps he may only not see it. What does not exist counts
+ * too, so that the growth of the trail tells nobody which of both it was. */
+static bool may_hide_a_node(const struct comb_rpc_call *state, enum grpcc_status status)
+{
+    const struct comb_principal *principal = state->ctx.principal;
+    return status == GRPCC_NOT_FOUND && state->reason == COMB_V1_ERROR_REASON_NODE_NOT_FOUND &&
+           principal && !principal->administrator;
+}
+
 /* Refused, or a log-in that failed, for whatever reason. */
 static void record_refusal(struct comb_rpc_call *state, enum grpcc_status status)
 {
-    if (state->audit && (status == GRPCC_PERMISSION_DENIED || status == GRPCC_UNAUTHENTICATED ||
-                         !comb_str_is_empty(state->ctx.claimed_login)))
+    if (state->audit &&
+        (status == GRPCC_PERMISSION_DENIED || status == GRPCC_UNAUTHENTICATED ||
+         may_hide_a_node(state, status) || !comb_str_is_empty(state->ctx.claimed_login)))
         comb_audit_refuse(state->audit, &state->ctx, (enum comb_status)status, state->reason);
 }
 

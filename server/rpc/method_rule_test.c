@@ -7,20 +7,12 @@
 
 #include <cmocka.h>
 
-#include "comb/v1/admin.grpcc.h"
-#include "comb/v1/auth.grpcc.h"
-#include "comb/v1/data.grpcc.h"
-#include "comb/v1/identity.grpcc.h"
-#include "comb/v1/permissions.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
-#include "comb/v1/workspaces.grpcc.h"
 #include "server/rpc/method_rule.h"
 
-static const struct grpcc_service *const services[] = {
-    &comb_v1_admin_service,      &comb_v1_auth_service,        &comb_v1_data_service,
-    &comb_v1_identity_service,   &comb_v1_permissions_service, &comb_v1_tree_service,
-    &comb_v1_workspaces_service,
-};
+/* Made by the build of all .proto files. */
+extern const struct grpcc_service *const all_services[];
+extern const size_t all_services_count;
 
 static struct grpcc_arena *arena;
 static const struct comb_v1_method_rule *rule;
@@ -99,6 +91,12 @@ static void check_method(const struct grpcc_method *method)
     } else {
         assert_int_equal(rule->n_audit_fields, 0);
     }
+    /* What changes something says whether and how the trail learns of it. */
+    if ((rule->audit == COMB_V1_AUDIT_RULE_UNSPECIFIED) !=
+        (rule->repetition == COMB_V1_REPETITION_READ))
+        fail_msg("%s: declare `audit` where something is changed, and only there: CHANGE, AROUND "
+                 "or, with a line in docs/audit.md, NONE",
+                 method->path);
     /* Streams live as long as they are wanted; everything else ends. */
     assert_int_equal(rule->timeout_max_ms == 0, method->kind != GRPCC_UNARY);
     /* What changes something by request id has one; a client stream has it in its header. */
@@ -111,9 +109,10 @@ static void check_method(const struct grpcc_method *method)
 static void every_method_has_a_sound_rule(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
-        for (size_t j = 0; j < services[i]->n_methods; j++)
-            check_method(&services[i]->methods[j]);
+    assert_true(all_services_count >= 13);
+    for (size_t i = 0; i < all_services_count; i++)
+        for (size_t j = 0; j < all_services[i]->n_methods; j++)
+            check_method(&all_services[i]->methods[j]);
 }
 
 /* Field 50701, length-delimited: its key is (50701 << 3 | 2) as a varint. */

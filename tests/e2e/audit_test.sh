@@ -45,6 +45,15 @@ expect 0 comb role rm makers
 printf 'wrong' >"$T/wrong"
 expect 4 comb --home "$T/other" login --user mallory --password-file "$T/wrong"
 
+# Who looks for a node that he may not see is told that it is not there, and counted.
+mkdir -m 700 "$T/eve"
+expect 0 comb user add eve --password-file "$T/password"
+expect 0 comb mkdir /personal/secret
+secret=$(comb -o json stat /personal/secret | sed 's/.*"id":"\([^"]*\)".*/\1/')
+eve() { COMB_HOME=$T/eve "$COMB" "$@"; }
+expect 0 eve login --user eve --password-file "$T/password"
+expect 3 eve stat "$secret"
+
 # What came in is numbered, and counted refusals are written, soon.
 recorded() { comb -o json audit ls -n 1000 >"$T/trail" && grep -q "$1" "$T/trail"; }
 waited=0
@@ -65,6 +74,18 @@ grep '"kind":"AUDIT_KIND_INTENT"' "$T/trail" | grep '/comb.v1.Config/Set"' | gre
     fail "the intent does not say what was set"
 grep '"kind":"AUDIT_KIND_REFUSAL"' "$T/trail" | grep '"login":"mallory"' | grep -q CREDENTIALS_INVALID ||
     fail "the refusal does not say why"
+
+waited=0
+until recorded '"hiddenCount":"1"'; do
+    [ "$waited" -lt 300 ] || fail "a look for a hidden node is not recorded: $(cat "$T/trail")"
+    sleep 0.1
+    waited=$((waited + 1))
+done
+grep '"hiddenCount":"1"' "$T/trail" | grep '"login":"eve"' | grep -q '"method":"/comb.v1.Tree/Stat"' ||
+    fail "it does not say who looked: $(grep hiddenCount "$T/trail")"
+expect 0 eve -o json audit ls
+says '"login":"eve"'
+grep -q NODE_NOT_FOUND <<<"$output" && fail "eve is told of it: $output"
 
 # Each intent has an outcome by then.
 resolved() { comb -o json audit ls -n 1000 >"$T/trail" && ! grep -q AUDIT_RESULT_UNKNOWN "$T/trail"; }
