@@ -76,6 +76,21 @@ enum comb_status comb_listen(struct grpcc_server *server, const char *address,
     return COMB_OK;
 }
 
+enum comb_status comb_advertise_check(const char *address, struct comb_error *err)
+{
+    char host[COMB_ADDRESS_TEXT_MAX];
+    unsigned port = 0;
+    if (strncmp(address, UNIX_PREFIX, sizeof UNIX_PREFIX - 1) == 0)
+        return COMB_OK;
+    if (split(address, host, &port) && port > 0 && !strpbrk(host, "/, ") &&
+        strcmp(host, "0.0.0.0") != 0 && strcmp(host, "[::]") != 0)
+        return COMB_OK;
+    return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                          "--advertise \"%.100s\" is no address to connect to: HOST:PORT or "
+                          "unix:PATH",
+                          address);
+}
+
 enum comb_status comb_listen_next(struct grpcc_server *server, const char *address,
                                   const struct comb_options *options,
                                   char ret_address[COMB_ADDRESS_TEXT_MAX], struct comb_error *err)

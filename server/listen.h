@@ -27,6 +27,10 @@ enum comb_status comb_listen_next(struct grpcc_server *server, const char *addre
                                   char ret_address[COMB_ADDRESS_TEXT_MAX],
                                   struct comb_error *err) COMB_MUST_CHECK;
 
+/* Whether --advertise names one place that can be connected to. INVALID_ARGUMENT: no HOST:PORT or
+ * unix:PATH, port 0, or a wildcard. */
+enum comb_status comb_advertise_check(const char *address, struct comb_error *err) COMB_MUST_CHECK;
+
 /* Whether flag's address is HOST:PORT, and may be listened on without TLS: errors as of
  * comb_listen. ret_host is what stands before the port. */
 enum comb_status comb_listen_plain_check(const char *flag, const char *address,

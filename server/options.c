@@ -30,6 +30,9 @@ static const struct flag flags[] = {
      "where the embedded stores lie; made with mode 0700 [~/.local/share/comb]"},
     {"listen", FLAG_TEXT, MEMBER(listen), "ADDRESS", "127.0.0.1:7070", 0, 0,
      "where the API is served: HOST:PORT (port 0: any) or unix:PATH [127.0.0.1:7070]"},
+    {"advertise", FLAG_TEXT, MEMBER(advertise), "ADDRESS", NULL, 0, 0,
+     "where clients and peers reach this replica, told by the registry: HOST:PORT or unix:PATH "
+     "[what --listen says; a wildcard is not used by clients]"},
     {"admin-listen", FLAG_TEXT, MEMBER(admin_listen), "ADDRESS", "127.0.0.1:7071", 0, 0,
      "where comb.v1.Admin is served [127.0.0.1:7071, or the next free port]"},
     {"tls-certificate", FLAG_TEXT, MEMBER(tls_certificate), "FILE", NULL, 0, 0,

@@ -14,6 +14,7 @@
 struct comb_options {
     const char *home;
     const char *listen;
+    const char *advertise; /* NULL: what was bound of `listen` */
     const char *admin_listen;
     bool admin_listen_given; /* else the next free port is taken where the default's is not */
     const char *ready_file;

@@ -53,7 +53,7 @@ static comb_str tell_body(void *data, struct grpcc_arena *arena)
     entry->start_time = google_protobuf_timestamp_new(arena);
     entry->draining = info->is_draining(info->data);
     if (!entry->installation_id || !entry->start_time ||
-        !comb_v1_registry_entry_add_addresses(arena, entry, info->listen) ||
+        !comb_v1_registry_entry_add_addresses(arena, entry, info->advertise) ||
         !comb_v1_registry_entry_add_admin_addresses(arena, entry, info->admin_listen) ||
         !add_capabilities(replica, arena, entry) || !add_load(replica, arena, entry))
         return (comb_str){0};

@@ -86,6 +86,7 @@ static void fill_admin(struct run *run)
     info->installation = s->info.installation;
     info->start_us = comb_clock_wall_us();
     info->listen = run->listen;
+    info->advertise = run->options->advertise ? run->options->advertise : run->listen;
     info->admin_listen = run->admin_listen;
     info->libraries[info->n_libraries++] =
         (struct comb_admin_library){"grpc", grpc_version_string()};
@@ -151,7 +152,10 @@ static enum comb_status start_server(struct grpcc_server *server, struct comb_er
 
 static enum comb_status start_api(struct run *run, struct comb_error *err)
 {
-    enum comb_status status = new_server(run->options, &run->api, err);
+    const char *advertise = run->options->advertise;
+    enum comb_status status = advertise ? comb_advertise_check(advertise, err) : COMB_OK;
+    if (status == COMB_OK)
+        status = new_server(run->options, &run->api, err);
     if (status == COMB_OK)
         status = comb_observe_attach(run->observe, run->api, "api", err);
     if (status == COMB_OK)

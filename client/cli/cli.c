@@ -11,6 +11,8 @@
 #include "comb/files.h"
 
 #define SERVER_DEFAULT "127.0.0.1:7070"
+/* Time for a restart of a server; a person is told after it that there is none. */
+#define UNREACHABLE_MS 3000
 #define UUID_LENGTH 36
 #define SECRET_MAX 1024
 
@@ -76,9 +78,16 @@ int cli_subverb(struct cli *cli, const struct cli_verb *verbs, const char *noun,
     return CLI_USAGE;
 }
 
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value && *value && strcmp(value, "0") != 0;
+}
+
 bool cli_connect(struct cli *cli)
 {
     const char *server = cli->server ? cli->server : getenv("COMB_SERVER");
+    cli->pinned |= is_set("COMB_PIN");
     struct comb_client_options options = {
         .size = sizeof options,
         .timeout_ms = cli->timeout_ms,
@@ -87,6 +96,8 @@ bool cli_connect(struct cli *cli)
         .tls = cli->tls,
         .ca_file = cli->ca_file,
         .trust_servers = cli->trust_server,
+        .pinned = cli->pinned || cli->trust_server,
+        .unreachable_ms = cli->waits ? 0 : UNREACHABLE_MS,
         .user_agent = "comb",
     };
     if (cli->client)

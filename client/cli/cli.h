@@ -33,6 +33,8 @@ struct cli {
     bool strong;
     int64_t timeout_ms; /* 0: the library's */
     bool tls;
+    bool pinned;       /* no other replicas than `server` */
+    bool waits;        /* as long as timeout_ms also where no server can be reached */
     bool trust_server; /* the session's tokens may go to `server`, whatever it was opened at */
     const char *ca_file;
     struct grpcc_arena *arena;  /* lives as long as the run */
@@ -143,6 +145,7 @@ int cli_operations(struct cli *cli, int argc, char **argv);
 int cli_call(struct cli *cli, int argc, char **argv);
 int cli_vault(struct cli *cli, int argc, char **argv);
 int cli_audit(struct cli *cli, int argc, char **argv);
+int cli_replicas(struct cli *cli, int argc, char **argv);
 int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
 int cli_config(struct cli *cli, int argc, char **argv);

@@ -43,6 +43,7 @@ static const struct verb verbs[] = {
     {"vault", "put|get|ls|rm|key|...", "secrets, and keys that stay there", cli_vault},
     {"audit", "ls|verify|export|key ...", "who did what, and whether the trail is whole",
      cli_audit},
+    {"replicas", "", "the replicas that are found, and how they do", cli_replicas},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},
@@ -62,11 +63,13 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < N_VERBS; i++)
         fprintf(out, "  %-10s %-38s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
     fputs("\noptions:\n"
-          "  --server ADDRESS   replicas, separated by commas (COMB_SERVER)\n"
+          "  --server ADDRESS   replicas, separated by commas; one finds the others (COMB_SERVER)\n"
+          "  --pin              only those of --server, behind a proxy that chooses (COMB_PIN)\n"
           "  --home DIR         holds client.json with the session (COMB_HOME)\n"
           "  -o json            answers as JSON, for programs\n"
           "  --strong           linearizable reads\n"
-          "  --timeout SECONDS  for each call\n"
+          "  --timeout SECONDS  for each call [30]\n"
+          "  --wait             as long also where no server can be reached [3 s]\n"
           "  --tls, --ca FILE   TLS, and the authorities to trust\n"
           "  --help, --version\n\n"
           "exit status: 0 done, 1 fault of the server, 2 wrong arguments, 3 not found, 4 denied,\n"
@@ -79,12 +82,21 @@ static void print_help(FILE *out)
 static int read_globals(struct cli *cli, const char **home, int *argc, char ***argv)
 {
     const char *json = NULL, *strong = NULL, *timeout = NULL, *tls = NULL, *help = NULL,
-               *version = NULL;
+               *version = NULL, *pin = NULL, *wait = NULL;
     const struct cli_option options[] = {
-        {"--server", true, &cli->server}, {"--home", true, home},        {"-o", true, &json},
-        {"--strong", false, &strong},     {"--timeout", true, &timeout}, {"--tls", false, &tls},
-        {"--ca", true, &cli->ca_file},    {"--help", false, &help},      {"-h", false, &help},
-        {"--version", false, &version},   {NULL, false, NULL},
+        {"--server", true, &cli->server},
+        {"--home", true, home},
+        {"-o", true, &json},
+        {"--strong", false, &strong},
+        {"--timeout", true, &timeout},
+        {"--tls", false, &tls},
+        {"--ca", true, &cli->ca_file},
+        {"--help", false, &help},
+        {"-h", false, &help},
+        {"--version", false, &version},
+        {"--pin", false, &pin},
+        {"--wait", false, &wait},
+        {NULL, false, NULL},
     };
     /* Only what stands before the verb: its own options are its own. */
     int n = 0;
@@ -109,6 +121,8 @@ static int read_globals(struct cli *cli, const char **home, int *argc, char ***a
     }
     cli->json = json && strcmp(json, "json") == 0;
     cli->strong = strong != NULL;
+    cli->pinned = pin != NULL;
+    cli->waits = wait != NULL;
     cli->tls = tls || cli->ca_file;
     cli->timeout_ms = timeout ? (int64_t)(strtod(timeout, NULL) * 1000) : 0;
     if ((json && !cli->json && strcmp(json, "text") != 0) || (timeout && cli->timeout_ms <= 0)) {

@@ -23,9 +23,10 @@ void comb_again_progress(struct comb_again *again)
 {
     again->retry = (struct comb_retry){
         .repetition = COMB_V1_REPETITION_READ,
-        .n_replicas = again->client->n_replicas,
         .attempts_max = again->client->attempts_max,
     };
+    again->begin_ns = comb_now_ns();
+    again->unconnected_only = true;
     again->deadline_ns = deadline_of(again->client);
 }
 
@@ -52,8 +53,10 @@ bool comb_again_judge(struct comb_again *again, enum grpcc_status status,
     struct comb_client *client = again->client;
     bool expired = status == GRPCC_UNAUTHENTICATED && comb_session_can_refresh(&client->session) &&
                    comb_error_has_reason(err, COMB_V1_ERROR_REASON_TOKEN_EXPIRED);
+    again->unconnected_only &= comb_retry_is_unconnected(status, err);
+    again->retry.n_replicas = comb_replicas_count(client);
     struct comb_retry_verdict verdict =
-        comb_retry_judge(&again->retry, status, err, expired, comb_random32());
+        comb_retry_judge(&again->retry, status, err, expired, false, comb_random32());
     *ret_wait_ms = verdict.wait_ms;
     if (verdict.kind == COMB_RETRY_FINISH || is_closed(client))
         return false;
@@ -62,7 +65,11 @@ bool comb_again_judge(struct comb_again *again, enum grpcc_status status,
     /* A stream does not wait for its connection here: that would hide from whom it waits for. */
     if (verdict.wait_for_connection)
         *ret_wait_ms = comb_retry_backoff_ms(again->retry.rounds, comb_random32());
-    return comb_now_ns() + *ret_wait_ms * COMB_NS_PER_MS < again->deadline_ns;
+    int64_t next_ns = comb_now_ns() + *ret_wait_ms * COMB_NS_PER_MS;
+    if (again->unconnected_only && client->unreachable_ns != INT64_MAX &&
+        next_ns >= again->begin_ns + client->unreachable_ns)
+        return false;
+    return next_ns < again->deadline_ns;
 }
 
 bool comb_again_wait(struct comb_again *again, enum grpcc_status status,

@@ -11,7 +11,7 @@
 /* A refresh takes at most so long of a call's time. */
 enum { REFRESH_MS_MAX = 10000 };
 enum { BUDGET_ATTEMPT = 1000, BUDGET_SUCCESS = 100 };
-enum { KEPT_BYTES_MAX = 64 << 20, SCRATCH_BYTES_MAX = 1 << 20 };
+enum { KEPT_BYTES_MAX = 64 << 20 };
 
 /* ---- life ---- */
 
@@ -50,8 +50,9 @@ void comb_call_unref(struct comb_call *call)
         return;
     struct comb_client *client = call->client;
     list_remove(client, call);
+    comb_keeper_leave(client);
+    comb_call_ways_done(call);
     grpcc_arena_free(call->kept);
-    grpcc_arena_free(call->scratch);
     pthread_cond_destroy(&call->changed);
     pthread_mutex_destroy(&call->lock);
     free(call);
@@ -96,8 +97,9 @@ static void set_options(struct comb_call *call, const struct grpcc_call_options 
     comb_options_copy(&call->options, sizeof(call->options), options);
     int64_t timeout_ms =
         call->options.timeout_ms > 0 ? call->options.timeout_ms : call->client->timeout_ms;
+    call->begin_ns = comb_now_ns();
     call->deadline_ns =
-        is_forever(timeout_ms) ? INT64_MAX : comb_now_ns() + timeout_ms * COMB_NS_PER_MS;
+        is_forever(timeout_ms) ? INT64_MAX : call->begin_ns + timeout_ms * COMB_NS_PER_MS;
 }
 
 struct comb_call *comb_call_new(struct comb_client *client, const struct grpcc_method *method,
@@ -118,7 +120,6 @@ struct comb_call *comb_call_new(struct comb_client *client, const struct grpcc_m
     call->rule = comb_rule_of(client, method);
     call->unconnected_only = true;
     call->retry.repetition = call->rule.repetition;
-    call->retry.n_replicas = client->n_replicas;
     call->retry.attempts_max = client->attempts_max;
     set_options(call, options);
     pthread_mutex_init(&call->lock, NULL);
@@ -126,8 +127,9 @@ struct comb_call *comb_call_new(struct comb_client *client, const struct grpcc_m
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&call->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    call->scratch = grpcc_arena_new(SCRATCH_BYTES_MAX);
-    if (!call->scratch || (keep && !keep_all(call))) {
+    comb_keeper_enter(client);
+    atomic_fetch_add_explicit(&client->counters.calls, 1, memory_order_relaxed);
+    if (keep && !keep_all(call)) {
         comb_error_memory(err);
         comb_call_unref(call);
         return NULL;
@@ -139,10 +141,7 @@ struct comb_call *comb_call_new(struct comb_client *client, const struct grpcc_m
 void comb_call_cancel(struct comb_call *call)
 {
     pthread_mutex_lock(&call->lock);
-    call->cancelled = true;
-    if (call->attempt)
-        grpcc_client_call_cancel(call->attempt);
-    pthread_cond_broadcast(&call->changed);
+    comb_call_cancel_locked(call);
     pthread_mutex_unlock(&call->lock);
 }
 
@@ -150,160 +149,6 @@ void comb_calls_cancel_locked(struct comb_client *client)
 {
     for (struct comb_call *call = client->calls; call; call = call->next)
         comb_call_cancel(call);
-}
-
-/* ---- one attempt ---- */
-
-static void keep_header(struct comb_call *call, bool trailing, const char *key, const void *value,
-                        size_t length)
-{
-    struct comb_call_header *header = grpcc_arena_zalloc(call->scratch, sizeof(*header));
-    if (!header)
-        return;
-    *header = (struct comb_call_header){
-        .trailing = trailing,
-        .key = grpcc_arena_strdup(call->scratch, key),
-        .value = grpcc_arena_memdup(call->scratch, value, length),
-        .length = length,
-    };
-    if (!header->key || !header->value)
-        return;
-    *call->headers_end = header;
-    call->headers_end = &header->next;
-}
-
-static void on_metadata(void *data, bool trailing, const char *key, const void *value,
-                        size_t length)
-{
-    struct comb_call *call = data;
-    if (strcmp(key, "comb-token") == 0)
-        (void)comb_seen_add(&call->client->seen, value, length);
-    if (call->options.on_metadata)
-        keep_header(call, trailing, key, value, length);
-}
-
-static void attempt_ended(void *data, enum grpcc_status status, void *response,
-                          const struct grpcc_error *err)
-{
-    struct comb_call *call = data;
-    pthread_mutex_lock(&call->lock);
-    struct grpcc_client_call *attempt = call->attempt;
-    call->attempt = NULL;
-    call->status = status;
-    call->response = response;
-    call->err = *err;
-    call->running = false;
-    bool go_on = call->attempt_done != NULL;
-    if (!go_on)
-        pthread_cond_broadcast(&call->changed);
-    pthread_mutex_unlock(&call->lock);
-    grpcc_client_call_free(attempt);
-    if (go_on)
-        call->attempt_done(call);
-    comb_call_unref(call);
-}
-
-static void attempt_fails(struct comb_call *call, const struct grpcc_error *err)
-{
-    attempt_ended(comb_call_ref(call), err->status, NULL, err);
-}
-
-/* The request of the program, or a shallow copy with the id in it that the program left out. */
-static const ProtobufCMessage *request_of(struct comb_call *call)
-{
-    size_t offset = call->rule.request_id_offset;
-    if (!offset)
-        return call->request;
-    const char *given = *(char *const *)((const char *)call->request + offset);
-    if (given && *given) {
-        snprintf(call->request_id, sizeof(call->request_id), "%s", given);
-        return call->request;
-    }
-    if (!*call->request_id)
-        comb_id_new(call->request_id);
-    ProtobufCMessage *copy =
-        grpcc_arena_memdup(call->scratch, call->request, call->method->request->sizeof_message);
-    if (copy)
-        *(char **)((char *)copy + offset) = call->request_id;
-    return copy;
-}
-
-static int64_t remaining_ms(const struct comb_call *call)
-{
-    if (call->deadline_ns == INT64_MAX)
-        return 0;
-    int64_t left_ns = call->deadline_ns - comb_now_ns();
-    return left_ns > 0 ? (left_ns + COMB_NS_PER_MS - 1) / COMB_NS_PER_MS : 1;
-}
-
-/* Remembers the attempt for _cancel, unless it has ended already. */
-static void keep_attempt(struct comb_call *call, struct grpcc_client_call *attempt,
-                         unsigned sequence)
-{
-    pthread_mutex_lock(&call->lock);
-    if (call->running && call->sequence == sequence) {
-        call->attempt = attempt;
-        if (call->cancelled)
-            grpcc_client_call_cancel(attempt);
-        attempt = NULL;
-    }
-    pthread_mutex_unlock(&call->lock);
-    grpcc_client_call_free(attempt);
-}
-
-static bool begin_running(struct comb_call *call, unsigned *ret_sequence)
-{
-    pthread_mutex_lock(&call->lock);
-    call->running = true;
-    *ret_sequence = ++call->sequence;
-    bool cancelled = call->cancelled;
-    pthread_mutex_unlock(&call->lock);
-    return !cancelled;
-}
-
-void comb_call_attempt(struct comb_call *call)
-{
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct comb_headers headers = {0};
-    unsigned sequence = 0;
-    grpcc_arena_reset(call->scratch);
-    call->headers = NULL;
-    call->headers_end = &call->headers;
-    if (!begin_running(call, &sequence)) {
-        grpcc_error_set(&err, GRPCC_CANCELLED, "cancelled");
-        attempt_fails(call, &err);
-        return;
-    }
-    const ProtobufCMessage *request = request_of(call);
-    call->replica = comb_replica_pick(call->client, call->tried);
-    if (!request || !call->replica) {
-        comb_error_memory(&err);
-        attempt_fails(call, &err);
-        return;
-    }
-    if (comb_headers_make(call->client, &call->rule, *call->request_id ? call->request_id : NULL,
-                          &call->options, call->scratch, &headers, &err)) {
-        attempt_fails(call, &err);
-        return;
-    }
-    call->generation = headers.generation;
-    struct grpcc_call_options options = call->options;
-    struct grpcc_client_call *attempt = NULL;
-    options.metadata = headers.items;
-    options.n_metadata = headers.n;
-    options.timeout_ms = remaining_ms(call);
-    options.wait_for_ready |= call->wait_for_connection;
-    options.on_metadata = on_metadata;
-    options.on_metadata_data = call;
-    options.on_end = NULL;
-    comb_call_ref(call);
-    comb_call_ref(call); /* for keep_attempt: the callback form may end and be freed before it */
-    grpcc_unary_start(call->replica->channel, call->method, call->arena, &options, request,
-                      attempt_ended, call, &attempt);
-    comb_headers_wipe(&headers);
-    if (attempt)
-        keep_attempt(call, attempt, sequence);
-    comb_call_unref(call);
 }
 
 /* ---- after it ---- */
@@ -343,30 +188,72 @@ static bool is_cut_off(struct comb_call *call)
     return call->status == GRPCC_CANCELLED && !cancelled && !call->options.parent;
 }
 
+/* What the ways of the attempt say of their replicas. */
+static void note_replicas(struct comb_call *call, const struct comb_retry_verdict *verdict)
+{
+    for (size_t i = 0; i < COMB_WAYS; i++) {
+        struct comb_attempt *way = &call->ways[i];
+        bool decisive = way == call->decisive;
+        if (!way->replica || way->silent || way->lost)
+            continue;
+        if (way->status == GRPCC_OK)
+            comb_replica_works(way->replica, way->took_ns);
+        else if (decisive ? verdict->replica_failed : way->status == GRPCC_UNAVAILABLE)
+            comb_replica_fails(call->client, way->replica);
+        call->tried |= UINT64_C(1) << way->replica->slot;
+    }
+    if (call->decisive && call->decisive->silent)
+        call->tried |= UINT64_C(1) << call->decisive->replica->slot;
+}
+
+/* No server could be reached, for as long as the program wants to wait for one. */
+static bool is_unreachable(const struct comb_call *call, int64_t at_ns)
+{
+    return call->unconnected_only && call->client->unreachable_ns != INT64_MAX &&
+           at_ns >= call->begin_ns + call->client->unreachable_ns;
+}
+
+static void count(struct comb_call *call, const struct comb_retry_verdict *verdict)
+{
+    struct comb_counters *counters = &call->client->counters;
+    if (verdict->kind == COMB_RETRY_AGAIN)
+        atomic_fetch_add_explicit(&counters->retries, 1, memory_order_relaxed);
+    if (verdict->kind == COMB_RETRY_REFRESH)
+        atomic_fetch_add_explicit(&counters->refreshes, 1, memory_order_relaxed);
+    if (call->status)
+        return;
+    give_to_budget(call->client);
+    if (call->rule.repetition == COMB_V1_REPETITION_READ)
+        comb_hedging_note(call->client, call->decisive->took_ns);
+}
+
 struct comb_retry_verdict comb_call_judge(struct comb_call *call)
 {
     struct comb_client *client = call->client;
+    bool silent = call->decisive && call->decisive->silent;
     if (is_cut_off(call))
         call->status = call->err.status = GRPCC_UNAVAILABLE;
     bool expired = call->status == GRPCC_UNAUTHENTICATED && !call->rule.open &&
                    comb_session_can_refresh(&client->session) &&
                    comb_error_has_reason(&call->err, COMB_V1_ERROR_REASON_TOKEN_EXPIRED);
     note_failure(call);
+    call->retry.n_replicas = comb_replicas_count(client);
     struct comb_retry_verdict verdict =
-        comb_retry_judge(&call->retry, call->status, &call->err, expired, comb_random32());
-    if (verdict.replica_failed || call->status == GRPCC_OK)
-        comb_replica_note(call->replica, call->status == GRPCC_OK);
-    if (call->status == GRPCC_OK)
-        give_to_budget(client);
-    if (verdict.charge && !take_from_budget(client))
+        comb_retry_judge(&call->retry, call->status, &call->err, expired, silent, comb_random32());
+    note_replicas(call, &verdict);
+    if (verdict.charge && !take_from_budget(client)) {
         verdict.kind = COMB_RETRY_FINISH;
-    call->tried |= UINT64_C(1) << (call->replica ? call->replica - client->replicas : 0);
+        atomic_fetch_add(&client->counters.budget_empty, 1);
+    }
     if (verdict.new_round || verdict.kind == COMB_RETRY_REFRESH)
         call->tried = 0;
     call->wait_for_connection = verdict.wait_for_connection;
-    if (verdict.kind == COMB_RETRY_AGAIN && call->deadline_ns != INT64_MAX &&
-        comb_now_ns() + verdict.wait_ms * COMB_NS_PER_MS >= call->deadline_ns)
+    int64_t next_ns = comb_now_ns() + verdict.wait_ms * COMB_NS_PER_MS;
+    if (verdict.kind == COMB_RETRY_AGAIN &&
+        ((call->deadline_ns != INT64_MAX && next_ns >= call->deadline_ns) ||
+         is_unreachable(call, next_ns)))
         verdict.kind = COMB_RETRY_FINISH;
+    count(call, &verdict);
     return verdict;
 }
 
@@ -379,7 +266,7 @@ void comb_call_fail(struct comb_call *call, enum grpcc_status status, const stru
 /* Whoever reads the error should learn why nobody answered, not only that time is over. */
 static void word_error(struct comb_call *call)
 {
-    struct comb_replica *replica = call->replica;
+    struct comb_replica *replica = call->decisive ? call->decisive->replica : NULL;
     if (!*call->cause || !replica ||
         (call->status != GRPCC_UNAVAILABLE && call->status != GRPCC_DEADLINE_EXCEEDED))
         return;
@@ -388,7 +275,8 @@ static void word_error(struct comb_call *call)
     const struct google_rpc_status *details = call->err.details;
     if (call->unconnected_only)
         grpcc_error_set(&call->err, status, "%s%s cannot be reached (%s)",
-                        call->client->n_replicas > 1 ? "none of the replicas, such as " : "",
+                        comb_replicas_count(call->client) > 1 ? "none of the replicas, such as "
+                                                              : "",
                         replica->target, call->cause);
     else
         grpcc_error_set(&call->err, status, "no answer in time; last, %s: %s", replica->target,
@@ -402,7 +290,8 @@ void comb_call_conclude(struct comb_call *call)
 {
     if (call->status)
         word_error(call);
-    for (struct comb_call_header *header = call->headers; header; header = header->next)
+    struct comb_call_header *header = call->decisive ? call->decisive->headers : NULL;
+    for (; header; header = header->next)
         call->options.on_metadata(call->options.on_metadata_data, header->trailing, header->key,
                                   header->value, header->length);
     if (call->options.on_end)
@@ -420,7 +309,7 @@ static struct timespec timespec_of(int64_t time_ns)
 static void wait_for_attempt(struct comb_call *call)
 {
     pthread_mutex_lock(&call->lock);
-    while (call->running)
+    while (call->n_running > 0)
         pthread_cond_wait(&call->changed, &call->lock);
     pthread_mutex_unlock(&call->lock);
 }
@@ -465,8 +354,8 @@ enum grpcc_status comb_call_unary(void *self, const struct grpcc_method *method,
         (void)!comb_session_refresh(client, generation, comb_call_refresh_deadline(call), NULL);
     while (verdict.kind != COMB_RETRY_FINISH) {
         if (verdict.kind == COMB_RETRY_REFRESH &&
-            comb_session_refresh(client, call->generation, comb_call_refresh_deadline(call),
-                                 &own)) {
+            comb_session_refresh(client, call->decisive->generation,
+                                 comb_call_refresh_deadline(call), &own)) {
             comb_call_fail(call, own.status, &own);
             break;
         }

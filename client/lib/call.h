@@ -19,6 +19,33 @@ struct comb_call_header {
     size_t length;
 };
 
+/*
+ * One way of a call, to one replica. The first one answers into the program's arena; a hedge, which
+ * may be under way beside it, into its own, from where what it brought is copied if it wins.
+ */
+struct comb_attempt {
+    struct comb_call *call;
+    struct comb_replica *replica; /* a reference; NULL: there was none */
+    struct grpcc_arena *scratch;  /* its headers; of a hedge also the answer */
+    unsigned generation;          /* of the token */
+    struct comb_call_header *headers;
+    struct comb_call_header **headers_end;
+    int64_t begin_ns;
+
+    /* the call's lock */
+    bool running;
+    bool silent; /* ended by us: the replica does not answer */
+    bool lost;   /* ended by us: the other one has answered */
+    struct grpcc_client_call *handle;
+
+    /* how it ended */
+    int64_t took_ns;
+    enum grpcc_status status;
+    void *response;
+    struct grpcc_error err;
+};
+enum { COMB_FIRST, COMB_HEDGE, COMB_WAYS };
+
 /* References: the driver, an attempt under way, the program's handle. */
 struct comb_call {
     atomic_uint refs;
@@ -26,23 +53,21 @@ struct comb_call {
     struct comb_call *next, **link; /* in the client's list; its lock */
     const struct grpcc_method *method;
     struct comb_rule rule;
-    struct grpcc_arena *arena;   /* the program's: response and details */
-    struct grpcc_arena *kept;    /* copies of what the program gave; NULL: it waits */
-    struct grpcc_arena *scratch; /* of one attempt */
+    struct grpcc_arena *arena; /* the program's: response and details */
+    struct grpcc_arena *kept;  /* copies of what the program gave, and of a hedge's answer where
+                                  it waits for it itself */
     struct grpcc_call_options options;
     const ProtobufCMessage *request;
     char request_id[COMB_ID_LENGTH + 1];
-    int64_t deadline_ns;
+    int64_t begin_ns, deadline_ns;
     struct comb_retry retry;
     uint64_t tried;
     bool wait_for_connection;
     bool unconnected_only; /* no attempt ever reached a server */
-    struct comb_replica *replica;
-    unsigned generation; /* of the token of the attempt */
-    struct comb_call_header *headers;
-    struct comb_call_header **headers_end;
+    struct comb_attempt ways[COMB_WAYS];
 
-    /* how the last attempt ended */
+    /* how the last attempt ended: that of the way that counts */
+    struct comb_attempt *decisive;
     enum grpcc_status status;
     void *response;
     struct grpcc_error err;
@@ -51,9 +76,8 @@ struct comb_call {
     pthread_mutex_t lock; /* all below */
     pthread_cond_t changed;
     bool cancelled;
-    bool running;      /* an attempt */
-    unsigned sequence; /* of the attempt */
-    struct grpcc_client_call *attempt;
+    unsigned n_running; /* ways */
+    int64_t hedge_ns;   /* when the second way is due; 0: never */
 
     /* the callback form */
     void (*attempt_done)(struct comb_call *call); /* NULL: somebody waits for `changed` */
@@ -62,6 +86,7 @@ struct comb_call {
     struct comb_call *timer_next;
     int64_t due_ns;
     bool wants_refresh;
+    unsigned stale_generation; /* of the token that is to be replaced before the first attempt */
 };
 
 /* A call that has not begun; NULL and err. keep: the program does not wait, so that request and
@@ -75,8 +100,19 @@ void comb_call_unref(struct comb_call *call);
 /* Ends the attempt, the waiting, and all further ones. Any thread. */
 void comb_call_cancel(struct comb_call *call);
 
+/* Whether it may be sent again where nobody knows whether it was done. */
+bool comb_call_may_repeat(const struct comb_call *call);
+
+/* ---- attempt.c ---- */
+
 /* Begins an attempt. `attempt_done` runs on the poller, or before this returns. */
 void comb_call_attempt(struct comb_call *call);
+/* Frees what attempts left. */
+void comb_call_ways_done(struct comb_call *call);
+void comb_call_cancel_locked(struct comb_call *call);
+
+/* ---- call.c ---- */
+
 /* After an attempt: what to do, and how long to wait before; wait_ms never reaches beyond the
  * deadline. */
 struct comb_retry_verdict comb_call_judge(struct comb_call *call);

@@ -34,9 +34,10 @@ void comb_call_resume(struct comb_call *call)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     bool refresh = call->wants_refresh;
+    unsigned generation = call->decisive ? call->decisive->generation : call->stale_generation;
     call->wants_refresh = false;
-    if (refresh && comb_session_refresh(call->client, call->generation,
-                                        comb_call_refresh_deadline(call), &err)) {
+    if (refresh &&
+        comb_session_refresh(call->client, generation, comb_call_refresh_deadline(call), &err)) {
         comb_call_fail(call, err.status, &err);
         finish(call);
         return;
@@ -96,7 +97,7 @@ void comb_call_unary_start(void *self, const struct grpcc_method *method, struct
     call->done = done;
     call->data = data;
     call->attempt_done = attempt_done;
-    if (!call->rule.open && comb_session_is_stale(&client->session, &call->generation))
+    if (!call->rule.open && comb_session_is_stale(&client->session, &call->stale_generation))
         wait_in_timer(call, 0, true);
     else
         comb_call_attempt(call);

@@ -42,7 +42,8 @@ void comb_client_unref(struct comb_client *client)
     if (!client || atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
         return;
     comb_timer_free(client->timer);
-    comb_replicas_close(client);
+    comb_replicas_done(&client->replicas);
+    comb_keeper_done(&client->keeper);
     grpcc_channel_free(client->channel);
     comb_session_done(&client->session);
     comb_seen_done(&client->seen);
@@ -68,6 +69,8 @@ static struct comb_client *client_new(void)
     atomic_store(&client->refs, 1);
     client->pid = getpid();
     pthread_mutex_init(&client->lock, NULL);
+    pthread_mutex_init(&client->replicas.lock, NULL);
+    comb_keeper_init(&client->keeper);
     comb_session_init(&client->session);
     comb_seen_init(&client->seen);
     client->arena = grpcc_arena_new(OPTIONS_BYTES_MAX);
@@ -88,6 +91,10 @@ static void set_numbers(struct comb_client *client, const struct comb_client_opt
     client->budget_max = (int)tokens * BUDGET_UNIT;
     atomic_store(&client->budget, client->budget_max);
     client->strong = options->strong;
+    int64_t silence_ms = options->silence_ms > 0 ? options->silence_ms : COMB_SILENCE_MS_DEFAULT;
+    client->silence_ns = silence_ms * COMB_NS_PER_MS;
+    client->unreachable_ns =
+        options->unreachable_ms > 0 ? options->unreachable_ms * COMB_NS_PER_MS : INT64_MAX;
 }
 
 /* The tokens, and from the file also what was seen and, where the program names none, the server.
@@ -144,6 +151,8 @@ enum grpcc_status comb_client_open(const char *servers, const struct comb_client
     if (!status)
         status = comb_replicas_open(client, client->servers, &options, &own);
     if (!status) {
+        comb_discovery_init(client, &options);
+        comb_hedging_init(client, &options);
         client->channel = grpcc_channel_new_policy(&comb_policy, client, &own);
         status = client->channel ? GRPCC_OK : own.status;
     }
@@ -170,7 +179,8 @@ void comb_client_close(struct comb_client *client)
     pthread_mutex_unlock(&client->lock);
     comb_timer_wake(client);
     comb_session_save_seen(client);
-    comb_client_unref(client);
+    if (!comb_keeper_stop(client))
+        comb_client_unref(client);
 }
 
 struct grpcc_channel *comb_client_channel(struct comb_client *client)

@@ -1,104 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicas: in turn, those that failed lately last. */
+/* One replica: how it does, and questions after its health. */
+#include <grpc/health/v1/health.grpcc.h>
 #include <string.h>
 
 #include "client/lib/internal.h"
 
-/* How long a replica that failed is avoided: doubled with each failure in a row. */
-enum { AVOID_MIN_MS = 250, AVOID_DOUBLINGS_MAX = 6 };
-/* A broken connection is made again soon: a replica that restarts is back in less than a second. */
-enum { RECONNECT_MIN_MS = 50, RECONNECT_MAX_MS = 1000 };
+/* How long a replica that failed is left alone: doubled with each failure in a row. */
+enum { EJECT_MIN_MS = 250, EJECT_DOUBLINGS_MAX = 6 };
+/* A smoothed latency takes one in so many parts of the newest. */
+enum { LATENCY_PARTS = 8 };
+enum { QUESTION_BYTES_MAX = 64 << 10 };
 
-static enum grpcc_status open_one(struct comb_client *client, char *target,
-                                  const struct comb_client_options *options,
-                                  struct grpcc_error *err)
+struct comb_replica *comb_replica_new(const char *target, const struct grpcc_channel_options *given,
+                                      struct grpcc_error *err)
 {
-    struct comb_replica *replica = &client->replicas[client->n_replicas];
-    struct grpcc_channel_options channel = {
-        .size = sizeof(channel),
-        .tls = options->tls,
-        .ca_file = options->ca_file,
-        .certificate_file = options->certificate_file,
-        .key_file = options->key_file,
-        .host_override = options->host_override,
-        .user_agent = options->user_agent,
-        /* One target that names several replicas: all of them are used. */
-        .service_config =
-            strstr(target, ":///") ? "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}" : NULL,
-        .retries_off = true,
-        .reconnect_min_ms = RECONNECT_MIN_MS,
-        .reconnect_max_ms = RECONNECT_MAX_MS,
-    };
-    replica->target = target;
-    replica->channel = grpcc_channel_new(target, &channel, err);
-    if (!replica->channel)
-        return err ? err->status : GRPCC_INVALID_ARGUMENT;
-    client->n_replicas++;
-    return GRPCC_OK;
-}
-
-enum grpcc_status comb_replicas_open(struct comb_client *client, const char *servers,
-                                     const struct comb_client_options *options,
-                                     struct grpcc_error *err)
-{
-    char *rest = NULL;
-    char *text = grpcc_arena_strdup(client->arena, servers);
-    client->replicas =
-        grpcc_arena_calloc(client->arena, COMB_REPLICAS_MAX, sizeof(*client->replicas));
-    if (!text || !client->replicas)
-        return comb_error_memory(err);
-    for (char *target = strtok_r(text, ", ", &rest); target; target = strtok_r(NULL, ", ", &rest)) {
-        if (client->n_replicas == COMB_REPLICAS_MAX)
-            return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT, "more than %d servers",
-                                   COMB_REPLICAS_MAX);
-        enum grpcc_status status = open_one(client, target, options, err);
-        if (status)
-            return status;
+    struct grpcc_channel_options options = *given;
+    struct comb_replica *replica = calloc(1, sizeof(*replica));
+    if (!replica || !(replica->target = strdup(target))) {
+        free(replica);
+        comb_error_memory(err);
+        return NULL;
     }
-    if (client->n_replicas == 0)
-        return grpcc_error_set(err, GRPCC_INVALID_ARGUMENT,
-                               "no server: name one, as in \"127.0.0.1:7070\"");
-    return GRPCC_OK;
+    atomic_store(&replica->refs, 1);
+    /* One target that names several replicas: all of them are used. */
+    if (strstr(target, ":///"))
+        options.service_config = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
+    replica->channel = grpcc_channel_new(target, &options, err);
+    if (replica->channel)
+        return replica;
+    comb_replica_unref(replica);
+    return NULL;
 }
 
-void comb_replicas_close(struct comb_client *client)
+struct comb_replica *comb_replica_ref(struct comb_replica *replica)
 {
-    for (size_t i = 0; i < client->n_replicas; i++)
-        grpcc_channel_free(client->replicas[i].channel);
-    client->n_replicas = 0;
+    atomic_fetch_add_explicit(&replica->refs, 1, memory_order_relaxed);
+    return replica;
 }
 
-struct comb_replica *comb_replica_pick(struct comb_client *client, uint64_t tried)
+void comb_replica_unref(struct comb_replica *replica)
 {
-    struct comb_replica *avoided = NULL;
-    int64_t now = comb_now_ns();
-    unsigned first = atomic_fetch_add_explicit(&client->turn, 1, memory_order_relaxed);
-    for (size_t i = 0; i < client->n_replicas; i++) {
-        size_t index = (first + i) % client->n_replicas;
-        struct comb_replica *replica = &client->replicas[index];
-        if (tried >> index & 1)
-            continue;
-        int64_t until = atomic_load_explicit(&replica->avoid_until_ns, memory_order_relaxed);
-        if (until <= now)
-            return replica;
-        if (!avoided)
-            avoided = replica;
+    if (!replica || atomic_fetch_sub_explicit(&replica->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    grpcc_channel_free(replica->channel);
+    free(replica->target);
+    free(replica);
+}
+
+void comb_replica_works(struct comb_replica *replica, int64_t took_ns)
+{
+    if (atomic_load_explicit(&replica->failures, memory_order_relaxed))
+        atomic_store(&replica->failures, 0);
+    if (atomic_load_explicit(&replica->ejected, memory_order_relaxed))
+        atomic_store(&replica->ejected, false);
+    if (took_ns <= 0)
+        return;
+    /* Two threads at once lose one of two values: it is an average. */
+    int64_t took_us = took_ns / COMB_NS_PER_US + 1;
+    int64_t old = atomic_load_explicit(&replica->latency_us, memory_order_relaxed);
+    int64_t now = old ? old + (took_us - old) / LATENCY_PARTS : took_us;
+    atomic_store_explicit(&replica->latency_us, now, memory_order_relaxed);
+}
+
+void comb_replica_fails(struct comb_client *client, struct comb_replica *replica)
+{
+    unsigned failures = atomic_fetch_add(&replica->failures, 1);
+    if (failures > EJECT_DOUBLINGS_MAX)
+        failures = EJECT_DOUBLINGS_MAX;
+    atomic_fetch_add(&replica->n_failures, 1);
+    atomic_store(&replica->ask_after_ns,
+                 comb_now_ns() + ((int64_t)EJECT_MIN_MS << failures) * COMB_NS_PER_MS);
+    if (!atomic_exchange(&replica->ejected, true)) {
+        atomic_fetch_add(&replica->n_ejections, 1);
+        atomic_fetch_add(&client->counters.ejections, 1);
     }
-    return avoided;
+    comb_discovery_hurry(client);
 }
 
-void comb_replica_note(struct comb_replica *replica, bool works)
+/* ---- questions ---- */
+
+struct question {
+    struct comb_client *client;
+    struct comb_replica *replica;
+    struct grpcc_arena *arena;
+};
+
+static void answered(void *data, enum grpcc_status status,
+                     struct grpc_health_v1_health_check_response *response,
+                     const struct grpcc_error *err)
 {
+    struct question *question = data;
+    struct comb_client *client = question->client;
+    struct comb_replica *replica = question->replica;
+    /* What does not know the question (a proxy) has answered all the same. */
+    bool works = status == GRPCC_OK
+                     ? response->status == GRPC_HEALTH_V1_HEALTH_CHECK_RESPONSE_SERVING
+                     : status != GRPCC_UNAVAILABLE && status != GRPCC_DEADLINE_EXCEEDED &&
+                           status != GRPCC_CANCELLED;
+    bool silent = status == GRPCC_DEADLINE_EXCEEDED || status == GRPCC_UNAVAILABLE;
+    (void)err;
     if (works) {
-        if (atomic_load_explicit(&replica->failures, memory_order_relaxed)) {
-            atomic_store(&replica->failures, 0);
-            atomic_store(&replica->avoid_until_ns, 0);
+        comb_replica_works(replica, 0);
+    } else if (status != GRPCC_CANCELLED) {
+        comb_replica_fails(client, replica);
+        if (silent) {
+            comb_calls_leave(client, replica);
+            comb_streams_leave(client, replica);
         }
+    }
+    atomic_store(&replica->suspect, false);
+    atomic_store(&replica->asking, false);
+    grpcc_arena_free(question->arena);
+    free(question);
+    comb_replica_unref(replica);
+    comb_client_unref(client);
+}
+
+void comb_replica_ask(struct comb_client *client, struct comb_replica *replica)
+{
+    if (atomic_exchange(&replica->asking, true))
+        return;
+    struct question *question = calloc(1, sizeof(*question));
+    struct grpcc_arena *arena = grpcc_arena_new(QUESTION_BYTES_MAX);
+    struct grpc_health_v1_health_check_request *request =
+        arena ? grpc_health_v1_health_check_request_new(arena) : NULL;
+    /* Together with the time after which it was suspected: the whole silence. */
+    struct grpcc_call_options options = {
+        .size = sizeof(options),
+        .timeout_ms = (client->silence_ns - comb_silence_suspect_ns(client)) / COMB_NS_PER_MS + 1,
+    };
+    atomic_store(&replica->asked_ns, comb_now_ns());
+    if (!question || !request) {
+        free(question);
+        grpcc_arena_free(arena);
+        atomic_store(&replica->suspect, false);
+        atomic_store(&replica->asking, false);
         return;
     }
-    unsigned failures = atomic_fetch_add(&replica->failures, 1);
-    if (failures > AVOID_DOUBLINGS_MAX)
-        failures = AVOID_DOUBLINGS_MAX;
-    atomic_store(&replica->avoid_until_ns,
-                 comb_now_ns() + ((int64_t)AVOID_MIN_MS << failures) * COMB_NS_PER_MS);
+    *question = (struct question){comb_client_ref(client), comb_replica_ref(replica), arena};
+    atomic_fetch_add(&replica->n_questions, 1);
+    grpc_health_v1_health_check_start(replica->channel, arena, &options, request, answered,
+                                      question, NULL);
 }

@@ -53,12 +53,16 @@ static bool may_repeat(const struct comb_retry *retry)
 
 struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_status status,
                                            const struct grpcc_error *err, bool token_expired,
-                                           uint32_t random)
+                                           bool silent, uint32_t random)
 {
     struct comb_retry_verdict verdict = {.kind = COMB_RETRY_FINISH};
     if (status == GRPCC_UNAUTHENTICATED && token_expired && !retry->refreshed) {
         retry->refreshed = true;
         verdict.kind = COMB_RETRY_REFRESH;
+        return verdict;
+    }
+    if (silent && may_repeat(retry)) {
+        go_on(retry, &verdict, random);
         return verdict;
     }
     bool unconnected = comb_retry_is_unconnected(status, err);

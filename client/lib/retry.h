@@ -2,11 +2,13 @@
 /*
  * What becomes of a call whose attempt has ended: pure decisions, no clocks, no locks.
  *
- * Three kinds of failure are told apart. A *gap*: the call reached no handler because there was
+ * Four kinds of failure are told apart. A *gap*: the call reached no handler because there was
  * nobody (no connection; a replica that drains). It costs nothing but time, and is bounded by the
  * deadline alone, so that restarts are not seen by callers. A *refusal*: a server that has too much
  * to do said so, and when to come back. A *break*: the connection ended, and the handler may have
- * run. The last two count as attempts and take from the budget.
+ * run. The last two count as attempts and take from the budget. A *silence* is a replica that was
+ * given up while a call waited for it, because another one is there: it takes time, as a gap does,
+ * but the handler may have run.
  */
 #ifndef COMB_LIB_RETRY_H
 #define COMB_LIB_RETRY_H
@@ -49,10 +51,10 @@ struct comb_retry_verdict {
     bool wait_for_connection; /* the next attempt waits for one instead of failing */
 };
 
-/* random: 32 random bits, for jitter. */
+/* silent: the replica was given up. random: 32 random bits, for jitter. */
 struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_status status,
                                            const struct grpcc_error *err, bool token_expired,
-                                           uint32_t random);
+                                           bool silent, uint32_t random);
 /* Whether err says that there was no connection: the call has surely not begun. */
 bool comb_retry_is_unconnected(enum grpcc_status status, const struct grpcc_error *err);
 /* Between half and all of what is due after so many rounds. */

@@ -161,6 +161,14 @@ bool comb_session_is_stale(struct comb_session *session, unsigned *ret_generatio
     return stale;
 }
 
+bool comb_session_has_token(struct comb_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    bool has = !is_empty(session->credentials.access_token);
+    pthread_mutex_unlock(&session->lock);
+    return has;
+}
+
 bool comb_session_can_refresh(struct comb_session *session)
 {
     pthread_mutex_lock(&session->lock);

@@ -48,6 +48,8 @@ enum grpcc_status comb_session_bearer(struct comb_session *session, struct grpcc
 
 /* Whether the token should be refreshed before it is used, and its generation. */
 bool comb_session_is_stale(struct comb_session *session, unsigned *ret_generation);
+/* Whether calls carry a token. */
+bool comb_session_has_token(struct comb_session *session);
 /* Whether there is a refresh token. */
 bool comb_session_can_refresh(struct comb_session *session);
 

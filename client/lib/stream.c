@@ -12,20 +12,32 @@ struct comb_stream {
     struct comb_replica *replica;
     struct comb_stream *next, **link; /* in the client's list; its lock */
     struct grpcc_client_call *call;   /* the same lock; NULL while it is opened */
+    bool may_repeat;                  /* whoever opened it opens it again where it breaks */
     void (*on_metadata)(void *data, bool trailing, const char *key, const void *value,
                         size_t length);
     void (*on_end)(void *data, enum grpcc_status status);
     void *data;
 };
 
-static struct comb_stream *stream_new(struct comb_client *client,
+static struct comb_stream *stream_new(struct comb_client *client, const struct comb_rule *rule,
                                       const struct grpcc_call_options *options)
 {
     struct comb_stream *stream = calloc(1, sizeof(*stream));
     if (!stream)
         return NULL;
     stream->client = comb_client_ref(client);
-    stream->replica = comb_replica_pick(client, 0);
+    stream->replica = comb_replicas_pick(client, 0);
+    if (!stream->replica) {
+        comb_client_unref(client);
+        free(stream);
+        return NULL;
+    }
+    atomic_fetch_add(&stream->replica->streams, 1);
+    atomic_fetch_add(&stream->replica->n_attempts, 1);
+    atomic_fetch_add(&client->counters.streams, 1);
+    comb_keeper_enter(client);
+    stream->may_repeat = rule->repetition == COMB_V1_REPETITION_READ ||
+                         rule->repetition == COMB_V1_REPETITION_REQUEST_ID;
     stream->on_metadata = options->on_metadata;
     stream->on_end = options->on_end;
     stream->data = options->on_metadata_data;
@@ -47,6 +59,9 @@ static void stream_free(struct comb_stream *stream)
     if (stream->next)
         stream->next->link = stream->link;
     pthread_mutex_unlock(&client->lock);
+    atomic_fetch_sub(&stream->replica->streams, 1);
+    comb_replica_unref(stream->replica);
+    comb_keeper_leave(client);
     free(stream);
     comb_client_unref(client);
 }
@@ -64,7 +79,10 @@ static void on_metadata(void *data, bool trailing, const char *key, const void *
 static void on_end(void *data, enum grpcc_status status)
 {
     struct comb_stream *stream = data;
-    comb_replica_note(stream->replica, status != GRPCC_UNAVAILABLE);
+    if (status == GRPCC_UNAVAILABLE)
+        comb_replica_fails(stream->client, stream->replica);
+    else if (status == GRPCC_OK)
+        comb_replica_works(stream->replica, 0);
     if (stream->on_end)
         stream->on_end(stream->data, status);
     stream_free(stream);
@@ -75,6 +93,20 @@ void comb_streams_cancel_locked(struct comb_client *client)
     for (struct comb_stream *stream = client->streams; stream; stream = stream->next)
         if (stream->call)
             grpcc_client_call_cancel(stream->call);
+}
+
+void comb_streams_leave(struct comb_client *client, const struct comb_replica *replica)
+{
+    if (!comb_replicas_has_other(client, replica))
+        return;
+    pthread_mutex_lock(&client->lock);
+    for (struct comb_stream *stream = client->streams; stream; stream = stream->next) {
+        if (!stream->call || stream->replica != replica || !stream->may_repeat)
+            continue;
+        atomic_fetch_add(&client->counters.silences, 1);
+        grpcc_client_call_break(stream->call, "the replica does not answer");
+    }
+    pthread_mutex_unlock(&client->lock);
 }
 
 /* Tokens that are about to end are replaced first, where this thread may wait for it. */
@@ -124,7 +156,7 @@ struct grpcc_client_call *comb_stream_open(void *self, const struct grpcc_method
     comb_options_copy(&options, sizeof(options), given);
     struct comb_rule rule = comb_rule_of(client, method);
     refresh_ahead(client, &rule);
-    struct comb_stream *stream = stream_new(client, &options);
+    struct comb_stream *stream = stream_new(client, &rule, &options);
     if (!stream) {
         comb_error_memory(err);
         return NULL;

@@ -69,7 +69,8 @@ enum grpcc_status comb_meter_cancelled(struct grpcc_error *err);
 struct comb_again {
     struct comb_client *client;
     struct comb_retry retry;
-    int64_t deadline_ns;
+    int64_t begin_ns, deadline_ns;
+    bool unconnected_only; /* no server was reached since it got further */
 };
 void comb_again_init(struct comb_again *again, struct comb_client *client);
 /* It got further: what failed before is forgotten. */

@@ -49,6 +49,7 @@ struct comb_admin {
     struct comb_uuid replica, installation;
     int64_t start_us;
     const char *listen, *admin_listen;
+    const char *advertise; /* where the API is reached by others */
     struct comb_admin_library libraries[COMB_ADMIN_LIBRARIES_MAX];
     size_t n_libraries;
     /* Fills up to COMB_ADMIN_COUNTERS_MAX counters and the position of the facts. */

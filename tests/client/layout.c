@@ -6,6 +6,7 @@
 #include "comb/client.h"
 #include "comb/files.h"
 #include "comb/lists.h"
+#include "comb/statistics.h"
 
 #define MEMBER(type, member) printf(#type "." #member " %zu\n", offsetof(struct type, member))
 
@@ -24,6 +25,48 @@ static void client_options(void)
     MEMBER(comb_client_options, key_file);
     MEMBER(comb_client_options, host_override);
     MEMBER(comb_client_options, user_agent);
+    MEMBER(comb_client_options, trust_servers);
+    MEMBER(comb_client_options, pinned);
+    MEMBER(comb_client_options, discovery_ms);
+    MEMBER(comb_client_options, silence_ms);
+    MEMBER(comb_client_options, unreachable_ms);
+    MEMBER(comb_client_options, hedge_ms);
+    MEMBER(comb_client_options, hedge_percent);
+}
+
+static void statistics(void)
+{
+    MEMBER(comb_statistics, size);
+    MEMBER(comb_statistics, calls);
+    MEMBER(comb_statistics, streams);
+    MEMBER(comb_statistics, attempts);
+    MEMBER(comb_statistics, retries);
+    MEMBER(comb_statistics, refreshes);
+    MEMBER(comb_statistics, budget_empty);
+    MEMBER(comb_statistics, silences);
+    MEMBER(comb_statistics, hedges);
+    MEMBER(comb_statistics, hedges_won);
+    MEMBER(comb_statistics, ejections);
+    MEMBER(comb_statistics, discoveries);
+    MEMBER(comb_statistics, discoveries_failed);
+    MEMBER(comb_statistics, replicas_joined);
+    MEMBER(comb_statistics, replicas_left);
+    MEMBER(comb_statistics, replicas);
+    MEMBER(comb_statistics, replicas_good);
+    MEMBER(comb_statistics, retry_tokens);
+    MEMBER(comb_statistics, hedge_delay_us);
+    MEMBER(comb_replica_state, target);
+    MEMBER(comb_replica_state, named);
+    MEMBER(comb_replica_state, listed);
+    MEMBER(comb_replica_state, connected);
+    MEMBER(comb_replica_state, ejected);
+    MEMBER(comb_replica_state, calls_in_flight);
+    MEMBER(comb_replica_state, streams);
+    MEMBER(comb_replica_state, attempts);
+    MEMBER(comb_replica_state, failures);
+    MEMBER(comb_replica_state, ejections);
+    MEMBER(comb_replica_state, questions);
+    MEMBER(comb_replica_state, latency_us);
 }
 
 static void files(void)
@@ -89,6 +132,7 @@ static void fixed(void)
 int main(void)
 {
     client_options();
+    statistics();
     files();
     runtime();
     fixed();

@@ -186,7 +186,8 @@ static struct comb_client *open_client(const struct combd *combd, const char *lo
 {
     struct comb_client *client = NULL;
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    if (comb_client_open(combd->address, NULL, &client, &err) != GRPCC_OK ||
+    struct comb_client_options options = {.size = sizeof options, .pinned = true};
+    if (comb_client_open(combd->address, &options, &client, &err) != GRPCC_OK ||
         comb_client_login(client, login, password, "test", &err) != GRPCC_OK)
         fail_msg("%s at %s: %s", login, combd->address, err.message);
     return client;

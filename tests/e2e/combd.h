@@ -35,7 +35,7 @@ void combd_stop(struct combd *combd);
 /* Kills it where it runs. */
 void combd_done(struct combd *combd);
 
-/* A client of it, logged in as admin. */
+/* A client of it alone, logged in as admin. */
 struct comb_client *combd_client(const struct combd *combd);
 /* A client logged in as login; makes the user with admin's help where he is missing. */
 struct comb_client *combd_client_as(const struct combd *combd, const char *login);

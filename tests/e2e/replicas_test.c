@@ -3,7 +3,8 @@
  * Two replicas on clustered stores: what is written or revoked through one is seen through the
  * other at once with the writer's token or by a strong read, and otherwise by every read that
  * begins later than the bound after the acknowledgement; also without the stores that are hints,
- * and while a foreign transaction stays open in the database. Prints how soon it is seen.
+ * and while a foreign transaction stays open in the database. Prints how soon it is seen. Then
+ * three of them, broken one by one under a load: replica_faults.c.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "comb/v1/permissions.grpcc.h"
 #include "tests/e2e/calls.h"
 #include "tests/e2e/combd.h"
+#include "tests/e2e/replica_faults.h"
 #include "tests/support/cmocka.h"
 
 #define BOUND_NS (250 * INT64_C(1000000))
@@ -55,12 +57,14 @@ static int set_up(void **state)
     guest = combd_client_as(&reader, "guest");
     make_folder("node", node);
     make_folder("shared", shared);
+    replica_faults_begin(&writer, &reader);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    replica_faults_end();
     comb_client_close(guest);
     comb_client_close(at_reader);
     comb_client_close(at_writer);
@@ -289,6 +293,10 @@ int main(void)
         cmocka_unit_test(all_stores_up),
         cmocka_unit_test(without_the_hints),
         cmocka_unit_test(while_a_transaction_stays_open),
+        cmocka_unit_test(a_replica_joins_and_gets_calls),
+        cmocka_unit_test(each_replica_is_killed),
+        cmocka_unit_test(each_replica_is_frozen),
+        cmocka_unit_test(each_replica_is_restarted),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,10 +2,11 @@
 /*
  * libcomb: a client of Comb's replicas.
  *
- * A client holds connections to the replicas that it was told of, the tokens of a session, and what
- * its caller has seen of the tree. comb_client_channel() gives a channel for the generated stubs
- * (comb_v1_tree_stat() and all others): calls made on it carry the tokens, are refreshed, retried
- * on another replica and answered once, whatever became of the replica that they were on:
+ * A client holds connections to the replicas that it was told of and to those that it finds through
+ * them, the tokens of a session, and what its caller has seen of the tree. comb_client_channel()
+ * gives a channel for the generated stubs (comb_v1_tree_stat() and all others): calls made on it
+ * carry the tokens, are refreshed, retried on another replica and answered once, whatever became of
+ * the replica that they were on:
  *
  *     struct comb_client *client;
  *     if (comb_client_open("127.0.0.1:7070", NULL, &client, &err) ||
@@ -53,7 +54,21 @@ struct comb_client_options {
     const char *user_agent;
     bool trust_servers; /* the tokens of the file are sent to `servers` even where it does not name
                            them: for the admin side of a replica */
+    /* Since 0.4.0; nothing smaller may come first, since it would lie where older structs end. */
+    int64_t discovery_ms;   /* how often the list of replicas is asked for, while there are calls
+                               [5000] */
+    int64_t silence_ms;     /* a replica that says nothing for so long, also when it is asked after
+                               its health, is left for another one [1000] */
+    int64_t unreachable_ms; /* a call for which no server at all can be reached ends with
+                               UNAVAILABLE after this [its timeout] */
+    int64_t hedge_ms; /* reads that are not answered after this are sent to a second replica too,
+                         and the first answer is taken; COMB_HEDGE_P95: after as long as all but one
+                         in twenty take [never] */
+    unsigned hedge_percent; /* of reads that are hedged, at most [10] */
+    bool pinned; /* only `servers` are used, whatever others there are: behind a proxy or a mesh,
+                    which choose themselves, and for one particular replica */
 };
+enum { COMB_HEDGE_P95 = -1 };
 
 /*
  * servers: replicas, "127.0.0.1:7070,127.0.0.1:7080", or one target that names several

@@ -207,6 +207,9 @@ void grpcc_stream_finish_start(struct grpcc_client_call *call, struct grpcc_aren
                                grpcc_unary_done done, void *data);
 /* Any thread, any time before free. */
 void grpcc_client_call_cancel(struct grpcc_client_call *call);
+/* The same, and the call ends with UNAVAILABLE and that message: for a client library that found
+ * the server silent. Not for handles of a policy. */
+void grpcc_client_call_break(struct grpcc_client_call *call, const char *message);
 void grpcc_client_call_free(struct grpcc_client_call *call);
 
 /* Callback forms of read and write: one of each may be under way; done runs on the poller. */

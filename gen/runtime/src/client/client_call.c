@@ -129,6 +129,13 @@ void grpcc_client_call_cancel(struct grpcc_client_call *call)
         grpc_call_cancel(call->core, NULL);
 }
 
+void grpcc_client_call_break(struct grpcc_client_call *call, const char *message)
+{
+    if (grpcc_client_is_forked() || call->policy_cancel)
+        return;
+    grpc_call_cancel_with_status(call->core, GRPC_STATUS_UNAVAILABLE, message, NULL);
+}
+
 struct grpcc_client_call *grpcc_client_call_new_policy(void (*cancel)(void *self),
                                                        void (*free)(void *self), void *self)
 {
