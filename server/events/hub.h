@@ -69,7 +69,8 @@ void comb_hub_free(struct comb_hub *hub);
 enum comb_status comb_hub_publish(struct comb_hub *hub, comb_str topic, comb_str payload,
                                   struct comb_error *err) COMB_MUST_CHECK;
 
-/* group: empty, or whose members share the messages. queue_max: messages, 0: the maximum. */
+/* group: empty, or whose members share the messages. queue_max: messages, 0: the maximum. The
+ * listener may be called before this returns; *ret_subscription is set by then. NULL on failure. */
 enum comb_status comb_hub_subscribe(struct comb_hub *hub, comb_str pattern, comb_str group,
                                     uint32_t queue_max, const struct comb_hub_listener *listener,
                                     struct comb_hub_subscription **ret_subscription,

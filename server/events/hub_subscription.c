@@ -205,12 +205,13 @@ enum comb_status comb_hub_subscribe(struct comb_hub *hub, comb_str pattern, comb
     sub->since_ns = comb_clock_monotonic_ns();
     pthread_mutex_init(&sub->lock, NULL);
     comb_map_init(&sub->seen, COMB_HUB_TOPICS_MAX, comb_memory_free);
+    /* Before the first message can come: the listener asks for it by this. */
+    *ret_subscription = sub;
     enum comb_status status =
         comb_events_subscribe(hub->events, pattern, group, &sink, &sub->handle, err);
-    if (status == COMB_OK) {
-        *ret_subscription = sub;
+    if (status == COMB_OK)
         return COMB_OK;
-    }
+    *ret_subscription = NULL;
     sub->listener.release = NULL;
     subscription_unref(sub);
     return status;

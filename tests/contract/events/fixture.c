@@ -20,8 +20,11 @@ static enum comb_status lossy_subscribe(struct comb_events *self, comb_str patte
                                         struct comb_error *err)
 {
     struct lossy *lossy = (struct lossy *)self;
-    return lossy->below->driver->subscribe(lossy->below, pattern, group, sink, ret_subscription,
-                                           err);
+    enum comb_status status =
+        lossy->below->driver->subscribe(lossy->below, pattern, group, sink, ret_subscription, err);
+    if (status == COMB_OK && lossy->subscribed)
+        lossy->subscribed(lossy->subscribed_data);
+    return status;
 }
 
 static void lossy_unsubscribe(struct comb_events *self,

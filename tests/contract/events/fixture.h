@@ -14,6 +14,9 @@ struct lossy {
     struct comb_events base;
     struct comb_events *below;
     _Atomic int lose; /* messages that it will lose from now on */
+    /* Called before a subscription's function returns: messages may come by then. NULL is fine. */
+    void (*subscribed)(void *data);
+    void *subscribed_data;
 };
 
 /* Two replicas: on a shared store two connections, else two hubs of one process. */

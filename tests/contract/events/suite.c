@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every store of events does, below a hub. */
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -351,6 +353,53 @@ static void subscriptions_come_and_go(void **state)
     pthread_join(thread, NULL);
 }
 
+/* ---- a message that comes before subscribing is over ---- */
+
+struct early {
+    struct fixture *f;
+    struct comb_hub_subscription *subscription;
+    sem_t woken;
+    atomic_int unknown; /* wakes at which the listener did not know its subscription yet */
+};
+
+static void on_early_wake(void *data)
+{
+    struct early *early = data;
+    if (!early->subscription)
+        atomic_fetch_add(&early->unknown, 1);
+    sem_post(&early->woken);
+}
+
+static void publish_early(void *data)
+{
+    struct early *early = data;
+    must_ok(comb_events_check(early->f->stores[0], &early->f->t.ctx, &early->f->t.err),
+            &early->f->t.err);
+    publish(early->f, 1, "early", STR("x"));
+    while (sem_wait(&early->woken) != 0)
+        continue;
+}
+
+static void a_message_may_come_before_subscribing_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct early early = {.f = f};
+    const struct comb_hub_listener listener = {.wake = on_early_wake, .data = &early};
+    sem_init(&early.woken, 0, 0);
+    test_ctx_next(&f->t);
+    f->lossy.subscribed = publish_early;
+    f->lossy.subscribed_data = &early;
+    must_ok(comb_hub_subscribe(f->hubs[0], STR("early"), STR(""), 0, &listener, &early.subscription,
+                               &f->t.err),
+            &f->t.err);
+    f->lossy.subscribed = NULL;
+    assert_int_equal(atomic_load(&early.unknown), 0);
+    comb_hub_unsubscribe(early.subscription);
+    comb_hub_free(f->hubs[0]);
+    f->hubs[0] = NULL;
+    sem_destroy(&early.woken);
+}
+
 static void status_tells(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +430,7 @@ int main(void)
         TEST(more_topics_than_are_remembered_do_no_harm),
         TEST(many_publishers_make_no_gaps),
         TEST(subscriptions_come_and_go),
+        TEST(a_message_may_come_before_subscribing_is_over),
         TEST(status_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
