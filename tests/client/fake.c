@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "comb/v1/auth.grpcc.h"
+#include "comb/v1/registry.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
 #include "tests/client/fake_data.h"
 
@@ -125,6 +126,39 @@ static void create_folder(void *self, struct grpcc_call *call,
 
 static const struct comb_v1_tree_server TREE = {.stat = stat_node, .create_folder = create_folder};
 
+/* ---- Registry: it is asked in the background, and so not noted, and never fails ---- */
+
+static void list_replicas(void *self, struct grpcc_call *call,
+                          const struct comb_v1_registry_list_request *request)
+{
+    struct fake *fake = self;
+    struct grpcc_arena *arena = grpcc_call_arena(call);
+    struct comb_v1_registry_list_response *response = comb_v1_registry_list_response_new(arena);
+    char *rest = NULL;
+    (void)request;
+    pthread_mutex_lock(&fake->lock);
+    char *text = grpcc_arena_strdup(arena, fake->listed);
+    pthread_mutex_unlock(&fake->lock);
+    for (char *address = strtok_r(text, ",", &rest); address;
+         address = strtok_r(NULL, ",", &rest)) {
+        struct comb_v1_registry_entry *entry = comb_v1_registry_entry_new(arena);
+        comb_v1_registry_entry_set_service(entry, "comb");
+        comb_v1_registry_entry_set_id(entry, address);
+        assert_true(comb_v1_registry_entry_add_addresses(arena, entry, address));
+        assert_true(comb_v1_registry_list_response_add_entries(arena, response, entry));
+    }
+    comb_v1_registry_list_finish(call, response);
+}
+
+static const struct comb_v1_registry_server REGISTRY = {.list = list_replicas};
+
+void fake_set_listed(struct fake *fake, const char *listed)
+{
+    pthread_mutex_lock(&fake->lock);
+    snprintf(fake->listed, sizeof(fake->listed), "%s", listed);
+    pthread_mutex_unlock(&fake->lock);
+}
+
 /* ---- Auth ---- */
 
 static struct comb_v1_token_pair *tokens_locked(struct fake *fake, struct grpcc_arena *arena)
@@ -221,6 +255,7 @@ void fake_restart(struct fake *fake)
     assert_non_null(fake->server);
     snprintf(address, sizeof(address), "127.0.0.1:%d", fake->port);
     must_ok(comb_v1_tree_register(fake->server, &TREE, fake, &err), &err);
+    must_ok(comb_v1_registry_register(fake->server, &REGISTRY, fake, &err), &err);
     must_ok(comb_v1_auth_register(fake->server, &AUTH, fake, &err), &err);
     must_ok(comb_v1_data_register(fake->server, &fake_data, fake, &err), &err);
     must_ok(grpcc_server_listen(fake->server, address, NULL, &fake->port, &err), &err);

@@ -15,7 +15,7 @@
 #include "grpcc/server.h"
 #include "tests/support/cmocka.h"
 
-enum { FAKE_CALLS_MAX = 64, FAKE_TEXT_MAX = 256, FAKE_CONTENT_MAX = 32 << 20 };
+enum { FAKE_CALLS_MAX = 1024, FAKE_TEXT_MAX = 256, FAKE_CONTENT_MAX = 32 << 20 };
 
 /* One call as it came. */
 struct fake_call {
@@ -45,8 +45,9 @@ struct fake {
     struct fake_call calls[FAKE_CALLS_MAX];
     size_t n_calls;
     struct fake_fault fault;
-    char token[FAKE_TEXT_MAX]; /* what answers carry as comb-token; "": none */
-    unsigned hold;             /* Stat waits until this is false, or it is cancelled */
+    char token[FAKE_TEXT_MAX];  /* what answers carry as comb-token; "": none */
+    char listed[FAKE_TEXT_MAX]; /* replicas that its registry tells of, separated by commas */
+    unsigned hold;              /* Stat waits until this is false, or it is cancelled */
 
     /* the session */
     unsigned session;       /* number of the valid tokens: "access-N", "refresh-N"; 0: none */
@@ -82,6 +83,8 @@ void fake_must_hold(struct fake *fake, const void *bytes, size_t size);
 void fake_fill(struct fake *fake, const void *bytes, size_t size);
 /* Answers carry it as comb-token. */
 void fake_set_token(struct fake *fake, const char *token);
+/* Its registry tells of these from now on: addresses separated by commas. */
+void fake_set_listed(struct fake *fake, const char *listed);
 /* How many calls of that method came. */
 size_t fake_count(struct fake *fake, const char *method);
 /* The n-th of them, copied. */

@@ -21,6 +21,7 @@
 /* Calls between two faults. */
 #define CALLS_BETWEEN 300
 #define AWAIT_MS 60000
+#define CALL_MS 60000
 /* What the client finds out by itself, and a machine that is busy with other things. */
 #define LONGEST_MS_MAX 15000
 
@@ -30,7 +31,12 @@ static struct comb_client *client;
 void replica_faults_begin(struct combd *first, struct combd *second)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct comb_client_options options = {.size = sizeof options, .discovery_ms = 1000};
+    /* A machine that stands still for seconds makes the database seem away: many attempts. */
+    struct comb_client_options options = {.size = sizeof options,
+                                          .discovery_ms = 1000,
+                                          .timeout_ms = CALL_MS,
+                                          .attempts_max = 100,
+                                          .retry_tokens_max = 10000};
     replicas[0] = first;
     replicas[1] = second;
     replicas[2] = &third;
