@@ -327,14 +327,33 @@ static void drop_set(struct comb_pg *pg, enum comb_pg_set_number number, const c
     }
 }
 
+/* Whether the server says nothing to anybody: the poll, which asks it all the time and briefly, has
+ * been without a connection for a while. */
+static bool is_away(const struct comb_pg *pg, int64_t steady_ns)
+{
+    const struct comb_pg_set *poll = &pg->sets[COMB_PG_POLL];
+    return poll->n_ready == 0 &&
+           steady_ns - poll->down_since_ns > 2 * COMB_PG_PATIENCE_MS * COMB_NS_PER_MS;
+}
+
+/* How long the oldest request of a set may be unanswered. A scan takes long, but not from a server
+ * that is away. */
+static int64_t stall_limit_ns(const struct comb_pg *pg, const struct comb_pg_conn *conn,
+                              int64_t steady_ns)
+{
+    if (conn->set == COMB_PG_SCAN && is_away(pg, steady_ns))
+        return COMB_PG_PATIENCE_MS * COMB_NS_PER_MS;
+    return (int64_t)comb_pg_rules[conn->set].stall_ms * COMB_NS_PER_MS;
+}
+
 /* A server that is frozen keeps its connections: only its silence shows it (CONSISTENCY 1.6). */
 static void drop_stalled(struct comb_pg *pg, int64_t steady_ns)
 {
     for (size_t i = 0; i < pg->n_conns; i++) {
         const struct comb_pg_conn *conn = &pg->conns[i];
         int64_t since_ns = conn->head_since_ns;
-        int64_t limit_ns = (int64_t)comb_pg_rules[conn->set].stall_ms * COMB_NS_PER_MS;
-        if (!conn->pq || conn->n == 0 || steady_ns - since_ns <= limit_ns)
+        if (!conn->pq || conn->n == 0 ||
+            steady_ns - since_ns <= stall_limit_ns(pg, conn, steady_ns))
             continue;
         drop_set(pg, conn->set, "the database does not answer");
         /* Callers have waited through its silence: that is of their patience, not on top of it. */
