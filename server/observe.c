@@ -22,6 +22,10 @@ struct counted {
     struct comb_sql_stats sql;
     struct comb_facts_stats facts;
     struct comb_operation_stats operations;
+    /* What files became that were read for search; sums in milliseconds. */
+    struct {
+        uint64_t text, truncated, unsupported, refused, bytes, programs, wall_ms, cpu_ms;
+    } extract;
 };
 
 /* One number of it as a metric. label NULL: none. */
@@ -71,6 +75,22 @@ static const struct metric metrics[] = {
      GRPCC_COUNTER, NULL, NULL, NUMBER(operations.lost)},
     {"comb.operations.running", "{operation}", "Operations that this process runs.", GRPCC_GAUGE,
      NULL, NULL, NUMBER(operations.running)},
+    {"comb.extract.files", "{file}", "Files that were read for search.", GRPCC_COUNTER,
+     "comb.outcome", "text", NUMBER(extract.text)},
+    {"comb.extract.files", "{file}", "Files that were read for search.", GRPCC_COUNTER,
+     "comb.outcome", "truncated", NUMBER(extract.truncated)},
+    {"comb.extract.files", "{file}", "Files that were read for search.", GRPCC_COUNTER,
+     "comb.outcome", "unsupported", NUMBER(extract.unsupported)},
+    {"comb.extract.files", "{file}", "Files that were read for search.", GRPCC_COUNTER,
+     "comb.outcome", "refused", NUMBER(extract.refused)},
+    {"comb.extract.text", "By", "Text that was read out of them.", GRPCC_COUNTER, NULL, NULL,
+     NUMBER(extract.bytes)},
+    {"comb.extract.programs", "{process}", "How often comb-extract was started.", GRPCC_COUNTER,
+     NULL, NULL, NUMBER(extract.programs)},
+    {"comb.extract.wall_time", "ms", "Time from taking a file to its end, all files.",
+     GRPCC_COUNTER, NULL, NULL, NUMBER(extract.wall_ms)},
+    {"comb.extract.cpu_time", "ms", "CPU time of comb-extract, all files.", GRPCC_COUNTER, NULL,
+     NULL, NUMBER(extract.cpu_ms)},
 };
 
 enum { N_METRICS = sizeof metrics / sizeof metrics[0] };
@@ -234,6 +254,22 @@ static enum comb_status translate(const struct grpcc_error *failure, const char 
 
 /* ---- metrics ---- */
 
+static void count_extract(struct comb_extract *extract, struct counted *counted)
+{
+    struct comb_extract_metrics files;
+    if (!extract)
+        return;
+    comb_extract_metrics_get(extract, &files);
+    counted->extract.text = files.texts;
+    counted->extract.truncated = files.truncated;
+    counted->extract.unsupported = files.unsupported;
+    counted->extract.refused = files.files - files.texts - files.truncated - files.unsupported;
+    counted->extract.bytes = files.text_bytes;
+    counted->extract.programs = files.programs;
+    counted->extract.wall_ms = (uint64_t)(files.wall_us / 1000);
+    counted->extract.cpu_ms = (uint64_t)(files.cpu_us / 1000);
+}
+
 static double read_number(void *data)
 {
     const struct reader *reader = data;
@@ -243,6 +279,7 @@ static double read_number(void *data)
     comb_sql_get_stats(reader->services->sql, &counted.sql);
     comb_facts_get_stats(reader->services->facts, &counted.facts);
     comb_operation_engine_get_stats(reader->services->engine, &counted.operations);
+    count_extract(reader->services->extract, &counted);
     memcpy(&number, (const char *)&counted + reader->metric->offset, sizeof number);
     return (double)number;
 }

@@ -114,6 +114,17 @@ static const struct flag flags[] = {
      "how far the change feed goes back [168]"},
     {"audit-keep-days", FLAG_NUMBER, MEMBER(audit_keep_days), "D", "0", 0, 36500,
      "how far the audit trail goes back; 0: all of it [0]"},
+    {"extract-program", FLAG_TEXT, MEMBER(extract_program), "PATH", NULL, 0, 0,
+     "the program comb-extract, which reads files for search; none: contents are not read [beside "
+     "combd, or ../libexec/comb or ../lib/comb from there]"},
+    {"extract-workers", FLAG_NUMBER, MEMBER(extract_workers), "N", "1", 1, 64,
+     "files that are read for search at a time [1]"},
+    {"extract-timeout-s", FLAG_NUMBER, MEMBER(extract_timeout_s), "S", "30", 1, 40,
+     "how long one file may be read for search; then what was read of it is kept [30]"},
+    {"extract-memory-mib", FLAG_NUMBER, MEMBER(extract_memory_mib), "MIB", "512", 128, 65536,
+     "memory of the process that reads one file for search [512]"},
+    {"extract-file-mib", FLAG_NUMBER, MEMBER(extract_file_mib), "MIB", "64", 1, 4096,
+     "largest file that is read whole for search: all but text and HTML [64]"},
     {"help", FLAG_SWITCH, MEMBER(help), NULL, NULL, 0, 0, "print this and exit"},
     {"version", FLAG_SWITCH, MEMBER(version), NULL, NULL, 0, 0, "print the version and exit"},
 };

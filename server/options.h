@@ -37,8 +37,11 @@ struct comb_options {
     unsigned facts_mib;
     unsigned feed_keep_hours;
     unsigned audit_keep_days; /* 0: for ever */
-    bool check;               /* look at the rows, say what they reach, end */
-    bool restored;            /* the sql row was put back from a backup: say so to the rows, end */
+    /* reading contents (server/extractor.h) */
+    const char *extract_program; /* NULL: where it is looked for; "none": none */
+    unsigned extract_workers, extract_timeout_s, extract_memory_mib, extract_file_mib;
+    bool check;    /* look at the rows, say what they reach, end */
+    bool restored; /* the sql row was put back from a backup: say so to the rows, end */
     bool help, version;
 };
 

@@ -21,6 +21,7 @@
 #include "server/admin_view.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/extractor.h"
 #include "server/health.h"
 #include "server/home.h"
 #include "server/incarnation.h"
@@ -352,6 +353,8 @@ enum comb_status comb_run_check(const struct comb_options *options, bool *ret_go
     grpcc_set_log(log_runtime, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     *ret_good = comb_rows_check(&rows, stdout);
+    if (!comb_extractor_check(options, stdout))
+        *ret_good = false;
     comb_rows_done(&rows);
     return COMB_OK;
 }

@@ -15,9 +15,11 @@
 #include "comb/v1/vault.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/core/clock.h"
+#include "server/data/content.h"
 #include "server/data/data_rpc.h"
 #include "server/data/sweep_kind.h"
 #include "server/events/events_rpc.h"
+#include "server/extractor.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
 #define US_PER_DAY (24LL * 3600 * COMB_US_PER_S)
@@ -265,11 +267,15 @@ static void wake_operations(void *data)
 static enum comb_status make_operations(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_operation_engine_options engine = {.store = s->operations_store};
-    struct comb_operation_kind sweep;
+    struct comb_operation_kind sweep, reindex;
     enum comb_status status = comb_operation_engine_new(&engine, &s->engine, err);
     comb_data_sweep_kind(s->data, &sweep);
     if (status == COMB_OK)
         status = comb_operation_engine_add(s->engine, &sweep, err);
+    s->search_reindex = (struct comb_search_reindex_parts){s->consumers_store, s->search_store};
+    comb_search_reindex_kind(&s->search_reindex, &reindex);
+    if (status == COMB_OK)
+        status = comb_operation_engine_add(s->engine, &reindex, err);
     if (status != COMB_OK)
         return status;
     const struct comb_operations_parts operations = {
@@ -326,22 +332,67 @@ static enum comb_status audit_lag(void *data, struct comb_ctx *ctx, size_t max, 
     return comb_audit_lag(data, ctx, max, ret_n, ret_oldest_us, err);
 }
 
+/* ---- search: who keeps its index ---- */
+
+static enum comb_status open_content(void *data, struct comb_ctx *ctx, const struct comb_uuid *blob,
+                                     void **ret_content, struct comb_error *err)
+{
+    struct comb_data_content *content = NULL;
+    enum comb_status status = comb_data_content_open(data, ctx, blob, &content, err);
+    if (status == COMB_OK)
+        *ret_content = content;
+    return status;
+}
+
+static enum comb_status read_content(void *content, struct comb_ctx *ctx, void *buffer,
+                                     size_t capacity, size_t *ret_n, struct comb_error *err)
+{
+    return comb_data_content_read(content, ctx, buffer, capacity, ret_n, err);
+}
+
+static void close_content(void *content)
+{
+    comb_data_content_close(content);
+}
+
+static enum comb_status add_search(struct comb_services *s, struct comb_error *err)
+{
+    struct comb_consumer consumer;
+    enum comb_status status =
+        comb_search_indexer_new(s->search_store, s->tree_store, &s->search_indexer, err);
+    if (status != COMB_OK)
+        return status;
+    comb_search_indexer_consumer(s->search_indexer, &consumer);
+    status = comb_consumers_add(s->consumers, &consumer, err);
+    if (status == COMB_OK)
+        status = comb_extractor_open(s->rows->options, &s->extract, err);
+    if (status != COMB_OK || !s->extract)
+        return status;
+    const struct comb_search_contents_parts parts = {
+        .store = s->search_store,
+        .tree = s->tree_store,
+        .extract = s->extract,
+        .source = {open_content, read_content, close_content, s->data},
+    };
+    status = comb_search_contents_new(&parts, &s->search_contents, err);
+    if (status != COMB_OK)
+        return status;
+    comb_search_contents_consumer(s->search_contents, &consumer);
+    return comb_consumers_add(s->consumers, &consumer, err);
+}
+
 static enum comb_status make_consumers(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_consumers_options options = {
         .sql = s->sql, .store = s->consumers_store, .holder = &s->replica};
     const struct comb_consumer_other audit = {COMB_AUDIT_LEASE_NAME, audit_lag, audit_stats,
                                               s->audit};
-    struct comb_consumer consumer;
     enum comb_status status = comb_consumers_new(&options, &s->consumers, err);
     if (status == COMB_OK)
         status = comb_consumers_add_other(s->consumers, &audit, err);
     if (status == COMB_OK)
-        status = comb_search_indexer_new(s->search_store, s->tree_store, &s->search_indexer, err);
-    if (status != COMB_OK)
-        return status;
-    comb_search_indexer_consumer(s->search_indexer, &consumer);
-    return comb_consumers_add(s->consumers, &consumer, err);
+        status = add_search(s, err);
+    return status;
 }
 
 /* ---- what stands on rows of its own ---- */
@@ -496,6 +547,8 @@ void comb_services_close(struct comb_services *s)
 {
     /* They use domains and stores; commits still wake them, in vain. */
     comb_consumers_stop(s->consumers);
+    comb_extract_free(s->extract);
+    s->extract = NULL;
     /* Its workers use all domains, and tell of changes to who waits. */
     comb_operation_engine_stop(s->engine);
     comb_feed_hint_free(s->operations_hint);
@@ -522,6 +575,7 @@ void comb_services_close(struct comb_services *s)
     comb_dispatch_free(s->dispatch);
     comb_consumers_free(s->consumers);
     s->consumers = NULL;
+    comb_search_contents_free(s->search_contents);
     comb_search_indexer_free(s->search_indexer);
     comb_audit_free(s->audit);
     s->audit = NULL;

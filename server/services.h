@@ -30,7 +30,9 @@
 #include "server/rows.h"
 #include "server/rpc/dispatch.h"
 #include "server/rpc/sealer.h"
+#include "server/search/contents.h"
 #include "server/search/indexer.h"
+#include "server/search/reindex_kind.h"
 #include "server/tree/tree.h"
 #include "server/tree/tree_rpc.h"
 #include "server/vault/vault_rpc.h"
@@ -89,6 +91,9 @@ struct comb_services {
     struct comb_documents *documents;
 
     struct comb_search_indexer *search_indexer;
+    struct comb_extract *extract;                 /* NULL: contents are not read */
+    struct comb_search_contents *search_contents; /* likewise */
+    struct comb_search_reindex_parts search_reindex;
 
     /* what handlers share */
     struct comb_sealer *sealer;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The consumer "search": after anything that happens in the tree, the index says what the tree
  * says. */
-#include "server/search/indexer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,66 +8,9 @@
 
 #include "server/core/clock.h"
 #include "server/search/walk.h"
-#include "tests/contract/search/driver.h"
-#include "tests/contract/tree/fixture.h"
+#include "tests/contract/search/world.h"
 
 enum { NODES_MAX = 2000 };
-
-struct world {
-    struct fixture *tree;
-    struct comb_search_store *store;
-    struct comb_consumers_store *leases;
-    struct comb_search_indexer *indexer;
-    struct comb_consumers *consumers;
-};
-
-static void start(struct world *w)
-{
-    const struct comb_consumers_options options = {
-        .sql = w->tree->sql, .store = w->leases, .poll_ms = 20};
-    struct comb_error *err = &w->tree->test.err;
-    struct comb_consumer consumer;
-    must_ok(comb_search_indexer_new(w->store, w->tree->store, &w->indexer, err), err);
-    must_ok(comb_consumers_new(&options, &w->consumers, err), err);
-    comb_search_indexer_consumer(w->indexer, &consumer);
-    must_ok(comb_consumers_add(w->consumers, &consumer, err), err);
-    must_ok(comb_consumers_start(w->consumers, err), err);
-}
-
-static void stop(struct world *w)
-{
-    comb_consumers_free(w->consumers);
-    comb_search_indexer_free(w->indexer);
-    w->consumers = NULL;
-    w->indexer = NULL;
-}
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-    void *tree = NULL;
-    struct comb_error err;
-    assert_non_null(w);
-    assert_int_equal(fixture_setup(&tree), 0);
-    w->tree = tree;
-    must_ok(comb_sql_migrate_schema(w->tree->sql, comb_consumers_schemas, &err), &err);
-    must_ok(comb_consumers_store_open(w->tree->sql, &w->leases, &err), &err);
-    w->store = search_driver_open();
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    void *tree = w->tree;
-    stop(w);
-    search_driver_close(w->store);
-    comb_consumers_store_close(w->leases);
-    fixture_teardown(&tree);
-    free(w);
-    return 0;
-}
 
 /* ---- what the tree says, and what the index says ---- */
 
@@ -211,21 +153,6 @@ static void must_agree(struct world *w)
     assert_string_equal(difference(w), "");
 }
 
-static size_t hits(struct world *w, const char *word, enum comb_search_field field)
-{
-    struct comb_search_term term = {.term = comb_str_from(word)};
-    const struct comb_search_condition words = {
-        .kind = COMB_SEARCH_WORDS, .field = field, .key = STR(""), .terms = &term, .n_terms = 1};
-    const struct comb_search_scan scan = {.query = &words, .max = 100};
-    struct comb_search_found found;
-    size_t n = 0;
-    must_ok(w->store->driver->scan(w->store, next(w->tree), &scan, &found, &w->tree->test.err),
-            &w->tree->test.err);
-    for (size_t i = 0; i < found.n; i++)
-        n += found.candidates[i].holds & 1;
-    return n;
-}
-
 /* ---- anything that happens ---- */
 
 static uint64_t draw_state = 88172645463325252u;
@@ -291,11 +218,11 @@ static void the_index_says_what_the_tree_says(void **state)
         for (int i = 0; i < OPERATIONS; i++)
             one_operation(w);
         if (round == 0)
-            start(w);
+            world_start(w);
         if (round == 2)
-            stop(w);
+            world_stop(w);
         else if (round == 3)
-            start(w);
+            world_start(w);
         if (round != 2)
             must_agree(w);
     }
@@ -305,7 +232,7 @@ static void the_index_says_what_the_tree_says(void **state)
 static void folders_that_are_deleted_take_along_what_lies_below(void **state)
 {
     struct world *w = *state;
-    start(w);
+    world_start(w);
     mkdir_at(w->tree, "/work", "top");
     mkdir_at(w->tree, "/work/top", "inner");
     for (int i = 0; i < 12; i++) {
@@ -319,22 +246,13 @@ static void folders_that_are_deleted_take_along_what_lies_below(void **state)
     recycle(w->tree, "/work/top");
     must_agree(w);
     assert_int_equal(ask_index(w), 14);
-    assert_int_equal(hits(w, "top", COMB_SEARCH_NAME), 1);
+    assert_int_equal(world_hits(w, "top", COMB_SEARCH_NAME), 1);
     mkdir_at(w->tree, "/work", "gone");
     put(w->tree, "/work/gone", "child", 1);
     must_agree(w);
     delete_for_good(w->tree, "/work/gone");
     must_agree(w);
-    assert_int_equal(hits(w, "child", COMB_SEARCH_NAME), 0);
-}
-
-static uint64_t epoch_of(struct world *w)
-{
-    struct comb_consumer_place place;
-    must_ok(w->leases->driver->place(w->leases, next(w->tree), STR(COMB_SEARCH_CONSUMER), &place,
-                                     &w->tree->test.err),
-            &w->tree->test.err);
-    return place.epoch;
+    assert_int_equal(world_hits(w, "child", COMB_SEARCH_NAME), 0);
 }
 
 static void a_rebuild_brings_what_is_missing_and_takes_what_is_not_there(void **state)
@@ -342,7 +260,7 @@ static void a_rebuild_brings_what_is_missing_and_takes_what_is_not_there(void **
     struct world *w = *state;
     struct comb_error *err = &w->tree->test.err;
     uint64_t epoch = 0;
-    start(w);
+    world_start(w);
     mkdir_at(w->tree, "/work", "folder");
     for (int i = 0; i < 20; i++) {
         char name[16];
@@ -360,7 +278,9 @@ static void a_rebuild_brings_what_is_missing_and_takes_what_is_not_there(void **
                                             .keyed_terms = STR("")};
     must_ok(w->store->driver->put(w->store, next(w->tree), &document, 1, err), err);
     size_t n = 0;
-    must_ok(w->store->driver->sweep(w->store, next(w->tree), epoch_of(w) + 1, 7, &n, err), err);
+    must_ok(w->store->driver->sweep(w->store, next(w->tree),
+                                    world_epoch(w, COMB_SEARCH_CONSUMER) + 1, 7, &n, err),
+            err);
     assert_int_equal(n, 7);
     assert_string_not_equal(difference(w), "");
     must_ok(w->leases->driver->begin_anew(w->leases, next(w->tree), STR(COMB_SEARCH_CONSUMER),
@@ -369,14 +289,12 @@ static void a_rebuild_brings_what_is_missing_and_takes_what_is_not_there(void **
     must_agree(w);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_index_says_what_the_tree_says),
-        TEST(folders_that_are_deleted_take_along_what_lies_below),
-        TEST(a_rebuild_brings_what_is_missing_and_takes_what_is_not_there),
+        WORLD_TEST(the_index_says_what_the_tree_says),
+        WORLD_TEST(folders_that_are_deleted_take_along_what_lies_below),
+        WORLD_TEST(a_rebuild_brings_what_is_missing_and_takes_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
