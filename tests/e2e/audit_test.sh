@@ -166,8 +166,14 @@ comb -o json audit ls -n 1000 >"$T/trail" || fail "no trail"
 "$rules" >"$T/rules" || fail "a method has no rule"
 [ "$(wc -l <"$T/rules")" -ge 50 ] || fail "too few methods: $(cat "$T/rules")"
 sed -n 's|.*"kind":"AUDIT_KIND_\([A-Z]*\)".*"method":"/comb.v1.\([^"]*\)".*|\2 \1|p' "$T/trail" | sort -u >"$T/left"
+# All of these are called above. What other services leave agrees with their rule; method_rule_test sees that they have one.
+covered=' Admin Auth Config Data Documents Events Identity Operations Permissions Registry Tree Vault Workspaces '
 while read -r method rule; do
     kinds=$(awk -v method="$method" '$1 == method && $2 != "REFUSAL" { printf "%s%s", s, $2; s = " " }' "$T/left")
+    case $covered in
+    *" ${method%%/*} "*) ;;
+    *) [ -n "$kinds" ] || continue ;;
+    esac
     case $rule in
     CHANGE) wanted=CHANGE ;;
     AROUND) wanted="INTENT OUTCOME" ;;
