@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* comb.v1.Activities: from messages to the domain and back. */
+#ifndef COMB_ACTIVITIES_RPC_H
+#define COMB_ACTIVITIES_RPC_H
+
+#include "grpcc/server.h"
+#include "server/activities/activities.h"
+
+struct comb_identity;
+struct comb_sealer;
+
+struct comb_activities_rpc {
+    struct comb_activities *activities;
+    struct comb_access *access;
+    struct comb_identity *identity;
+    struct comb_sealer *sealer;
+};
+
+/* rpc must live longer than the server. */
+enum comb_status comb_activities_rpc_register(struct grpcc_server *server,
+                                              struct comb_activities_rpc *rpc,
+                                              struct comb_error *err) COMB_MUST_CHECK;
+
+#endif
