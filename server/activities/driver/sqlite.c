@@ -30,8 +30,9 @@ static const char of_all_text[] = "SELECT at, id, body FROM activity WHERE at > 
 static const char of_all_ascending_text[] =
     "SELECT at, id, body FROM activity WHERE at > ?1 AND at < ?2 ORDER BY at LIMIT ?3";
 /* ?1 a JSON array of places, in whose order the rows come. */
-static const char fetch_text[] = "SELECT activity.at, id, body FROM json_each(?1) CROSS JOIN"
-                                 " activity ON activity.at = value";
+static const char fetch_text[] =
+    "SELECT activity.at, activity.id, body FROM json_each(?1) CROSS JOIN"
+    " activity ON activity.at = value";
 static const char get_text[] = "SELECT at, id, body FROM activity WHERE id = ?1";
 static const char remove_keys_text[] =
     "DELETE FROM activity_key WHERE at IN (SELECT value FROM json_each(?1))";

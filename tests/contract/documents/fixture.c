@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/docs_row.h"
+
 int fixture_setup_all(void **state)
 {
     static struct fixture f;
     struct comb_error err;
-    f.docs = driver_open();
+    f.docs = test_docs_row_open();
     must_ok(comb_documents_store_open(f.docs, &f.store, &err), &err);
     must_ok(comb_documents_new(f.store, &f.documents, &err), &err);
     test_ctx_init(&f.admin);
@@ -24,7 +26,7 @@ int fixture_teardown_all(void **state)
     struct fixture *f = *state;
     comb_documents_free(f->documents);
     comb_documents_store_close(f->store);
-    driver_close(f->docs);
+    test_docs_row_close(f->docs);
     test_ctx_done(&f->admin);
     test_ctx_done(&f->user);
     test_ctx_done(&f->other);

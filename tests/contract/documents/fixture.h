@@ -15,13 +15,6 @@ struct fixture {
     char name[32];                      /* of a store that no other test has */
 };
 
-/* driver_NAME.c: a row of its own for the process, empty at first. */
-struct comb_docs *driver_open(void);
-void driver_close(struct comb_docs *docs);
-/* Fails the test unless every statement or command since the last call was answered by an index;
- * says how many there were. */
-size_t driver_must_use_indexes(struct comb_docs *docs, struct comb_ctx *ctx);
-
 /* cmocka's; state: the fixture. */
 int fixture_setup_all(void **state);
 int fixture_teardown_all(void **state);

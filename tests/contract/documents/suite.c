@@ -5,6 +5,7 @@
 
 #include "server/core/clock.h"
 #include "tests/contract/documents/fixture.h"
+#include "tests/support/docs_row.h"
 
 #define TEXT_MAX 4096
 
@@ -316,7 +317,7 @@ static void answers_conditions_by_one_index(void **state)
         .owner = &f->other.principal.user, .order = &order[1], .n_order = 1};
     must_find(f, &query, "d00 d03 d06 d09");
     test_ctx_next(&f->admin);
-    assert_true(driver_must_use_indexes(f->docs, &f->admin.ctx) > 0);
+    assert_true(test_docs_row_must_use_indexes(f->docs, &f->admin.ctx, false) > 0);
 }
 
 static void must_refuse(struct fixture *f, const struct comb_document_query *query,
