@@ -21,6 +21,7 @@ static const struct {
     uint32_t rows;
 } table[] = {
     {"", BIT(SQL)},
+    {"comb.v1.Activities", BIT(SQL) | BIT(DOCS)},
     {"comb.v1.Auth", BIT(SQL)},
     {"comb.v1.Data", BIT(SQL) | BIT(DATA)},
     {"comb.v1.Documents", BIT(SQL) | BIT(DOCS)},

@@ -125,6 +125,10 @@ static const struct flag flags[] = {
      "memory of the process that reads one file for search [512]"},
     {"extract-file-mib", FLAG_NUMBER, MEMBER(extract_file_mib), "MIB", "64", 1, 4096,
      "largest file that is read whole for search: all but text and HTML [64]"},
+    {"activity-keep-days", FLAG_NUMBER, MEMBER(activity_keep_days), "D", "365", 0, 36500,
+     "how far activities go back; 0: all of them [365]"},
+    {"activity-keep-items", FLAG_NUMBER, MEMBER(activity_keep_items), "N", "10000000", 0,
+     1000000000, "how many activities are kept, the newest; 0: any number [10000000]"},
     {"help", FLAG_SWITCH, MEMBER(help), NULL, NULL, 0, 0, "print this and exit"},
     {"version", FLAG_SWITCH, MEMBER(version), NULL, NULL, 0, 0, "print the version and exit"},
 };

@@ -36,7 +36,9 @@ struct comb_options {
     unsigned workers;
     unsigned facts_mib;
     unsigned feed_keep_hours;
-    unsigned audit_keep_days; /* 0: for ever */
+    unsigned audit_keep_days;     /* 0: for ever */
+    unsigned activity_keep_days;  /* 0: for ever */
+    unsigned activity_keep_items; /* 0: any number */
     /* reading contents (server/extractor.h) */
     const char *extract_program; /* NULL: where it is looked for; "none": none */
     unsigned extract_workers, extract_timeout_s, extract_memory_mib, extract_file_mib;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/services.h"
 
+#include "comb/v1/activity.grpcc.h"
 #include "comb/v1/audit.grpcc.h"
 #include "comb/v1/auth.grpcc.h"
 #include "comb/v1/config.grpcc.h"
@@ -77,6 +78,8 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
         status = comb_documents_store_open(s->docs, &s->documents_store, err);
     if (status == COMB_OK)
         status = comb_search_store_open(s->docs, &s->search_store, err);
+    if (status == COMB_OK)
+        status = comb_activities_store_open(s->docs, &s->activities_store, err);
     if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
@@ -381,6 +384,24 @@ static enum comb_status add_search(struct comb_services *s, struct comb_error *e
     return comb_consumers_add(s->consumers, &consumer, err);
 }
 
+static enum comb_status make_activities(struct comb_services *s, struct comb_error *err)
+{
+    const struct comb_options *options = s->rows->options;
+    const struct comb_activities_parts parts = {
+        .store = s->activities_store,
+        .sql = s->sql,
+        .facts = s->facts,
+        .access = s->access,
+        .keep_us = options->activity_keep_days * US_PER_DAY,
+        .keep_items = options->activity_keep_items,
+    };
+    enum comb_status status = comb_activities_new(&parts, &s->activities, err);
+    if (status != COMB_OK)
+        return status;
+    const struct comb_consumer consumer = comb_activities_consumer(s->activities);
+    return comb_consumers_add(s->consumers, &consumer, err);
+}
+
 static enum comb_status make_consumers(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_consumers_options options = {
@@ -434,6 +455,8 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->consumers_rpc = (struct comb_consumers_rpc){s->consumers, s->sealer};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
+    s->activities_rpc =
+        (struct comb_activities_rpc){s->activities, s->access, s->identity, s->sealer};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
@@ -487,6 +510,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = make_consumers(s, err);
     if (status == COMB_OK)
+        status = make_activities(s, err);
+    if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
         status = start_threads(s, err);
@@ -503,7 +528,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         &comb_v1_data_service,        &comb_v1_identity_service,   &comb_v1_operations_service,
         &comb_v1_permissions_service, &comb_v1_registry_service,   &comb_v1_tree_service,
         &comb_v1_vault_service,       &comb_v1_workspaces_service, &comb_v1_audit_service,
-        &comb_v1_documents_service,
+        &comb_v1_documents_service,   &comb_v1_activities_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -530,6 +555,8 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         status = comb_audit_rpc_register(server, &s->audit_rpc, err);
     if (status == COMB_OK)
         status = comb_documents_rpc_register(server, &s->documents_rpc, err);
+    if (status == COMB_OK)
+        status = comb_activities_rpc_register(server, &s->activities_rpc, err);
     if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
@@ -560,6 +587,7 @@ void comb_services_close(struct comb_services *s)
     comb_directory_free(s->directory);
     comb_config_free(s->config);
     comb_documents_free(s->documents);
+    comb_activities_free(s->activities);
     comb_event_service_stop(s->event_service);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);
@@ -590,6 +618,7 @@ void comb_services_close(struct comb_services *s)
     comb_audit_store_close(s->audit_store);
     comb_consumers_store_close(s->consumers_store);
     comb_search_store_close(s->search_store);
+    comb_activities_store_close(s->activities_store);
     comb_documents_store_close(s->documents_store);
     comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);

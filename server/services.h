@@ -7,6 +7,7 @@
 #define COMB_SERVICES_H
 
 #include "grpcc/server.h"
+#include "server/activities/activities_rpc.h"
 #include "server/audit/audit.h"
 #include "server/audit/audit_rpc.h"
 #include "server/auth/auth.h"
@@ -63,8 +64,9 @@ struct comb_services {
     struct comb_operations_store *operations_store;
     struct comb_consumers_store *consumers_store;
     struct comb_audit_store *audit_store;
-    struct comb_documents_store *documents_store; /* on the docs row */
-    struct comb_search_store *search_store;       /* likewise */
+    struct comb_documents_store *documents_store;   /* on the docs row */
+    struct comb_activities_store *activities_store; /* likewise */
+    struct comb_search_store *search_store;         /* likewise */
     struct comb_throttle *throttle;
 
     /* over the events row */
@@ -89,6 +91,7 @@ struct comb_services {
     struct comb_audit *audit;
     struct comb_consumers *consumers; /* what is derived from the feed */
     struct comb_documents *documents;
+    struct comb_activities *activities;
 
     struct comb_search_indexer *search_indexer;
     struct comb_extract *extract;                 /* NULL: contents are not read */
@@ -109,6 +112,7 @@ struct comb_services {
     struct comb_audit_rpc audit_rpc;
     struct comb_consumers_rpc consumers_rpc; /* of Admin */
     struct comb_documents_rpc documents_rpc;
+    struct comb_activities_rpc activities_rpc;
 };
 
 /*

@@ -150,5 +150,6 @@ int cli_registry(struct cli *cli, int argc, char **argv);
 int cli_admin(struct cli *cli, int argc, char **argv);
 int cli_config(struct cli *cli, int argc, char **argv);
 int cli_doc(struct cli *cli, int argc, char **argv);
+int cli_feed(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -47,6 +47,7 @@ static const struct verb verbs[] = {
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},
+    {"feed", "[REF|--user LOGIN|--mine]|follow|...", "who did what to what", cli_feed},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},
     {"admin", "info|check|consumers|...", "one replica, on its admin address; sweeping; consumers",
      cli_admin},
