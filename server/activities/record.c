@@ -132,6 +132,16 @@ static bool add_keys(struct grpcc_arena *arena, const struct comb_feed_record *r
     return fits;
 }
 
+/* As people know it: in a bin, and once it is gone, a node has its id for a name. */
+static char *name_of(struct grpcc_arena *arena, const struct comb_feed_entry *entry,
+                     const struct comb_v1_node *node)
+{
+    if (node->recycled && node->recycled->name[0])
+        return node->recycled->name;
+    bool is_gone = entry->kind == COMB_FEED_NODE_DELETED && entry->old_name.len > 0;
+    return is_gone ? comb_str_dup(arena, entry->old_name) : node->name;
+}
+
 /* The node as it was after the change; NULL: no room, or its bytes are damaged. */
 static struct comb_v1_activity_object *to_object(struct grpcc_arena *arena,
                                                  const struct comb_feed_entry *entry)
@@ -142,9 +152,8 @@ static struct comb_v1_activity_object *to_object(struct grpcc_arena *arena,
     if (!object || comb_v1_node_unpack(arena, NULL, entry->payload.ptr, entry->payload.len, &node,
                                        &native) != GRPCC_OK)
         return NULL;
-    bool has_name = node->recycled && node->recycled->name[0];
     comb_v1_activity_object_set_id(object, comb_uuid_text(arena, &entry->subject));
-    comb_v1_activity_object_set_name(object, has_name ? node->recycled->name : node->name);
+    comb_v1_activity_object_set_name(object, name_of(arena, entry, node));
     comb_v1_activity_object_set_media_type(object, node->media_type);
     object->kind = node->kind;
     object->size = node->size;
