@@ -456,7 +456,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
     s->activities_rpc =
-        (struct comb_activities_rpc){s->activities, s->access, s->identity, s->sealer};
+        (struct comb_activities_rpc){s->activities, s->access, s->sealer, find_user, s};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);

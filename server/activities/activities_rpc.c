@@ -3,7 +3,6 @@
 
 #include "grpcc/wkt.h"
 #include "server/core/clock.h"
-#include "server/identity/identity.h"
 #include "server/rpc/rpc.h"
 
 #define US_PER_HOUR (3600LL * COMB_US_PER_S)
@@ -54,7 +53,7 @@ static enum comb_status read_target(const struct comb_activities_rpc *rpc, struc
     ret->node = node ? &ret->id : NULL;
     ret->user = node ? NULL : &ret->id;
     return node ? read_node(rpc, ctx, node, &ret->id, err)
-                : comb_identity_find_user(rpc->identity, ctx, comb_str_from(user), &ret->id, err);
+                : rpc->find_user(rpc->data, ctx, comb_str_from(user), &ret->id, err);
 }
 
 static enum comb_status read_scope(const struct comb_activities_rpc *rpc, struct comb_ctx *ctx,

@@ -6,14 +6,16 @@
 #include "grpcc/server.h"
 #include "server/activities/activities.h"
 
-struct comb_identity;
 struct comb_sealer;
 
 struct comb_activities_rpc {
     struct comb_activities *activities;
     struct comb_access *access;
-    struct comb_identity *identity;
     struct comb_sealer *sealer;
+    /* The id of a user by id or login. NOT_FOUND (USER_NOT_FOUND). */
+    enum comb_status (*find_user)(void *data, struct comb_ctx *ctx, comb_str id_or_login,
+                                  struct comb_uuid *ret_id, struct comb_error *err);
+    void *data;
 };
 
 /* rpc must live longer than the server. */
