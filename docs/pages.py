@@ -236,7 +236,7 @@ def check_labels(source):
     drivers = "|".join(re.findall(r'"(\w+)": struct\(', source.text("bazel/drivers.bzl")))
     pages = ["README.md"] + list(walk(source, ("docs",), (".md",)))
     for path in pages:
-        for package, name in re.findall(r"(?<![\w:/@])//([a-z][\w/]*)(?::(\w+))?(?![\w:/.…])", source.text(path)):
+        for package, name in re.findall(r"(?<![\w:/@])//([a-z][\w/]*)(?::([\w-]+))?(?![\w:/.…-])", source.text(path)):
             build = os.path.join(package, "BUILD")
             if not os.path.exists(os.path.join(source.tree, build)):
                 yield "%s: there is no package //%s" % (path, package)
