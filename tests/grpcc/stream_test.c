@@ -199,6 +199,63 @@ static void a_stream_of_the_wrong_kind_is_refused(void **state)
     assert_int_equal(f->err.status, GRPCC_FAILED_PRECONDITION);
 }
 
+/* ---- a client that does not read ---- */
+
+struct endless {
+    struct fixture *f;
+    struct grpcc_call *call;
+    struct grpcc_testing_answer *answer;
+};
+
+static void sent_endless(void *data, enum grpcc_status status)
+{
+    struct endless *endless = data;
+    if (status == GRPCC_OK) {
+        grpcc_testing_echo_expand_send_start(endless->call, endless->answer, sent_endless, endless);
+        return;
+    }
+    gate_open(&endless->f->leave);
+    grpcc_call_fail(endless->call, status, "it does not read");
+}
+
+static void send_without_end(void *self, struct grpcc_call *call,
+                             const struct grpcc_testing_ask *request)
+{
+    struct endless *endless = grpcc_arena_zalloc(grpcc_call_arena(call), sizeof(*endless));
+    (void)request;
+    *endless = (struct endless){self, call, grpcc_testing_answer_new(grpcc_call_arena(call))};
+    endless->answer->data.len = 1 << 16;
+    endless->answer->data.data = grpcc_arena_zalloc(grpcc_call_arena(call), 1 << 16);
+    sent_endless(endless, GRPCC_OK);
+}
+
+/* Its call is ended after send_wait_max_ms, though it has no deadline and nobody waits in a send.
+ */
+static void who_does_not_read_is_left(void **state)
+{
+    static const struct grpcc_testing_echo_server table = {.expand = send_without_end};
+    const struct grpcc_server_options options = {.size = sizeof(options), .send_wait_max_ms = 300};
+    struct fixture *f = fixture_new(&options, &table);
+    struct grpcc_testing_answer *answer = NULL;
+    int result;
+    (void)state;
+    fixture_configure(f, "/grpcc.testing.Echo/Expand",
+                      (struct grpcc_method_config){.mode = GRPCC_MODE_ASYNC});
+    fixture_start(f);
+    struct grpcc_testing_echo_expand_stream *stream =
+        grpcc_testing_echo_expand_stream_open(f->channel, NULL, ask(f, "x"), &f->err);
+    assert_non_null(stream);
+    gate_wait(&f->leave, 1);
+    while ((result = grpcc_testing_echo_expand_stream_read(stream, f->arena, &answer, &f->err)) > 0)
+        grpcc_arena_reset(f->arena);
+    assert_int_equal(result, 0);
+    assert_int_equal(grpcc_testing_echo_expand_stream_finish(stream, f->arena, &f->err),
+                     GRPCC_RESOURCE_EXHAUSTED);
+    grpcc_testing_echo_expand_stream_free(stream);
+    void *fixture = f;
+    fixture_free(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_bidi_stream_goes_to_and_fro),
         cmocka_unit_test(callbacks_drive_a_stream),
         cmocka_unit_test(a_stream_of_the_wrong_kind_is_refused),
+        cmocka_unit_test(who_does_not_read_is_left),
     };
     return cmocka_run_group_tests(tests, fixture_echo, fixture_free);
 }

@@ -85,8 +85,9 @@ struct grpcc_server_options {
      * See grpcc/identity.h. Copied.
      */
     const char *const *forwarded_from;
-    /* How long grpcc_call_send() waits for a client that does not read, before the call is
-     * cancelled with RESOURCE_EXHAUSTED [60000] */
+    /* How long a message of a response stream waits for a client that does not read, before the
+     * call is cancelled with RESOURCE_EXHAUSTED; a call with a time limit of its own has that
+     * instead, but where grpcc_call_send() waits [60000] */
     unsigned send_wait_max_ms;
     /* What core may use for connections, calls and messages that are not whole yet. Above it, idle
      * connections are asked to leave, and calls are reset with ENHANCE_YOUR_CALM [1 GiB] */

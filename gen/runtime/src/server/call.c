@@ -325,6 +325,8 @@ void grpcc_call_begin(struct grpcc_call *call)
         grpcc_call_release(call);
         return;
     }
+    call->has_timer = shortened;
+    call->timer_ns = call->deadline_ns;
     if (shortened && !grpcc_timers_add(&server->timers, call))
         grpcc_call_abort(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call's time limit");
     call_dispatch(call, false);

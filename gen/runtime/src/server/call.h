@@ -74,6 +74,9 @@ struct grpcc_call {
     atomic_uint operations;      /* of two: the close and the status; the call is over at 0 */
     size_t next_interceptor;     /* how many have begun */
     size_t timer_index;          /* under timers->lock; 0: none */
+    int64_t timer_ns;            /* the same */
+    bool timer_for_sends;        /* set before it is added */
+    bool has_timer;              /* it was added: for the call's runner, and then who sends */
     struct grpcc_pool_link link; /* under pool->lock */
     void (*job)(void *self, struct grpcc_call *call, const void *request); /* handed over */
     void *job_self;
@@ -108,6 +111,7 @@ struct grpcc_call {
     /* Under lock: */
     bool sending;           /* a message's done has not been called: the next one must wait */
     bool send_busy;         /* a message is on its way, or held: the end waits for it */
+    int64_t send_since_ns;  /* when the one on its way was given to core */
     grpc_byte_buffer *held; /* goes when the one on its way has been taken */
     uint32_t held_flags;
     bool end_waits;

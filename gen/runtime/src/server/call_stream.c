@@ -132,6 +132,8 @@ static enum claim claim_send(struct grpcc_call *call, grpc_byte_buffer *buffer, 
     pthread_mutex_lock(&call->lock);
     if (!atomic_load(&call->ended) && !call->sending) {
         claim = call->send_busy ? CLAIM_HELD : CLAIM_START;
+        if (claim == CLAIM_START)
+            call->send_since_ns = grpcc_now_ns();
         call->sending = true;
         call->send_busy = true;
         call->send_done = done;
@@ -188,7 +190,9 @@ static grpc_byte_buffer *take_held(struct grpcc_call *call, uint32_t *ret_flags,
     grpc_byte_buffer *held = call->held;
     call->held = NULL;
     *ret_flags = call->held_flags;
-    if (!held)
+    if (held)
+        call->send_since_ns = grpcc_now_ns();
+    else
         call->send_busy = false;
     *ret_end = call->end_waits;
     pthread_mutex_unlock(&call->lock);
@@ -224,6 +228,20 @@ void grpcc_call_on_send(struct grpcc_tag *tag, bool ok)
     grpcc_call_release(call);
 }
 
+/* A client that does not read keeps what it is sent in memory, and may have no deadline. One timer
+ * for all messages: it looks whether the one under way is an old one. Where there is no room for it
+ * the call goes on without. */
+static void watch_sends(struct grpcc_call *call)
+{
+    int64_t wait_ns = (int64_t)call->server->options.send_wait_max_ms * GRPCC_NS_PER_MS;
+    if (call->has_timer)
+        return;
+    call->has_timer = true;
+    call->timer_for_sends = true;
+    call->timer_ns = grpcc_now_ns() + wait_ns;
+    (void)!grpcc_timers_add(&call->server->timers, call);
+}
+
 void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *message,
                            void (*done)(void *data, enum grpcc_status status), void *data)
 {
@@ -244,6 +262,7 @@ void grpcc_call_send_start(struct grpcc_call *call, const ProtobufCMessage *mess
         return;
     case CLAIM_START:
         call->send_reported = false;
+        watch_sends(call);
         start_send(call, buffer, flags);
         break;
     case CLAIM_HELD:

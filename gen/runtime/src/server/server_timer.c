@@ -6,6 +6,7 @@
 #include "gen/runtime/src/core/core.h"
 #include "gen/runtime/src/message/memory.h"
 #include "gen/runtime/src/server/call.h"
+#include "gen/runtime/src/server/server.h"
 
 void grpcc_timers_init(struct grpcc_timers *timers)
 {
@@ -40,16 +41,16 @@ static void heap_put(struct grpcc_timers *timers, size_t index, struct grpcc_cal
 /* Moves the call from index towards the root, then towards the leaves, to where it belongs. */
 static void heap_settle(struct grpcc_timers *timers, size_t index, struct grpcc_call *call)
 {
-    while (index > 0 && timers->heap[(index - 1) / 2]->deadline_ns > call->deadline_ns) {
+    while (index > 0 && timers->heap[(index - 1) / 2]->timer_ns > call->timer_ns) {
         heap_put(timers, index, timers->heap[(index - 1) / 2]);
         index = (index - 1) / 2;
     }
     for (;;) {
         size_t child = 2 * index + 1;
         if (child + 1 < timers->n &&
-            timers->heap[child + 1]->deadline_ns < timers->heap[child]->deadline_ns)
+            timers->heap[child + 1]->timer_ns < timers->heap[child]->timer_ns)
             child++;
-        if (child >= timers->n || timers->heap[child]->deadline_ns >= call->deadline_ns)
+        if (child >= timers->n || timers->heap[child]->timer_ns >= call->timer_ns)
             break;
         heap_put(timers, index, timers->heap[child]);
         index = child;
@@ -68,6 +69,19 @@ static void remove_locked(struct grpcc_timers *timers, struct grpcc_call *call)
         heap_settle(timers, index, last);
 }
 
+/* False: the message under way has waited for its reader too long. Else the time of the next look.
+ */
+static bool send_goes_on(struct grpcc_call *call)
+{
+    int64_t now = grpcc_now_ns();
+    int64_t wait_ns = (int64_t)call->server->options.send_wait_max_ms * GRPCC_NS_PER_MS;
+    pthread_mutex_lock(&call->lock);
+    int64_t since_ns = call->send_busy ? call->send_since_ns : now;
+    pthread_mutex_unlock(&call->lock);
+    call->timer_ns = since_ns + wait_ns;
+    return call->timer_ns > now;
+}
+
 static void *timers_main(void *data)
 {
     struct grpcc_timers *timers = data;
@@ -79,17 +93,23 @@ static void *timers_main(void *data)
             continue;
         }
         struct grpcc_call *call = timers->heap[0];
-        if (call->deadline_ns > grpcc_now_ns()) {
-            struct timespec until = {.tv_sec = call->deadline_ns / GRPCC_NS_PER_S,
-                                     .tv_nsec = call->deadline_ns % GRPCC_NS_PER_S};
-            timers->wake_ns = call->deadline_ns;
+        if (call->timer_ns > grpcc_now_ns()) {
+            struct timespec until = {.tv_sec = call->timer_ns / GRPCC_NS_PER_S,
+                                     .tv_nsec = call->timer_ns % GRPCC_NS_PER_S};
+            timers->wake_ns = call->timer_ns;
             pthread_cond_timedwait(&timers->changed, &timers->lock, &until);
             continue;
         }
         remove_locked(timers, call);
         /* Under the lock: a call removes itself here before it lets go of its core call. */
-        grpc_call_cancel_with_status(call->core, GRPC_STATUS_DEADLINE_EXCEEDED,
-                                     "the method's time limit has passed", NULL);
+        if (!call->timer_for_sends)
+            grpc_call_cancel_with_status(call->core, GRPC_STATUS_DEADLINE_EXCEEDED,
+                                         "the method's time limit has passed", NULL);
+        else if (send_goes_on(call))
+            heap_settle(timers, timers->n++, call);
+        else
+            grpc_call_cancel_with_status(call->core, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                         "the client does not read what it is sent", NULL);
     }
     pthread_mutex_unlock(&timers->lock);
     return NULL;
@@ -120,7 +140,7 @@ bool grpcc_timers_add(struct grpcc_timers *timers, struct grpcc_call *call)
     bool added = add_locked(timers, call);
     /* A thread that sleeps for a call that is gone wakes early enough for this one: under load it
      * is woken once in a time limit, not once in a call. */
-    if (added && call->deadline_ns < timers->wake_ns)
+    if (added && call->timer_ns < timers->wake_ns)
         pthread_cond_signal(&timers->changed);
     pthread_mutex_unlock(&timers->lock);
     return added;

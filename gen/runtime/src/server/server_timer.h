@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deadlines that the server gives to calls (grpcc_method_config.timeout_max_ms): core only knows
- * the clients' own. */
+ * the clients' own. And, for calls without one, how long a message may wait for its reader. */
 #ifndef GRPCC_SRC_SERVER_TIMER_H
 #define GRPCC_SRC_SERVER_TIMER_H
 
@@ -28,8 +28,9 @@ struct grpcc_timers {
 
 void grpcc_timers_init(struct grpcc_timers *timers);
 void grpcc_timers_done(struct grpcc_timers *timers);
-/* Cancels the call with DEADLINE_EXCEEDED at its deadline_ns unless it is removed before. False: no
- * room. */
+/* Cancels the call at its timer_ns, unless it is removed before: with DEADLINE_EXCEEDED, or where
+ * timer_for_sends says so with RESOURCE_EXHAUSTED, if its message has waited for send_wait_max_ms,
+ * else looks again. False: no room. */
 bool grpcc_timers_add(struct grpcc_timers *timers, struct grpcc_call *call) GRPCC_MUST_CHECK;
 void grpcc_timers_remove(struct grpcc_timers *timers, struct grpcc_call *call);
 
