@@ -80,6 +80,10 @@ enum comb_status comb_operations_delete(struct comb_operations *operations, stru
 struct comb_operation_waiter {
     /* Nobody is there any more to be told. Any thread. */
     bool (*is_gone)(void *self);
+    /* Whether he may still wait; an error ends the wait, but one of a store that is away. In arena,
+     * for the asking alone; blocks until deadline_ns. On the thread of the waits. NULL: he may. */
+    enum comb_status (*ask_again)(void *self, struct grpcc_arena *arena, int64_t deadline_ns,
+                                  struct comb_error *err);
     /* The wait is over, self is not used again: OK and the operation as it is, which lives until
      * this returns, or an error (DRAINING, OPERATION_NOT_FOUND, the store's). On the thread of the
      * waits; must not block. */

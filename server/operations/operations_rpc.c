@@ -280,6 +280,12 @@ static bool waiter_is_gone(void *self)
     return grpcc_call_is_cancelled(self);
 }
 
+static enum comb_status waiter_ask_again(void *self, struct grpcc_arena *arena, int64_t deadline_ns,
+                                         struct comb_error *err)
+{
+    return comb_rpc_ask_again(self, arena, deadline_ns, err);
+}
+
 static void waiter_end(void *self, enum comb_status status, const struct comb_operation *operation,
                        const struct comb_error *why)
 {
@@ -295,8 +301,8 @@ static void waiter_end(void *self, enum comb_status status, const struct comb_op
     grpcc_call_unref(call);
 }
 
-static const struct comb_operation_waiter waiter_of_call = {.is_gone = waiter_is_gone,
-                                                            .end = waiter_end};
+static const struct comb_operation_waiter waiter_of_call = {
+    .is_gone = waiter_is_gone, .ask_again = waiter_ask_again, .end = waiter_end};
 
 static enum comb_status read_timeout(const struct google_protobuf_duration *timeout,
                                      int64_t *ret_ms, struct comb_error *err)

@@ -10,6 +10,10 @@
 
 /* One look at one operation. */
 #define LOOK_MS_MAX 5000
+/* No answer rests on rights that were looked at longer ago: the bound of what was revoked. */
+#define ASK_MS 250
+/* What asking may take of one of them. */
+#define ASK_MS_MAX 1000
 
 struct operation_waits {
     struct comb_operations_store *store;
@@ -43,6 +47,26 @@ static bool is_over(const struct operation_wait *wait, enum comb_status status,
            (wait->seen_revision && operation->revision != wait->seen_revision);
 }
 
+static enum comb_status ask_again(struct operation_wait *wait, struct grpcc_arena *arena,
+                                  struct comb_error *err)
+{
+    int64_t now_ns = comb_clock_monotonic_ns();
+    if (!wait->waiter->ask_again || now_ns < wait->ask_ns)
+        return COMB_OK;
+    enum comb_status status =
+        wait->waiter->ask_again(wait->self, arena, comb_clock_in_ms(ASK_MS_MAX), err);
+    if (status == COMB_OK)
+        wait->ask_ns = now_ns + ASK_MS * COMB_NS_PER_MS;
+    return status;
+}
+
+/* A store that is away says nothing of rights. */
+static bool is_refusal(enum comb_status status)
+{
+    return status == COMB_UNAUTHENTICATED || status == COMB_PERMISSION_DENIED ||
+           status == COMB_NOT_FOUND;
+}
+
 /* Looks at one; false: it waits on. */
 static bool serve(struct operation_waits *waits, struct operation_wait *wait, bool draining,
                   struct grpcc_arena *arena)
@@ -57,7 +81,10 @@ static bool serve(struct operation_waits *waits, struct operation_wait *wait, bo
         status = comb_error_set(&err, COMB_CANCELLED, 0, "who waited is gone");
     else if (draining)
         status = say_draining(&err);
-    else {
+    else if ((status = ask_again(wait, arena, &err)) != COMB_OK) {
+        if (!is_refusal(status) && comb_clock_monotonic_ns() < wait->due_ns)
+            return false;
+    } else {
         status = waits->store->driver->get(waits->store, &ctx, &wait->id, &operation, &err);
         if (!is_over(wait, status, &operation))
             return false;

@@ -12,6 +12,7 @@ struct operation_wait {
     struct comb_uuid id;
     uint64_t seen_revision;
     int64_t due_ns; /* CLOCK_MONOTONIC */
+    int64_t ask_ns; /* when the waiter's rights are looked at next */
     const struct comb_operation_waiter *waiter;
     void *self;
 };

@@ -267,6 +267,7 @@ struct waiter {
     pthread_cond_t ended;
     int n_ends;
     bool is_gone;
+    enum comb_status asked; /* what asking after his rights gives */
     enum comb_status status;
     enum comb_operation_state state;
     uint64_t revision;
@@ -298,7 +299,19 @@ static void waiter_end(void *self, enum comb_status status, const struct comb_op
     pthread_mutex_unlock(&waiter->lock);
 }
 
-static const struct comb_operation_waiter slots = {waiter_is_gone, waiter_end};
+static enum comb_status waiter_ask_again(void *self, struct grpcc_arena *arena, int64_t deadline_ns,
+                                         struct comb_error *err)
+{
+    struct waiter *waiter = self;
+    (void)arena;
+    (void)deadline_ns;
+    pthread_mutex_lock(&waiter->lock);
+    enum comb_status status = waiter->asked;
+    pthread_mutex_unlock(&waiter->lock);
+    return status == COMB_OK ? COMB_OK : comb_error_set(err, status, 0, "as the test wants");
+}
+
+static const struct comb_operation_waiter slots = {waiter_is_gone, waiter_ask_again, waiter_end};
 
 static void begin_wait(struct fixture *f, struct test_ctx *as, const struct comb_uuid *id,
                        int64_t timeout_ms, uint64_t seen, struct waiter *waiter)
@@ -375,6 +388,30 @@ static void a_wait_ends_when_its_time_is_over(void **state)
     assert_int_equal(waiter.status, COMB_OK);
 }
 
+static void set_asked(struct waiter *waiter, enum comb_status status)
+{
+    pthread_mutex_lock(&waiter->lock);
+    waiter->asked = status;
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+/* A store that is away ends nothing. */
+static void a_wait_ends_with_the_rights_of_who_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct waiter waiter, other;
+    struct comb_uuid id = make_annas(f);
+    begin_wait(f, &f->anna, &id, 25000, 0, &waiter);
+    begin_wait(f, &f->anna, &id, 1500, 0, &other);
+    set_asked(&other, COMB_UNAVAILABLE);
+    set_asked(&waiter, COMB_UNAUTHENTICATED);
+    await(&waiter);
+    assert_int_equal(waiter.status, COMB_UNAUTHENTICATED);
+    set_asked(&other, COMB_OK);
+    await(&other);
+    assert_int_equal(other.status, COMB_OK);
+}
+
 static void waits_end_with_what_they_wait_for_and_with_the_replica(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +457,7 @@ int main(void)
         TEST(owners_and_administrators_cancel_and_delete),
         TEST(a_wait_ends_with_the_operation),
         TEST(a_wait_ends_with_a_change_that_was_not_seen),
+        TEST(a_wait_ends_with_the_rights_of_who_waits),
         TEST(a_wait_ends_when_its_time_is_over),
         TEST(waits_end_with_what_they_wait_for_and_with_the_replica),
     };
