@@ -45,7 +45,7 @@ eventually() {
 }
 cluster() { bazel/cluster --dir "$dir" "$@" >said 2>&1 || fail "bazel/cluster $*: $(cat said)"; }
 by_sdk() { COMB_HOME=$dir/client "$comb" "$@"; }
-by_envoy() { COMB_HOME=$dir/client-envoy "$comb" "$@"; }
+by_envoy() { COMB_HOME=$dir/client-envoy COMB_PIN=1 "$comb" "$@"; }
 
 bazel/cluster --dir "$dir" --replicas 3 --proxied >out 2>&1 &
 script=$!
