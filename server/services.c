@@ -12,6 +12,7 @@
 #include "comb/v1/operations.grpcc.h"
 #include "comb/v1/permissions.grpcc.h"
 #include "comb/v1/registry.grpcc.h"
+#include "comb/v1/search.grpcc.h"
 #include "comb/v1/tree.grpcc.h"
 #include "comb/v1/vault.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
@@ -21,6 +22,7 @@
 #include "server/data/sweep_kind.h"
 #include "server/events/events_rpc.h"
 #include "server/extractor.h"
+#include "server/search/reindex.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
 #define US_PER_DAY (24LL * 3600 * COMB_US_PER_S)
@@ -420,11 +422,15 @@ static enum comb_status make_consumers(struct comb_services *s, struct comb_erro
 
 static enum comb_status make_of_other_rows(struct comb_services *s, struct comb_error *err)
 {
+    const struct comb_search_parts search = {
+        .store = s->search_store, .access = s->access, .find_user = find_user, .data = s};
     enum comb_status status = comb_directory_new(s->registry, &s->directory, err);
     if (status == COMB_OK)
         status = comb_config_new(s->config_store, s->facts, &s->config, err);
     if (status == COMB_OK)
         status = comb_documents_new(s->documents_store, &s->documents, err);
+    if (status == COMB_OK)
+        status = comb_search_new(&search, &s->search, err);
     return status;
 }
 
@@ -443,6 +449,21 @@ static enum comb_status authenticate(void *self, struct comb_ctx *ctx, comb_str 
     return comb_auth_authenticate(self, ctx, bearer, ret_principal, err);
 }
 
+/* ---- what a handler of one area wants of another one ---- */
+
+static enum comb_status start_reindex(void *data, struct comb_ctx *ctx,
+                                      const struct comb_request_key *key,
+                                      struct comb_v1_operation **ret_operation,
+                                      struct comb_error *err)
+{
+    const struct comb_services *s = data;
+    struct comb_operation operation;
+    enum comb_status status = comb_search_reindex_start(s->operations, ctx, key, &operation, err);
+    if (status == COMB_OK)
+        status = comb_operations_message(ctx->arena, &operation, ret_operation, err);
+    return status;
+}
+
 static enum comb_status make_dispatch(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_authenticator authenticator = {peek, authenticate, s->auth};
@@ -458,6 +479,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->activities_rpc =
         (struct comb_activities_rpc){s->activities, s->access, s->sealer, find_user, s};
     s->operations_rpc = (struct comb_operations_rpc){s->operations, s->sealer};
+    s->search_rpc = (struct comb_search_rpc){s->search, s->sealer, start_reindex, s};
     enum comb_status status =
         comb_registry_rpc_init(&s->registry_rpc, s->directory, s->sealer, err);
     if (status == COMB_OK)
@@ -520,6 +542,18 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     return status;
 }
 
+/* Those that stand on the docs row. */
+static enum comb_status register_of_docs(struct comb_services *s, struct grpcc_server *server,
+                                         struct comb_error *err)
+{
+    enum comb_status status = comb_documents_rpc_register(server, &s->documents_rpc, err);
+    if (status == COMB_OK)
+        status = comb_activities_rpc_register(server, &s->activities_rpc, err);
+    if (status == COMB_OK)
+        status = comb_search_rpc_register(server, &s->search_rpc, err);
+    return status;
+}
+
 enum comb_status comb_services_register(struct comb_services *s, struct grpcc_server *server,
                                         struct comb_error *err)
 {
@@ -528,7 +562,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         &comb_v1_data_service,        &comb_v1_identity_service,   &comb_v1_operations_service,
         &comb_v1_permissions_service, &comb_v1_registry_service,   &comb_v1_tree_service,
         &comb_v1_vault_service,       &comb_v1_workspaces_service, &comb_v1_audit_service,
-        &comb_v1_documents_service,   &comb_v1_activities_service,
+        &comb_v1_documents_service,   &comb_v1_activities_service, &comb_v1_search_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -554,9 +588,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
     if (status == COMB_OK)
         status = comb_audit_rpc_register(server, &s->audit_rpc, err);
     if (status == COMB_OK)
-        status = comb_documents_rpc_register(server, &s->documents_rpc, err);
-    if (status == COMB_OK)
-        status = comb_activities_rpc_register(server, &s->activities_rpc, err);
+        status = register_of_docs(s, server, err);
     if (status == COMB_OK)
         status = comb_dispatch_attach(s->dispatch, server, services,
                                       sizeof services / sizeof services[0], err);
@@ -588,6 +620,7 @@ void comb_services_close(struct comb_services *s)
     comb_config_free(s->config);
     comb_documents_free(s->documents);
     comb_activities_free(s->activities);
+    comb_search_free(s->search);
     comb_event_service_stop(s->event_service);
     comb_workspaces_free(s->workspaces);
     comb_permissions_free(s->permissions);

@@ -34,6 +34,7 @@
 #include "server/search/contents.h"
 #include "server/search/indexer.h"
 #include "server/search/reindex_kind.h"
+#include "server/search/search_rpc.h"
 #include "server/tree/tree.h"
 #include "server/tree/tree_rpc.h"
 #include "server/vault/vault_rpc.h"
@@ -97,6 +98,7 @@ struct comb_services {
     struct comb_extract *extract;                 /* NULL: contents are not read */
     struct comb_search_contents *search_contents; /* likewise */
     struct comb_search_reindex_parts search_reindex;
+    struct comb_search *search;
 
     /* what handlers share */
     struct comb_sealer *sealer;
@@ -113,6 +115,7 @@ struct comb_services {
     struct comb_consumers_rpc consumers_rpc; /* of Admin */
     struct comb_documents_rpc documents_rpc;
     struct comb_activities_rpc activities_rpc;
+    struct comb_search_rpc search_rpc;
 };
 
 /*

@@ -151,5 +151,6 @@ int cli_admin(struct cli *cli, int argc, char **argv);
 int cli_config(struct cli *cli, int argc, char **argv);
 int cli_doc(struct cli *cli, int argc, char **argv);
 int cli_feed(struct cli *cli, int argc, char **argv);
+int cli_find(struct cli *cli, int argc, char **argv);
 
 #endif

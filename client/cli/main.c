@@ -46,6 +46,7 @@ static const struct verb verbs[] = {
     {"replicas", "", "the replicas that are found, and how they do", cli_replicas},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
+    {"find", "[--in REF] [-l] [--facets] QUERY...", "search names, contents, metadata", cli_find},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},
     {"feed", "[REF|--user LOGIN|--mine]|follow|...", "who did what to what", cli_feed},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},

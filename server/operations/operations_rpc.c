@@ -58,9 +58,10 @@ static enum comb_status set_outcome(struct grpcc_arena *arena,
     return COMB_OK;
 }
 
-static enum comb_status to_message(struct grpcc_arena *arena,
-                                   const struct comb_operation *operation,
-                                   struct comb_v1_operation **ret_message, struct comb_error *err)
+enum comb_status comb_operations_message(struct grpcc_arena *arena,
+                                         const struct comb_operation *operation,
+                                         struct comb_v1_operation **ret_message,
+                                         struct comb_error *err)
 {
     struct comb_v1_operation *message = comb_v1_operation_new(arena);
     if (!message)
@@ -105,7 +106,7 @@ static void rpc_start(void *self, struct grpcc_call *call,
         status = comb_operations_start_kind(rpc->operations, comb_rpc_ctx(call), &key,
                                             comb_str_from(request->kind), &operation, &err);
     if (status == COMB_OK)
-        status = to_message(arena, &operation, &response->operation, &err);
+        status = comb_operations_message(arena, &operation, &response->operation, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -122,7 +123,7 @@ static void rpc_get(void *self, struct grpcc_call *call,
                                        comb_str_from(request->operation_id), &operation, &err)
                  : comb_error_no_memory(&err);
     if (status == COMB_OK)
-        status = to_message(arena, &operation, &response->operation, &err);
+        status = comb_operations_message(arena, &operation, &response->operation, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -143,7 +144,7 @@ static void rpc_cancel(void *self, struct grpcc_call *call,
         status = comb_operations_cancel(rpc->operations, comb_rpc_ctx(call), &key,
                                         comb_str_from(request->operation_id), &operation, &err);
     if (status == COMB_OK)
-        status = to_message(arena, &operation, &response->operation, &err);
+        status = comb_operations_message(arena, &operation, &response->operation, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -228,7 +229,7 @@ static enum comb_status fill_page(const struct comb_operations_rpc *rpc, struct 
     enum comb_status status = COMB_OK;
     for (size_t i = 0; i < n && status == COMB_OK; i++) {
         struct comb_v1_operation *message;
-        status = to_message(arena, &operations[i], &message, err);
+        status = comb_operations_message(arena, &operations[i], &message, err);
         if (status == COMB_OK &&
             !comb_v1_operations_list_response_add_operations(arena, response, message))
             status = comb_error_no_memory(err);
@@ -296,7 +297,7 @@ static void waiter_end(void *self, enum comb_status status, const struct comb_op
     if (!response)
         status = comb_error_no_memory(&err);
     if (status == COMB_OK)
-        status = to_message(arena, operation, &response->operation, &err);
+        status = comb_operations_message(arena, operation, &response->operation, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
     grpcc_call_unref(call);
 }

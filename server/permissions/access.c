@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/permissions/access.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
@@ -408,6 +409,14 @@ int comb_access_child_rights(struct comb_access *access, struct comb_ctx *ctx,
     return judge(ctx, &folder->subjects, links, folder->n_judged + 1).rights;
 }
 
+/* Rights on the node of an answer; 0: it does not exist, or is in a bin. */
+static int answered_rights(const struct comb_ctx *ctx, const struct comb_facts_answer *answer)
+{
+    const struct comb_fact_chain *chain = &answer->chain;
+    bool visible = chain->found && !chain->recycled;
+    return visible ? judge(ctx, &answer->subjects, chain->links, chain->n_links).rights : 0;
+}
+
 enum comb_status comb_access_rights(struct comb_access *access, struct comb_ctx *ctx,
                                     const struct comb_uuid *id, int *ret_rights,
                                     struct comb_fact_chain *ret_chain, struct comb_error *err)
@@ -418,11 +427,116 @@ enum comb_status comb_access_rights(struct comb_access *access, struct comb_ctx 
     if (status != COMB_OK) {
         return status;
     }
-    bool visible = answer.chain.found && !answer.chain.recycled;
-    *ret_rights =
-        visible ? judge(ctx, &answer.subjects, answer.chain.links, answer.chain.n_links).rights : 0;
+    *ret_rights = answered_rights(ctx, &answer);
     *ret_chain = answer.chain;
     return COMB_OK;
+}
+
+/* Questions that are asked at once. Each has an arena of its own: answers come on any thread. */
+#define ASKED_MAX 32
+
+struct asked {
+    struct asked_all *all;
+    struct comb_ctx ctx;
+    struct comb_facts_question question;
+    struct comb_facts_answer answer;
+    enum comb_status status;
+    struct comb_error err;
+};
+
+struct asked_all {
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    size_t pending;
+    struct asked asked[ASKED_MAX];
+};
+
+static void asked_arrived(void *data, enum comb_status status, const struct comb_error *err)
+{
+    struct asked *asked = data;
+    struct asked_all *all = asked->all;
+    asked->status = status;
+    if (status != COMB_OK)
+        asked->err = *err;
+    pthread_mutex_lock(&all->lock);
+    if (--all->pending == 0)
+        pthread_cond_signal(&all->arrived);
+    pthread_mutex_unlock(&all->lock);
+}
+
+/* Asks for the chains of n nodes and waits for all of them: the store answers on deadline too. */
+static void ask_all(struct comb_access *access, const struct comb_ctx *ctx,
+                    const struct comb_uuid *ids, size_t n, struct asked_all *all)
+{
+    all->pending = n;
+    for (size_t i = 0; i < n; i++) {
+        struct asked *asked = &all->asked[i];
+        struct grpcc_arena *arena = asked->ctx.arena;
+        grpcc_arena_reset(arena);
+        asked->ctx = *ctx;
+        asked->ctx.arena = arena;
+        asked->question =
+            (struct comb_facts_question){.user = &ctx->principal->user, .start = &ids[i]};
+        comb_facts_resolve(access->facts, &asked->ctx, &asked->question, &asked->answer,
+                           asked_arrived, asked);
+    }
+    pthread_mutex_lock(&all->lock);
+    while (all->pending > 0)
+        pthread_cond_wait(&all->arrived, &all->lock);
+    pthread_mutex_unlock(&all->lock);
+}
+
+static enum comb_status hand_out(struct comb_ctx *ctx, struct asked *asked, size_t i,
+                                 comb_access_each each, void *data, struct comb_error *err)
+{
+    if (asked->status != COMB_OK) {
+        if (err)
+            *err = asked->err;
+        return asked->status;
+    }
+    comb_ctx_reach(ctx, asked->ctx.reached);
+    return each(data, i, answered_rights(ctx, &asked->answer), &asked->answer.chain, err);
+}
+
+static enum comb_status each_of(struct comb_access *access, struct comb_ctx *ctx,
+                                const struct comb_uuid *ids, size_t n, struct asked_all *all,
+                                comb_access_each each, void *data, struct comb_error *err)
+{
+    enum comb_status status = COMB_OK;
+    for (size_t begin = 0; begin < n && status == COMB_OK; begin += ASKED_MAX) {
+        size_t m = n - begin < ASKED_MAX ? n - begin : ASKED_MAX;
+        ask_all(access, ctx, ids + begin, m, all);
+        for (size_t i = 0; i < m && status == COMB_OK; i++)
+            status = hand_out(ctx, &all->asked[i], begin + i, each, data, err);
+    }
+    return status;
+}
+
+enum comb_status comb_access_rights_each(struct comb_access *access, struct comb_ctx *ctx,
+                                         const struct comb_uuid *ids, size_t n,
+                                         comb_access_each each, void *data, struct comb_error *err)
+{
+    struct asked_all *all = grpcc_arena_zalloc(ctx->arena, sizeof *all);
+    size_t made = 0;
+    if (all == NULL)
+        return comb_error_no_memory(err);
+    pthread_mutex_init(&all->lock, NULL);
+    pthread_cond_init(&all->arrived, NULL);
+    while (made < n && made < ASKED_MAX) {
+        all->asked[made].all = all;
+        all->asked[made].ctx.arena = grpcc_arena_new(0);
+        if (all->asked[made].ctx.arena == NULL)
+            break;
+        made++;
+    }
+    enum comb_status status = made == n || made == ASKED_MAX
+                                  ? each_of(access, ctx, ids, n, all, each, data, err)
+                                  : comb_error_no_memory(err);
+    for (size_t i = 0; i < made; i++)
+        grpcc_arena_free(all->asked[i].ctx.arena);
+    pthread_cond_destroy(&all->arrived);
+    pthread_mutex_destroy(&all->lock);
+    return status;
 }
 
 enum comb_status comb_access_path(struct comb_ctx *ctx, const struct comb_fact_chain *chain,

@@ -83,6 +83,17 @@ enum comb_status comb_access_rights(struct comb_access *access, struct comb_ctx 
                                     const struct comb_uuid *id, int *ret_rights,
                                     struct comb_fact_chain *ret_chain,
                                     struct comb_error *err) COMB_MUST_CHECK;
+/* What the caller may do with one of many nodes: rights 0 as above. chain lives until this returns.
+ * Anything but OK ends the rest. */
+typedef enum comb_status (*comb_access_each)(void *data, size_t i, int rights,
+                                             const struct comb_fact_chain *chain,
+                                             struct comb_error *err);
+/* The same of n nodes: what is not in memory is asked for at once, not one after the other. each is
+ * called on this thread, in order. Blocks. */
+enum comb_status comb_access_rights_each(struct comb_access *access, struct comb_ctx *ctx,
+                                         const struct comb_uuid *ids, size_t n,
+                                         comb_access_each each, void *data,
+                                         struct comb_error *err) COMB_MUST_CHECK;
 /* The absolute path by which the caller reaches the node of the chain, in ctx->arena ("/personal/…"
  * for his own); "" where there is none: no links, or in a bin. */
 enum comb_status comb_access_path(struct comb_ctx *ctx, const struct comb_fact_chain *chain,

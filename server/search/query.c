@@ -500,30 +500,43 @@ static enum comb_status parse_or(struct parser *parser, struct comb_search_condi
     return status == COMB_OK ? join(parser, COMB_SEARCH_OR, parts, n, ret) : status;
 }
 
-enum comb_status comb_search_parse(struct grpcc_arena *arena, comb_str text, int64_t now_us,
-                                   const char *field,
-                                   const struct comb_search_condition **ret_query,
-                                   struct comb_error *err)
+enum comb_status comb_search_parse_part(struct comb_search_builder *builder, comb_str text,
+                                        int64_t now_us, const char *field,
+                                        struct comb_search_condition **ret_part,
+                                        struct comb_error *err)
 {
     struct parser parser = {
-        .builder = {.arena = arena}, .text = text, .now_us = now_us, .field = field, .err = err};
-    struct comb_search_condition *query = NULL;
+        .builder = *builder, .text = text, .now_us = now_us, .field = field, .err = err};
+    struct comb_search_condition *part = NULL;
     if (text.len > COMB_SEARCH_QUERY_BYTES_MAX)
         return comb_error_field(err, field, "a query has at most %d bytes, this one has %zu",
                                 COMB_SEARCH_QUERY_BYTES_MAX, text.len);
     if (!comb_str_is_utf8(text))
         return comb_error_field(err, field, "a query is UTF-8");
     skip_blanks(&parser);
-    enum comb_status status = parse_or(&parser, &query);
+    enum comb_status status = parse_or(&parser, &part);
     if (status != COMB_OK)
         return status;
     if (!is_at_end(&parser))
         return wrong(&parser, parser.at,
                      "this parenthesis was never opened; take it out, or put it in quotes");
+    *builder = parser.builder;
+    *ret_part = part;
+    return COMB_OK;
+}
+
+enum comb_status comb_search_parse(struct grpcc_arena *arena, comb_str text, int64_t now_us,
+                                   const char *field,
+                                   const struct comb_search_condition **ret_query,
+                                   struct comb_error *err)
+{
+    struct comb_search_builder builder = {.arena = arena};
+    struct comb_search_condition *query = NULL;
+    enum comb_status status = comb_search_parse_part(&builder, text, now_us, field, &query, err);
+    if (status != COMB_OK)
+        return status;
     if (!query)
-        return comb_error_field(err, field,
-                                "here is nothing to look for; write a word, or a condition as "
-                                "type:file or modified:today");
+        return comb_error_field(err, field, COMB_SEARCH_NOTHING_ASKED);
     comb_search_mark(query);
     *ret_query = query;
     return COMB_OK;

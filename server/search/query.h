@@ -27,6 +27,10 @@
 /* NAMESPACE or NAMESPACE/NAME. */
 #define COMB_SEARCH_KEY_BYTES_MAX 193
 
+/* What is said where a query has neither words nor conditions. */
+#define COMB_SEARCH_NOTHING_ASKED                                                                  \
+    "here is nothing to look for; write a word, or a condition as type:file or modified:today"
+
 /* Builds a query, and counts. For the parser and for typed messages. */
 struct comb_search_builder {
     struct grpcc_arena *arena;
@@ -54,6 +58,13 @@ enum comb_status comb_search_parse(struct grpcc_arena *arena, comb_str text, int
                                    const char *field,
                                    const struct comb_search_condition **ret_query,
                                    struct comb_error *err) COMB_MUST_CHECK;
+
+/* The same as a part of a larger query, which is marked as a whole when it is there. *ret_part is
+ * NULL where the text has nothing to look for. */
+enum comb_status comb_search_parse_part(struct comb_search_builder *builder, comb_str text,
+                                        int64_t now_us, const char *field,
+                                        struct comb_search_condition **ret_part,
+                                        struct comb_error *err) COMB_MUST_CHECK;
 
 /* A value of `size:` or `modified:`, with its sign or as a range. False: *ret_why says what is
  * wrong with it. */

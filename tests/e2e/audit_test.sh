@@ -67,6 +67,7 @@ expect 0 comb rm /personal/large
 expect 0 comb restore "$large"
 call Auth CreateToken '{"label": "short"}'
 call Auth RevokeToken "{\"tokenId\": \"$(field tokenId)\"}"
+call Search Reindex '{}'
 call Operations Start '{"kind": "data.sweep"}'
 operation=$(field id)
 call Operations Cancel "{\"operationId\": \"$operation\"}"
