@@ -19,6 +19,9 @@
 #define LARGE_BYTES ((size_t)3 << 20)
 #define SAMPLES_MAX 200000
 #define NAMES_MAX 200000
+/* Between two calls of a worker: what is started meanwhile needs the machine too. */
+#define PAUSE_MS_SHORT 5
+#define PAUSE_MS_LONG 1
 #define TOLD_WAIT_MS 30000
 #define NS_PER_MS 1e6
 
@@ -173,8 +176,7 @@ static void *work(void *data)
             good = put_small(worker, arena, turn);
         else
             good = move_large(worker, arena, turn);
-        if (worker->number < MAKERS + READERS)
-            calls_sleep_ms(1);
+        calls_sleep_ms(calls_count(PAUSE_MS_SHORT, PAUSE_MS_LONG));
     }
     grpcc_arena_free(arena);
     return NULL;

@@ -19,7 +19,7 @@
 #define FREEZE_MS_SHORT 2000
 #define FREEZE_MS_LONG 30000
 /* Calls between two faults. */
-#define CALLS_BETWEEN 300
+#define CALLS_BETWEEN 150
 #define AWAIT_MS 60000
 #define CALL_MS 60000
 /* What the client finds out by itself, and a machine that is busy with other things. */
