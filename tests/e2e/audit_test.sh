@@ -82,6 +82,10 @@ call Documents DeclareIndex '{"store": "notes", "index": {"name": "by_title", "p
 call Documents Put '{"store": "notes", "id": "n1", "body": "{\"title\": \"one\"}"}'
 call Documents Delete '{"store": "notes", "id": "n1"}'
 call Documents DropIndex '{"store": "notes", "name": "by_title"}'
+call Activities Follow '{"user": "admin"}'
+call Activities Unfollow '{"user": "admin"}'
+call Activities MarkRead '{}'
+call Activities Purge '{"keep": "1000000"}'
 expect 0 comb call Admin RetrySetAside --server "$admin" --json '{"consumer": "audit"}'
 
 # ---- what is refused ----
@@ -168,7 +172,7 @@ comb -o json audit ls -n 1000 >"$T/trail" || fail "no trail"
 [ "$(wc -l <"$T/rules")" -ge 50 ] || fail "too few methods: $(cat "$T/rules")"
 sed -n 's|.*"kind":"AUDIT_KIND_\([A-Z]*\)".*"method":"/comb.v1.\([^"]*\)".*|\2 \1|p' "$T/trail" | sort -u >"$T/left"
 # All of these are called above. What other services leave agrees with their rule; method_rule_test sees that they have one.
-covered=' Admin Auth Config Data Documents Events Identity Operations Permissions Registry Tree Vault Workspaces '
+covered=' Activities Admin Auth Config Data Documents Events Identity Operations Permissions Registry Tree Vault Workspaces '
 while read -r method rule; do
     kinds=$(awk -v method="$method" '$1 == method && $2 != "REFUSAL" { printf "%s%s", s, $2; s = " " }' "$T/left")
     case $covered in
