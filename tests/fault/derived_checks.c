@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comb/v1/activity.grpcc.h"
 #include "comb/v1/audit.grpcc.h"
 #include "tests/e2e/calls.h"
 #include "tests/support/cmocka.h"
@@ -151,7 +152,55 @@ static void check_audit(const struct derived_feed *feed, struct comb_client *cli
     must_be_whole(client, trail.last);
 }
 
+/* ---- activities: as many changes of a node as the feed has, each once ---- */
+
+static void count_activities(const struct derived_feed *feed, struct comb_client *client,
+                             unsigned *counts)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    char token[2048] = "";
+    do {
+        struct grpcc_arena *arena = grpcc_arena_new(0);
+        struct comb_v1_activities_feed_request *request =
+            comb_v1_activities_feed_request_new(arena);
+        struct comb_v1_activities_feed_response *page = NULL;
+        request->scope = comb_v1_activity_scope_new(arena);
+        request->scope->node = comb_v1_node_ref_new(arena);
+        comb_v1_node_ref_set_path(request->scope->node, "/personal");
+        request->page_size = PAGE;
+        comb_v1_activities_feed_request_set_page_token(request, token);
+        if (comb_v1_activities_feed(comb_client_channel(client), arena, NULL, request, &page,
+                                    &err) != GRPCC_OK)
+            fail_msg("activities: %s", err.message);
+        for (size_t i = 0; i < page->n_activities; i++) {
+            struct derived_node *node = derived_feed_find(feed, page->activities[i]->object->id);
+            if (node)
+                counts[node - feed->nodes] += page->activities[i]->count;
+        }
+        assert_true(strlen(page->next_page_token) < sizeof token);
+        snprintf(token, sizeof token, "%s", page->next_page_token);
+        grpcc_arena_free(arena);
+    } while (token[0]);
+}
+
+static void check_activities(const struct derived_feed *feed, struct comb_client *client)
+{
+    unsigned *counts = calloc(feed->n + 1, sizeof *counts), missing = 0, twice = 0;
+    assert_non_null(counts);
+    count_activities(feed, client, counts);
+    for (unsigned i = 0; i < feed->n; i++) {
+        missing += counts[i] < feed->nodes[i].changes;
+        twice += counts[i] > feed->nodes[i].changes;
+    }
+    free(counts);
+    print_message("activities of %u changes: %u files missing, %u twice\n", feed->n_changes,
+                  missing, twice);
+    assert_int_equal(missing, 0);
+    assert_int_equal(twice, 0);
+}
+
 const struct derived_kind derived_kinds[] = {
     {"audit", check_audit},
+    {"activities", check_activities},
 };
 const unsigned derived_kinds_count = sizeof derived_kinds / sizeof derived_kinds[0];
