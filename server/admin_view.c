@@ -197,7 +197,9 @@ static size_t read_statistics(void *data, struct comb_ctx *ctx, struct comb_admi
     size_t n = list_all(&c, ret);
     n += add_feed(view, &question, &c, ret + n);
     n += add_operations(view, &question, ret + n);
-    return n + add_stores(view, ctx, ret + n);
+    n += add_stores(view, ctx, ret + n);
+    return n + comb_observe_durations(view->observe, ctx->arena, ret + n,
+                                      COMB_ADMIN_STATISTICS_MAX - n);
 }
 
 void comb_admin_view_init(struct comb_admin_view *view, struct comb_admin *admin)

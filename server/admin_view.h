@@ -4,13 +4,15 @@
 #define COMB_ADMIN_VIEW_H
 
 #include "server/admin/admin.h"
+#include "server/observe.h"
 #include "server/services.h"
 
 /* All borrowed; they live as long as Admin is served. */
 struct comb_admin_view {
     const struct comb_rows *rows;
     struct comb_services *services;
-    struct grpcc_server *api; /* whose calls are counted; set before Admin is served */
+    struct comb_observe *observe; /* set before Admin is served, as api */
+    struct grpcc_server *api;     /* whose calls are counted; set before Admin is served */
 };
 
 /* Sets admin's functions of the view, and the view. */

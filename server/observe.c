@@ -514,6 +514,72 @@ enum comb_status comb_observe_serve(struct comb_observe *observe, struct grpcc_s
     return COMB_OK;
 }
 
+/* ---- how long calls take ---- */
+
+/* What is put together of all methods. */
+struct durations {
+    bool is_asked; /* the metric that is visited */
+    double bounds[GRPCC_METRICS_BOUNDS_MAX];
+    size_t n_bounds;
+    uint64_t counts[GRPCC_METRICS_BOUNDS_MAX + 1];
+};
+
+static void durations_metric(void *self, enum grpcc_metric_kind kind,
+                             const struct grpcc_metric_info *info)
+{
+    struct durations *durations = self;
+    durations->is_asked =
+        kind == GRPCC_HISTOGRAM && strcmp(info->name, "grpc.server.call.duration") == 0;
+    if (!durations->is_asked)
+        return;
+    durations->n_bounds = info->n_bounds;
+    memcpy(durations->bounds, info->bounds, info->n_bounds * sizeof *info->bounds);
+}
+
+/* Whether it is of the API, and ends by itself. */
+static bool is_timed(const char *method)
+{
+    static const char *const endless[] = {"/Watch", "/Subscribe", "/Wait"};
+    const char *name = strchr(method, '/');
+    if (!name || strncmp(method, "comb.v1.", sizeof "comb.v1." - 1) != 0 ||
+        strncmp(method, "comb.v1.Admin/", sizeof "comb.v1.Admin/" - 1) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof endless / sizeof endless[0]; i++)
+        if (strcmp(name, endless[i]) == 0)
+            return false;
+    return true;
+}
+
+static void durations_point(void *self, const struct grpcc_metric_point *point)
+{
+    struct durations *durations = self;
+    bool is_timed_method = false;
+    for (size_t i = 0; durations->is_asked && i < point->n_labels; i++)
+        if (strcmp(point->labels[i].name, "grpc.method") == 0)
+            is_timed_method = is_timed(point->labels[i].value);
+    for (size_t i = 0; is_timed_method && i <= durations->n_bounds; i++)
+        durations->counts[i] += point->counts[i];
+}
+
+size_t comb_observe_durations(struct comb_observe *observe, struct grpcc_arena *arena,
+                              struct comb_admin_statistic *ret, size_t n_max)
+{
+    static const struct grpcc_metrics_visitor visitor = {durations_metric, durations_point};
+    struct durations *durations = grpcc_arena_calloc(arena, 1, sizeof *durations);
+    size_t n = 0;
+    if (!durations || !observe->metrics)
+        return 0;
+    grpcc_metrics_visit(observe->metrics, &visitor, durations);
+    for (size_t i = 0; durations->n_bounds > 0 && i <= durations->n_bounds && n < n_max; i++) {
+        const char *name = i == durations->n_bounds
+                               ? "le_inf"
+                               : grpcc_arena_printf(arena, "le_%.0f", durations->bounds[i] * 1e6);
+        if (name)
+            ret[n++] = (struct comb_admin_statistic){"durations", name, durations->counts[i]};
+    }
+    return n;
+}
+
 void comb_observe_stop(struct comb_observe *observe)
 {
     if (!observe)

@@ -4,6 +4,7 @@
 #define COMB_OBSERVE_H
 
 #include "grpcc/server.h"
+#include "server/admin/admin.h"
 #include "server/core/error.h"
 #include "server/listen.h"
 #include "server/options.h"
@@ -30,6 +31,11 @@ enum comb_status comb_observe_serve(struct comb_observe *observe, struct grpcc_s
 bool comb_observe_has_file(const struct comb_options *options);
 /* Opens the access log's file again. A failure is logged, and the old file stays in use. */
 void comb_observe_reopen(struct comb_observe *observe);
+/* How many calls of the API took how long: the statistics "durations", at most n_max, in
+ * arena. None where no metrics were asked for. Watches and waits, which last
+ * as long as their callers like, are not counted. */
+size_t comb_observe_durations(struct comb_observe *observe, struct grpcc_arena *arena,
+                              struct comb_admin_statistic *ret, size_t n_max);
 /* Before the servers are freed: nothing asks them any more. NULL is fine, as below. */
 void comb_observe_stop(struct comb_observe *observe);
 /* After the servers. */

@@ -182,6 +182,7 @@ static enum comb_status start_admin(struct run *run, struct comb_error *err)
                                                            &comb_v1_auth_service};
     const struct comb_options *options = run->options;
     run->view.api = run->api;
+    run->view.observe = run->observe;
     enum comb_status status = new_server(options, &run->admin, err);
     if (status == COMB_OK)
         status = comb_observe_attach(run->observe, run->admin, "admin", err);

@@ -45,6 +45,8 @@ static const struct verb verbs[] = {
      cli_audit},
     {"replicas", "", "the replicas that are found, and how they do", cli_replicas},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},
+    {"cluster", "top [--once] [--interval SECONDS]", "the whole installation on one screen",
+     cli_cluster},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"find", "[--in REF] [-l] [--facets] QUERY...", "search names, contents, metadata", cli_find},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},

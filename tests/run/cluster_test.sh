@@ -119,6 +119,12 @@ grep -qa 'admin' answer || fail "WhoAmI by gRPC-Web"
 grep -qa 'grpc-status:0' answer || fail "no trailers by gRPC-Web"
 
 # A replica leaves, and one comes; nothing of what it had on disk is missed.
+# What all replicas and stores do, on one screen and for programs.
+shows_three() { by_sdk cluster top --once >top && [ "$(grep -c ' serves ' top)" = 3 ]; }
+eventually shows_three
+grep -qE '^sql +PostgreSQL .* 3 of 3 ' top || fail "top does not show the stores: $(cat top)"
+[ "$(by_sdk -o json cluster top --once | member replicas 0 answers)" = True ] || fail "top as JSON"
+
 members() { [ "$(by_sdk registry ls | grep -c '^comb ')" = "$1" ]; }
 eventually members 3
 cluster scale 2
