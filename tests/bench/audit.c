@@ -68,7 +68,7 @@ static void set_trail(const struct audit_bench *bench, bool on)
                                  " DO INSTEAD NOTHING");
     else
         run_sqlite(bench, on ? "DROP TRIGGER IF EXISTS bench"
-                             : "CREATE TRIGGER bench BEFORE INSERT ON audit_intake"
+                             : "CREATE TRIGGER IF NOT EXISTS bench BEFORE INSERT ON audit_intake"
                                " BEGIN SELECT RAISE(IGNORE); END");
 }
 
