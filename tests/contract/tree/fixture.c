@@ -18,7 +18,7 @@ struct comb_ctx *more(struct fixture *f)
     if (f->seen.incarnation)
         comb_ctx_reach(ctx, f->seen);
     f->seen = ctx->seen = ctx->reached;
-    ctx->deadline_ns = comb_clock_monotonic_ns() + 30 * COMB_NS_PER_S;
+    ctx->deadline_ns = comb_clock_monotonic_ns() + 120 * COMB_NS_PER_S;
     ctx->authorised = 0;
     f->test.err = (struct comb_error){0};
     return ctx;
