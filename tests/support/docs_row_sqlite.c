@@ -38,8 +38,13 @@ static enum comb_status watch_migrate(struct comb_sql *self,
     return comb_sql_migrate(((struct watching *)self)->real, migrations, n, err);
 }
 
+static void watch_info(struct comb_sql *self, struct comb_sql_info *ret_info)
+{
+    comb_sql_get_info(((struct watching *)self)->real, ret_info);
+}
+
 static const struct comb_sql_driver watch_driver = {
-    .name = "sqlite", .submit = watch_submit, .migrate = watch_migrate};
+    .name = "sqlite", .submit = watch_submit, .migrate = watch_migrate, .info = watch_info};
 
 struct comb_docs *test_docs_row_open(void)
 {
