@@ -165,7 +165,8 @@ def main():
             "Labels": {
                 "org.opencontainers.image.title": "comb",
                 "org.opencontainers.image.version": version,
-                "org.opencontainers.image.licenses": "Apache-2.0",
+                # comb-extract is linked with poppler: its binary is under the GPL.
+                "org.opencontainers.image.licenses": "Apache-2.0 AND GPL-3.0-or-later",
             },
         },
         "rootfs": {"type": "layers",

@@ -68,7 +68,7 @@ says() { grep -qF -- "$1" out || fail "no '$1' in the output"; }
 called() { grep -qF -- "$1" calls || fail "no call '$1'"; }
 
 run 0 folder --once
-called "bazel build --config=opt //server:combd //client/cli:comb"
+called "bazel build --config=opt //server:combd //server/extract/worker:comb-extract //client/cli:comb"
 called "combd --home $COMB_HOME --listen 127.0.0.1:7070 --ready-file"
 called "comb login --server 127.0.0.1:7070 --user admin --password-file $COMB_HOME/admin"
 called "comb import $TEST_TMPDIR/folder /personal/folder"
@@ -76,7 +76,7 @@ called "combd ended"
 [ "$(stat -c %a "$COMB_HOME")" = 700 ] || fail "COMB_HOME is open to others"
 
 run 0 --once folder -- --listen 127.0.0.1:9 --x-y
-grep -qE 'combd .* --ready-file [^ ]+ --listen 127.0.0.1:9 --x-y$' calls || fail "flags of combd"
+grep -qE 'combd .* --ready-file [^ ]+ --extract-program [^ ]+/comb-extract --listen 127.0.0.1:9 --x-y$' calls || fail "flags of combd"
 
 git init -q .
 git add folder

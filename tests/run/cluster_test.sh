@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# cluster_test.sh TREE COMBD COMB FAULTPROXY DESCRIPTORS: bazel/cluster with real stores, three replicas and Envoy. What goes
+# cluster_test.sh TREE COMBD EXTRACT COMB FAULTPROXY DESCRIPTORS: bazel/cluster with real stores, three replicas and Envoy. What goes
 # in comes out, by the SDK, by Envoy, by REST and by gRPC-Web; a killed, a cut off and a leaving replica are not noticed.
 set -euo pipefail
 
-tree=$PWD/$1 combd=$PWD/$2 comb=$PWD/$3 faultproxy=$PWD/$4 descriptors=$PWD/$5
+tree=$PWD/$1 combd=$PWD/$2 extract=$PWD/$3 comb=$PWD/$4 faultproxy=$PWD/$5 descriptors=$PWD/$6
 peers=$PWD/external/peers
 cd "$TEST_TMPDIR"
-mkdir -p fake external bazel-bin/server bazel-bin/client/cli bazel-bin/tests/faultproxy bazel-bin/api api
+mkdir -p fake external bazel-bin/server/extract/worker bazel-bin/client/cli bazel-bin/tests/faultproxy bazel-bin/api api
 cp -rL "$tree/bazel" bazel
 cp -rL "$tree/api/envoy" api/envoy
 ln -s "$peers" external/peers
 ln -s "$combd" bazel-bin/server/combd
+ln -s "$extract" bazel-bin/server/extract/worker/comb-extract
 ln -s "$comb" bazel-bin/client/cli/comb
 ln -s "$faultproxy" bazel-bin/tests/faultproxy/faultproxy
 ln -s "$descriptors" bazel-bin/api/descriptors.pb

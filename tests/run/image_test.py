@@ -15,6 +15,7 @@ import tempfile
 import time
 
 START_S = 60
+FIND_S = 120
 
 
 def read_layout(path):
@@ -52,20 +53,24 @@ def unpack(files, root):
 def check_contents(root):
     """No shell, no interpreter, nothing with the rights of another user."""
     programs = os.listdir(os.path.join(root, "usr/bin"))
-    assert programs == ["combd"], programs
+    assert sorted(programs) == ["comb-extract", "combd"], programs
     for folder, _, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
             assert os.path.islink(path) or os.stat(path).st_mode & 0o6022 == 0, path
 
 
-# In a mount namespace: the root read-only, a home and a /tmp of its own; then in a user namespace as the image's user,
-# who has no rights beyond his own.
+# In a mount namespace: the root read-only, /proc and /dev/null as all containers have them, a home and a /tmp of its own;
+# then in a user namespace as the image's user, who has no rights beyond his own.
 START = """
 set -e
 root=$1 uid=$2
 shift 2
 mount --bind "$root" "$root"
+mkdir "$root/proc" "$root/dev"
+: >"$root/dev/null"
+mount --rbind /proc "$root/proc"
+mount --bind /dev/null "$root/dev/null"
 mount -t tmpfs -o mode=0777,size=256m tmpfs "$root/var/lib/comb"
 mount -t tmpfs -o mode=1777,size=16m tmpfs "$root/tmp"
 mount -o remount,bind,ro "$root"
@@ -103,6 +108,22 @@ def wait_ready(process):
     raise SystemExit("combd does not serve")
 
 
+def find_content(comb, environment, folder):
+    """comb-extract, which is confined further, reads what is put."""
+    path = os.path.join(folder, "letter.txt")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("dear quokka\n")
+    subprocess.run([comb, "put", path, "/personal/letter"], env=environment, check=True, timeout=60)
+    deadline = time.monotonic() + FIND_S
+    while time.monotonic() < deadline:
+        found = subprocess.run([comb, "find", "content:quokka"], env=environment, check=True, stdout=subprocess.PIPE,
+                               text=True, timeout=60).stdout
+        if found == "/personal/letter\n":
+            return
+        time.sleep(0.2)
+    raise SystemExit("content is not found")
+
+
 def main():
     image, comb = sys.argv[1:]
     root = tempfile.mkdtemp(dir=os.environ["TEST_TMPDIR"])
@@ -122,6 +143,7 @@ def main():
             done = subprocess.run([comb, *words], env=environment, check=True, stdout=subprocess.PIPE, text=True,
                                   timeout=60)
         assert "program" in done.stdout, done.stdout
+        find_content(comb, environment, home)
         process.terminate()
         assert process.wait(60) == 0
     finally:

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run_test.sh TREE COMBD COMB: bazel/run with the real programs. What it imports comes back as `cp -rL` would copy it,
+# run_test.sh TREE COMBD COMB EXTRACT: bazel/run with the real programs. What it imports comes back as `cp -rL` would copy it,
 # links that lead nowhere are named, a second run sends nothing, a third only what changed.
 set -euo pipefail
 
-tree=$PWD/$1 combd=$PWD/$2 comb=$PWD/$3
+tree=$PWD/$1 combd=$PWD/$2 comb=$PWD/$3 extract=$PWD/$4
 cd "$TEST_TMPDIR"
-mkdir -p fake bazel-bin/server bazel-bin/client/cli
+mkdir -p fake bazel-bin/server/extract/worker bazel-bin/client/cli
 cp -rL "$tree/bazel" bazel
 cp "$combd" bazel-bin/server/combd
 cp "$comb" bazel-bin/client/cli/comb
+cp "$extract" bazel-bin/server/extract/worker/comb-extract
 printf '#!/bin/sh\nexit 0\n' >fake/bazel
 printf '#!/bin/sh\nprintf installed\n' >fake/dpkg-query
 chmod +x fake/bazel fake/dpkg-query
@@ -63,6 +64,13 @@ done
 says '^Ready\. Ctrl-C stops\.$'
 bazel-bin/client/cli/comb get -r /personal/source copy || fail "get -r"
 diff -r copy expected || fail "what came back is not what was sent"
+# What is in them is found, as soon as it has been read.
+for _ in $(seq 600); do
+    found=$(bazel-bin/client/cli/comb find 'content:"more text"' | sort | paste -s -d ' ')
+    [ "$found" != '/personal/source/link /personal/source/text' ] || break
+    sleep 0.2
+done
+[ "$found" = '/personal/source/link /personal/source/text' ] || fail "by their content are found: $found"
 [ -d copy/empty ] || fail "the empty folder is gone"
 [ "$(stat -c %a "$COMB_HOME/admin" "$COMB_HOME/client.json" | sort -u)" = 600 ] || fail "secrets are open to others"
 kill -TERM "$script"
