@@ -4,8 +4,7 @@
  * first, then the rest, each the newest id first. Nothing of the order, and nothing that is counted
  * tells of documents that the caller may not see: there are no statistics of the whole.
  *
- * A walk looks at a bounded number of candidates and can be gone on with from where it stopped, at
- * the same cost: so a page costs the same, the first one and the last.
+ * A walk looks at a bounded number of candidates and can be gone on with from where it stopped.
  */
 #ifndef COMB_SEARCH_HITS_H
 #define COMB_SEARCH_HITS_H

@@ -36,7 +36,8 @@ static const struct comb_sql_migration steps[] = {
      "CREATE INDEX search_doc_content ON search_doc (content_epoch, place)"
      " WHERE blob IS NOT NULL;"
      "CREATE VIRTUAL TABLE search_text USING fts5 (name, meta, keyed, content,"
-     " tokenize = 'ascii')"},
+     /* Else FTS5 merges all terms of a short prefix anew for every scan. */
+     " tokenize = 'ascii', prefix = '1 2 3')"},
 };
 static const struct comb_sql_schema schema = {
     .driver = "sqlite", .steps = steps, .n_steps = sizeof steps / sizeof steps[0]};
