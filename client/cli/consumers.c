@@ -56,9 +56,9 @@ static void print_consumer(const struct comb_v1_admin_consumer *consumer)
                consumer->holder_replica_id, consumer->this_replica ? " (this one)" : "",
                cli_time(consumer->held_until_time), consumer->fence);
     if (consumer->place)
-        printf("                 at %" PRIu64 ":%" PRIu64 " since %s, built %" PRIu64 " times\n",
+        printf("                 at %" PRIu64 ":%" PRIu64 " since %s\n",
                consumer->place->incarnation, consumer->place->sequence,
-               cli_time(consumer->advance_time), consumer->epoch);
+               cli_time(consumer->advance_time));
     if (rebuild)
         printf("                 %s\n", rebuild);
     if (consumer->attempts > 1)
