@@ -76,18 +76,16 @@ static const char contents_sql[] =
 static const char count_sql[] = "SELECT (SELECT count(*) FROM search_doc),"
                                 " (SELECT count(*) FROM search_doc WHERE dead_us > 0)";
 
+/* What the files that write read. */
+static const char swept_sql[] = SEARCH_SQLITE_SWEPT;
+static const char swept_content_sql[] = SEARCH_SQLITE_SWEPT_CONTENT;
+static const char below_sql[] = SEARCH_SQLITE_BELOW;
+static const char to_prune_sql[] = SEARCH_SQLITE_TO_PRUNE;
+static const char purged_sql[] = SEARCH_SQLITE_PURGED;
+
 const char *const comb_search_sqlite_reads[] = {
-    matches_sql,
-    all_sql,
-    holds_sql,
-    texts_sql,
-    contents_sql,
-    SEARCH_SQLITE_SWEPT,
-    SEARCH_SQLITE_SWEPT_CONTENT,
-    SEARCH_SQLITE_BELOW,
-    SEARCH_SQLITE_TO_PRUNE,
-    SEARCH_SQLITE_PURGED,
-    NULL,
+    matches_sql,       all_sql,   holds_sql,    texts_sql,  contents_sql, swept_sql,
+    swept_content_sql, below_sql, to_prune_sql, purged_sql, NULL,
 };
 
 struct comb_sql *search_sqlite_of(struct comb_search_store *self)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "server/core/clock.h"
@@ -127,6 +128,14 @@ static size_t ask_index(struct world *w)
     return n;
 }
 
+static bool is_same(const struct said *a, const struct said *b)
+{
+    return comb_uuid_equal(&a->id, &b->id) && comb_uuid_equal(&a->parent, &b->parent) &&
+           a->revision == b->revision && a->size == b->size && a->modified_us == b->modified_us &&
+           a->is_folder == b->is_folder && strcmp(a->name, b->name) == 0 &&
+           strcmp(a->media, b->media) == 0;
+}
+
 /* Why they differ; "": they agree. */
 static const char *difference(struct world *w)
 {
@@ -138,7 +147,7 @@ static const char *difference(struct world *w)
     if (n_tree != n_index)
         snprintf(text, sizeof text, "%zu nodes, %zu documents", n_tree, n_index);
     for (size_t i = 0; i < n_tree && n_tree == n_index; i++)
-        if (memcmp(&tree_says[i], &index_says[i], sizeof tree_says[i]) != 0)
+        if (!is_same(&tree_says[i], &index_says[i]))
             snprintf(text, sizeof text, "%s at revision %llu is %s at revision %llu",
                      tree_says[i].name, (unsigned long long)tree_says[i].revision,
                      index_says[i].name, (unsigned long long)index_says[i].revision);
