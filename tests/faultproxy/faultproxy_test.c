@@ -531,6 +531,9 @@ static void many_connections_at_once(void **state)
 
 static void commands_are_checked(void **state)
 {
+    static const char long_name[] =
+        "add ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc 127.0.0.1:0 "
+        "127.0.0.1:1\n";
     static const char *const wrong[] = {
         "\n",
         "nonsense\n",
@@ -550,8 +553,7 @@ static void commands_are_checked(void **state)
         "add c 127.0.0.1 127.0.0.1:1\n",
         "add c 127.0.0.1:0 127.0.0.1:x\n",
         "add c* 127.0.0.1:0 127.0.0.1:1\n",
-        "add ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc 127.0.0.1:0 "
-        "127.0.0.1:1\n",
+        long_name,
     };
     struct fixture *f = *state;
     char answer[ANSWER_MAX], endless[2 * CONTROL_LINE_MAX];
