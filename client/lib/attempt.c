@@ -198,12 +198,13 @@ static int64_t remaining_ms(const struct comb_call *call)
     return left_ns > 0 ? (left_ns + COMB_NS_PER_MS - 1) / COMB_NS_PER_MS : 1;
 }
 
-/* Remembers the handle for those who end the way, unless it has ended already. */
-static void keep_handle(struct comb_attempt *way, struct grpcc_client_call *handle)
+/* Remembers the handle for those who end the way, unless it has ended already, and may be on
+ * another attempt. */
+static void keep_handle(struct comb_call *call, struct comb_attempt *way, unsigned serial,
+                        struct grpcc_client_call *handle)
 {
-    struct comb_call *call = way->call;
     pthread_mutex_lock(&call->lock);
-    if (way->running) {
+    if (way->running && way->serial == serial) {
         way->handle = handle;
         if (call->cancelled || way->lost)
             grpcc_client_call_cancel(handle);
@@ -215,29 +216,17 @@ static void keep_handle(struct comb_attempt *way, struct grpcc_client_call *hand
     grpcc_client_call_free(handle);
 }
 
-/* Sends the request; way->replica is set, and way->running. The caller holds a reference to the
- * call: the way may end before this returns, and may even be used again. */
-static void send(struct comb_attempt *way, struct grpcc_arena *arena)
+/* Sends the request with these headers; see send(). */
+static void start(struct comb_attempt *way, const ProtobufCMessage *request,
+                  const struct comb_headers *headers, struct grpcc_arena *arena)
 {
     struct comb_call *call = way->call;
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct comb_headers headers = {0};
     struct grpcc_client_call *handle = NULL;
-    const ProtobufCMessage *request = request_of(call, way->scratch);
-    if (!request) {
-        comb_error_memory(&err);
-        way_fails(way, &err);
-        return;
-    }
-    if (comb_headers_make(call->client, &call->rule, *call->request_id ? call->request_id : NULL,
-                          &call->options, way->scratch, &headers, &err)) {
-        way_fails(way, &err);
-        return;
-    }
-    way->generation = headers.generation;
+    unsigned serial = way->serial;
+    way->generation = headers->generation;
     struct grpcc_call_options options = call->options;
-    options.metadata = headers.items;
-    options.n_metadata = headers.n;
+    options.metadata = headers->items;
+    options.n_metadata = headers->n;
     options.timeout_ms = remaining_ms(call);
     options.wait_for_ready |= call->wait_for_connection;
     options.on_metadata = on_metadata;
@@ -249,9 +238,32 @@ static void send(struct comb_attempt *way, struct grpcc_arena *arena)
     comb_call_ref(call);
     grpcc_unary_start(way->replica->channel, call->method, arena, &options, request, way_ended, way,
                       &handle);
-    comb_headers_wipe(&headers);
     if (handle)
-        keep_handle(way, handle);
+        keep_handle(call, way, serial, handle);
+}
+
+/* Sends the request; way->replica is set, and way->running. The caller holds a reference to the
+ * call. The way may end before this returns, and be used again: the headers, whose secret is wiped
+ * afterwards, lie in an arena of their own. */
+static void send(struct comb_attempt *way, struct grpcc_arena *arena)
+{
+    struct comb_call *call = way->call;
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct comb_headers headers = {0};
+    struct grpcc_arena *own = grpcc_arena_new(SCRATCH_BYTES_MAX);
+    const ProtobufCMessage *request = own ? request_of(call, own) : NULL;
+    if (!request) {
+        comb_error_memory(&err);
+        way_fails(way, &err);
+    } else if (comb_headers_make(call->client, &call->rule,
+                                 *call->request_id ? call->request_id : NULL, &call->options, own,
+                                 &headers, &err)) {
+        way_fails(way, &err);
+    } else {
+        start(way, request, &headers, arena);
+    }
+    comb_headers_wipe(&headers);
+    grpcc_arena_free(own);
 }
 
 /* False: the call was cancelled. */
@@ -259,6 +271,7 @@ static bool begin_running(struct comb_call *call, int64_t hedge_ns)
 {
     pthread_mutex_lock(&call->lock);
     call->ways[COMB_FIRST].running = true;
+    call->ways[COMB_FIRST].serial = ++call->serial;
     call->n_running = 1;
     call->hedge_ns = hedge_ns;
     bool cancelled = call->cancelled;
@@ -321,6 +334,7 @@ static void hedge(struct comb_call *call)
     wanted = wanted && way->replica;
     if (wanted) {
         way->running = true;
+        way->serial = ++call->serial;
         call->n_running++;
     }
     pthread_mutex_unlock(&call->lock);

@@ -26,7 +26,7 @@ struct comb_call_header {
 struct comb_attempt {
     struct comb_call *call;
     struct comb_replica *replica; /* a reference; NULL: there was none */
-    struct grpcc_arena *scratch;  /* its headers; of a hedge also the answer */
+    struct grpcc_arena *scratch;  /* of a hedge also the answer */
     unsigned generation;          /* of the token */
     struct comb_call_header *headers;
     struct comb_call_header **headers_end;
@@ -34,8 +34,9 @@ struct comb_attempt {
 
     /* the call's lock */
     bool running;
-    bool silent; /* ended by us: the replica does not answer */
-    bool lost;   /* ended by us: the other one has answered */
+    unsigned serial; /* of the attempts of the call: the way is used again */
+    bool silent;     /* ended by us: the replica does not answer */
+    bool lost;       /* ended by us: the other one has answered */
     struct grpcc_client_call *handle;
 
     /* how it ended */
@@ -77,6 +78,7 @@ struct comb_call {
     pthread_cond_t changed;
     bool cancelled;
     unsigned n_running; /* ways */
+    unsigned serial;    /* of the attempt that began last */
     int64_t hedge_ns;   /* when the second way is due; 0: never */
 
     /* the callback form */
