@@ -51,6 +51,12 @@ bool comb_again_judge(struct comb_again *again, enum grpcc_status status,
                       const struct grpcc_error *err, int64_t *ret_wait_ms)
 {
     struct comb_client *client = again->client;
+    struct grpcc_error judged = *err;
+    if (comb_retry_is_turned_away(err)) {
+        comb_retry_take_for_unavailable(&judged);
+        status = judged.status;
+        err = &judged;
+    }
     bool expired = status == GRPCC_UNAUTHENTICATED && comb_session_can_refresh(&client->session) &&
                    comb_error_has_reason(err, COMB_V1_ERROR_REASON_TOKEN_EXPIRED);
     again->unconnected_only &= comb_retry_is_unconnected(status, err);

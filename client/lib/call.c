@@ -178,8 +178,7 @@ static void give_to_budget(struct comb_client *client)
         atomic_fetch_add(&client->budget, BUDGET_SUCCESS);
 }
 
-/* Nobody here cancelled it: core answers so to calls that reach it while it shuts down. That is a
- * connection that broke. */
+/* Nobody here cancelled it. */
 static bool is_cut_off(struct comb_call *call)
 {
     pthread_mutex_lock(&call->lock);
@@ -231,8 +230,10 @@ struct comb_retry_verdict comb_call_judge(struct comb_call *call)
 {
     struct comb_client *client = call->client;
     bool silent = call->decisive && call->decisive->silent;
-    if (is_cut_off(call))
-        call->status = call->err.status = GRPCC_UNAVAILABLE;
+    if (is_cut_off(call)) {
+        comb_retry_take_for_unavailable(&call->err);
+        call->status = call->err.status;
+    }
     bool expired = call->status == GRPCC_UNAUTHENTICATED && !call->rule.open &&
                    comb_session_can_refresh(&client->session) &&
                    comb_error_has_reason(&call->err, COMB_V1_ERROR_REASON_TOKEN_EXPIRED);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/lib/retry.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* How core words that it has no connection. There is no other sign; a text that is not among these
@@ -20,6 +21,26 @@ bool comb_retry_is_unconnected(enum grpcc_status status, const struct grpcc_erro
         if (strncmp(err->message, UNCONNECTED[i], strlen(UNCONNECTED[i])) == 0)
             return true;
     return false;
+}
+
+/* The text of what core 1.51 answers to a call that comes while it shuts down. Handlers say more,
+ * and a stream that was reset is worded otherwise. */
+static const char TURNED_AWAY[] = "CANCELLED";
+
+bool comb_retry_is_turned_away(const struct grpcc_error *err)
+{
+    return err->status == GRPCC_CANCELLED && err->pushback_ms == -1 && !err->details &&
+           strcmp(err->message, TURNED_AWAY) == 0;
+}
+
+void comb_retry_take_for_unavailable(struct grpcc_error *err)
+{
+    bool turned_away = comb_retry_is_turned_away(err);
+    err->status = GRPCC_UNAVAILABLE;
+    if (!turned_away)
+        return;
+    err->pushback_ms = 0;
+    snprintf(err->message, sizeof(err->message), "the server is shutting down");
 }
 
 int64_t comb_retry_backoff_ms(unsigned rounds, uint32_t random)

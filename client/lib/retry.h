@@ -3,12 +3,12 @@
  * What becomes of a call whose attempt has ended: pure decisions, no clocks, no locks.
  *
  * Four kinds of failure are told apart. A *gap*: the call reached no handler because there was
- * nobody (no connection; a replica that drains). It costs nothing but time, and is bounded by the
- * deadline alone, so that restarts are not seen by callers. A *refusal*: a server that has too much
- * to do said so, and when to come back. A *break*: the connection ended, and the handler may have
- * run. The last two count as attempts and take from the budget. A *silence* is a replica that was
- * given up while a call waited for it, because another one is there: it takes time, as a gap does,
- * but the handler may have run.
+ * nobody (no connection; a replica that drains or closes). It costs nothing but time, and is
+ * bounded by the deadline alone, so that restarts are not seen by callers. A *refusal*: a server
+ * that has too much to do said so, and when to come back. A *break*: the connection ended, and the
+ * handler may have run. The last two count as attempts and take from the budget. A *silence* is a
+ * replica that was given up while a call waited for it, because another one is there: it takes
+ * time, as a gap does, but the handler may have run.
  */
 #ifndef COMB_LIB_RETRY_H
 #define COMB_LIB_RETRY_H
@@ -57,6 +57,12 @@ struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_
                                            bool silent, uint32_t random);
 /* Whether err says that there was no connection: the call has surely not begun. */
 bool comb_retry_is_unconnected(enum grpcc_status status, const struct grpcc_error *err);
+/* Whether err, of a call that nobody here cancelled, says that a server which shuts down has turned
+ * it away: the call has surely not begun. */
+bool comb_retry_is_turned_away(const struct grpcc_error *err);
+/* err, of a call that nobody here cancelled, is CANCELLED: a gap where the server turned it away,
+ * else a connection that broke. */
+void comb_retry_take_for_unavailable(struct grpcc_error *err);
 /* Between half and all of what is due after so many rounds. */
 int64_t comb_retry_backoff_ms(unsigned rounds, uint32_t random);
 

@@ -220,12 +220,12 @@ static bool goes_on(struct comb_watch *watch, enum grpcc_status status,
         return true;
     }
     struct grpcc_error judged = *err;
-    /* Nobody here cancelled it: core answers so to what reaches it while it shuts down. */
     if (status == GRPCC_CANCELLED && !is_cancelled(watch)) {
-        judged.status = GRPCC_UNAVAILABLE;
+        comb_retry_take_for_unavailable(&judged);
+        status = judged.status;
         judged.pushback_ms = 0;
     }
-    if (!comb_again_judge(&watch->again, judged.status, &judged, &wait_ms))
+    if (!comb_again_judge(&watch->again, status, &judged, &wait_ms))
         return false;
     pause_ms(watch, wait_ms);
     return true;

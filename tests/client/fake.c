@@ -71,7 +71,8 @@ bool fake_admit(struct fake *fake, struct grpcc_call *call)
     } else if (fails) {
         if (fault.has_pushback)
             grpcc_call_set_pushback_ms(call, fault.pushback_ms);
-        grpcc_call_fail(call, fault.status, "as the test wants");
+        grpcc_call_fail(call, fault.status, "%s",
+                        fault.message ? fault.message : "as the test wants");
     }
     return good && !fails;
 }

@@ -33,6 +33,7 @@ struct fake_fault {
     enum grpcc_status status;
     bool has_pushback;
     int64_t pushback_ms;
+    const char *message; /* NULL: "as the test wants" */
 };
 
 struct fake {
