@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # run_test.sh TREE COMBD COMB EXTRACT: bazel/run with the real programs. What it imports comes back as `cp -rL` would copy it,
-# links that lead nowhere are named, a second run sends nothing, a third only what changed.
+# links that lead nowhere are named, a second run sends nothing, a third only what changed. With COMB_TEST_STORES=clustered:
+# on stores that servers share.
 set -euo pipefail
 
-tree=$PWD/$1 combd=$PWD/$2 comb=$PWD/$3 extract=$PWD/$4
+tree=$PWD/$1 combd=$PWD/$2 comb=$PWD/$3 extract=$PWD/$4 peers=$PWD/external/peers
 cd "$TEST_TMPDIR"
 mkdir -p fake bazel-bin/server/extract/worker bazel-bin/client/cli
 cp -rL "$tree/bazel" bazel
@@ -22,7 +23,15 @@ fail() {
     tail -n 20 "$COMB_HOME/combd.log" || true
     exit 1
 }
-run() { bazel/run "$@" >out 2>&1 || fail "bazel/run $*: status $?"; }
+flags=()
+if [ "${COMB_TEST_STORES:-}" = clustered ]; then
+    mkdir external
+    ln -s "$peers" external/peers
+    trap 'bazel/stores stop stores' EXIT
+    line=$(bazel/stores start stores)
+    read -ra flags <<<"-- $line"
+fi
+run() { bazel/run "$@" "${flags[@]}" >out 2>&1 || fail "bazel/run $*: status $?"; }
 says() { grep -qE -- "$1" out || fail "no '$1' in the output"; }
 
 # A folder with what folders have.
@@ -54,7 +63,7 @@ echo "more text" >expected/link
 run source --once
 says '^2 files, .*; 87 unchanged'
 
-bazel/run source >out 2>&1 &
+bazel/run source "${flags[@]}" >out 2>&1 &
 script=$!
 for _ in $(seq 1200); do
     ! grep -q '^Ready\. Ctrl-C stops\.$' out || break
