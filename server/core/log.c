@@ -30,7 +30,18 @@ static _Atomic int output = STDERR_FILENO;
 
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug", "trace"};
 
-static bool parse_level(comb_str text, enum comb_log_level *ret_level)
+/* Those that log hold it to read while they are in the sink. */
+static pthread_rwlock_t sink_lock = PTHREAD_RWLOCK_INITIALIZER;
+static comb_log_sink_fn sink;
+static void *sink_data;
+static atomic_bool has_sink;
+
+const char *comb_log_level_name(enum comb_log_level level)
+{
+    return level_names[level];
+}
+
+bool comb_log_level_parse(comb_str text, enum comb_log_level *ret_level)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
         if (comb_str_equal(text, comb_str_from(level_names[i]))) {
@@ -48,7 +59,7 @@ static enum comb_status parse_item(comb_str item, struct levels *to, struct comb
     enum comb_log_level level;
     size_t name_len = equals ? (size_t)(equals - item.ptr) : 0;
     if (!equals || name_len == 0 || name_len > COMB_LOG_COMPONENT_BYTES_MAX ||
-        !parse_level(comb_str_of(equals + 1, item.len - name_len - 1), &level))
+        !comb_log_level_parse(comb_str_of(equals + 1, item.len - name_len - 1), &level))
         return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
                               "'%.*s' is not COMPONENT=LEVEL; levels are off, error, warn, info, "
                               "debug, trace",
@@ -161,9 +172,9 @@ static void line_quote(struct line *line, comb_str value)
     line_printf(line, cut ? "\"..." : "\"");
 }
 
-static void line_begin(struct line *line, enum comb_log_level level, const char *component)
+static void line_begin(struct line *line, int64_t now_us, enum comb_log_level level,
+                       const char *component)
 {
-    int64_t now_us = comb_clock_wall_us();
     time_t seconds = (time_t)(now_us / COMB_US_PER_S);
     struct tm utc;
     char date[32] = "";
@@ -174,13 +185,33 @@ static void line_begin(struct line *line, enum comb_log_level level, const char 
                 level_names[level], component);
 }
 
+void comb_log_set_sink(comb_log_sink_fn new_sink, void *data)
+{
+    pthread_rwlock_wrlock(&sink_lock);
+    sink = new_sink;
+    sink_data = data;
+    atomic_store(&has_sink, new_sink != NULL);
+    pthread_rwlock_unlock(&sink_lock);
+}
+
+/* Where the sink is just being changed, a line is for neither. */
+static void give_to_sink(const struct comb_log_line *line)
+{
+    if (!atomic_load(&has_sink) || pthread_rwlock_tryrdlock(&sink_lock) != 0)
+        return;
+    if (sink)
+        sink(sink_data, line);
+    pthread_rwlock_unlock(&sink_lock);
+}
+
 void comb_log_write(enum comb_log_level level, const char *component, const char *message,
                     const struct comb_log_field *fields, size_t n_fields)
 {
     if (!comb_log_enabled(level, component))
         return;
     struct line line;
-    line_begin(&line, level, component);
+    int64_t now_us = comb_clock_wall_us();
+    line_begin(&line, now_us, level, component);
     line_printf(&line, " msg=");
     line_quote(&line, comb_str_from(message));
     for (size_t i = 0; i < n_fields; i++) {
@@ -195,6 +226,7 @@ void comb_log_write(enum comb_log_level level, const char *component, const char
      * log cannot be written. */
     ssize_t written = write(atomic_load(&output), line.text, line.len);
     (void)written;
+    give_to_sink(&(struct comb_log_line){now_us, level, component, message, fields, n_fields});
 }
 
 void comb_log_error(enum comb_log_level level, const char *component, const char *message,

@@ -55,8 +55,11 @@ enum comb_status comb_log_set_levels(comb_str text, struct comb_error *err) COMB
 bool comb_log_enabled(enum comb_log_level level, const char *component);
 /* Where lines go; 2 at first. For tests. */
 void comb_log_set_fd(int fd);
+const char *comb_log_level_name(enum comb_log_level level);
+/* False: text is the name of no level. */
+bool comb_log_level_parse(comb_str text, enum comb_log_level *ret_level) COMB_MUST_CHECK;
 
-/* message: static text. Does nothing where the level is off. */
+/* component and message: static texts. Does nothing where the level is off. */
 void comb_log_write(enum comb_log_level level, const char *component, const char *message,
                     const struct comb_log_field *fields, size_t n_fields);
 /* comb_log(COMB_LOG_INFO, "main", "listening", comb_log_text("address", a)); at least one field. */
@@ -64,6 +67,20 @@ void comb_log_write(enum comb_log_level level, const char *component, const char
     comb_log_write(level, component, message, (const struct comb_log_field[]){__VA_ARGS__},        \
                    sizeof((const struct comb_log_field[]){__VA_ARGS__}) /                          \
                        sizeof(struct comb_log_field))
+/* What a sink is given of a line; borrowed. */
+struct comb_log_line {
+    int64_t time_us; /* since 1970 */
+    enum comb_log_level level;
+    const char *component, *message;
+    const struct comb_log_field *fields;
+    size_t n_fields;
+};
+/* On the thread that logs, any number of them at once. Must not block, and must not log. */
+typedef void (*comb_log_sink_fn)(void *data, const struct comb_log_line *line);
+/* A second place for all lines that are written; NULL: none, as at first. Waits until nobody is in
+ * the sink of before. Not from a sink. */
+void comb_log_set_sink(comb_log_sink_fn sink, void *data);
+
 /* A failure with its message, status, domain and native code. */
 void comb_log_error(enum comb_log_level level, const char *component, const char *message,
                     const struct comb_error *error);

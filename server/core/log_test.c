@@ -89,6 +89,35 @@ static void what_is_off_is_not_written(void **state)
     assert_non_null(strstr(logged(), "error=\"gone\" status=\"UNAVAILABLE\""));
 }
 
+static struct comb_log_line given;
+static char given_name[64];
+
+static void take(void *data, const struct comb_log_line *what)
+{
+    assert_ptr_equal(data, given_name);
+    given = *what;
+    assert_int_equal(what->n_fields, 1);
+    memcpy(given_name, what->fields[0].text.ptr, what->fields[0].text.len);
+}
+
+static void a_sink_is_given_what_is_written(void **state)
+{
+    (void)state;
+    comb_log_set_sink(take, given_name);
+    comb_log(COMB_LOG_DEBUG, "tree", "quiet", comb_log_integer("n", 1));
+    assert_null(given.message);
+    comb_log(COMB_LOG_WARN, "tree", "loud", comb_log_text("name", STR("a\nb")));
+    assert_string_equal(given.message, "loud");
+    assert_string_equal(given.component, "tree");
+    assert_string_equal(comb_log_level_name(given.level), "warn");
+    assert_string_equal(given_name, "a\nb");
+    assert_true(given.time_us > 0);
+    comb_log_set_sink(NULL, NULL);
+    comb_log(COMB_LOG_WARN, "tree", "louder", comb_log_text("name", STR("x")));
+    assert_string_equal(given.message, "loud");
+    (void)logged();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +126,7 @@ int main(void)
         cmocka_unit_test(a_line_cannot_be_forged),
         cmocka_unit_test(values_and_lines_are_bounded),
         cmocka_unit_test(what_is_off_is_not_written),
+        cmocka_unit_test(a_sink_is_given_what_is_written),
     };
     if (pipe(pipe_ends) != 0)
         return 1;
