@@ -274,6 +274,7 @@ static void dispatch_end(void *self, struct grpcc_call *call, enum grpcc_status 
              comb_log_integer("duration_us", duration_ns / 1000),
              comb_log_text("peer", state->ctx.peer),
              comb_log_text("trace", comb_str_from(state->ctx.trace_id)),
+             comb_log_text("user", comb_str_from(comb_dispatch_user(call))),
              comb_log_text("log_id", comb_str_from(state->log_id)));
 }
 
