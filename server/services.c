@@ -81,7 +81,7 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
     if (status == COMB_OK)
         status = comb_search_store_open(s->docs, &s->search_store, err);
     if (status == COMB_OK)
-        status = comb_activities_store_open(s->docs, &s->activities_store, err);
+        status = comb_items_store_open(s->docs, COMB_ITEMS_ACTIVITIES, &s->activities_store, err);
     if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
@@ -651,7 +651,7 @@ void comb_services_close(struct comb_services *s)
     comb_audit_store_close(s->audit_store);
     comb_consumers_store_close(s->consumers_store);
     comb_search_store_close(s->search_store);
-    comb_activities_store_close(s->activities_store);
+    comb_items_store_close(s->activities_store);
     comb_documents_store_close(s->documents_store);
     comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);

@@ -65,9 +65,9 @@ struct comb_services {
     struct comb_operations_store *operations_store;
     struct comb_consumers_store *consumers_store;
     struct comb_audit_store *audit_store;
-    struct comb_documents_store *documents_store;   /* on the docs row */
-    struct comb_activities_store *activities_store; /* likewise */
-    struct comb_search_store *search_store;         /* likewise */
+    struct comb_documents_store *documents_store; /* on the docs row */
+    struct comb_items_store *activities_store;    /* likewise */
+    struct comb_search_store *search_store;       /* likewise */
     struct comb_throttle *throttle;
 
     /* over the events row */

@@ -11,12 +11,12 @@
 #define COMB_ACTIVITIES_H
 
 #include "comb/v1/activity.grpcc.h"
-#include "server/activities/activities_driver.h"
 #include "server/consumers/consumer.h"
+#include "server/items/items_driver.h"
 #include "server/permissions/access.h"
 
 /* What one user follows. */
-#define COMB_ACTIVITY_FOLLOWS_MAX COMB_ACTIVITY_SCAN_KEYS_MAX
+#define COMB_ACTIVITY_FOLLOWS_MAX COMB_ITEM_SCAN_KEYS_MAX
 /* Items that a page, a count of the unread, and a digest look at. */
 #define COMB_ACTIVITY_PAGE_EXAMINED_MAX 2000
 #define COMB_ACTIVITY_DIGEST_EXAMINED_MAX 10000
@@ -30,7 +30,7 @@
 struct comb_activities;
 
 struct comb_activities_parts {
-    struct comb_activities_store *store;
+    struct comb_items_store *store;
     struct comb_sql *sql; /* whose feed is consumed */
     struct comb_facts *facts;
     struct comb_access *access;

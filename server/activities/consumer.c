@@ -19,11 +19,10 @@ static uint64_t history_of(const struct comb_activities *activities)
 }
 
 static enum comb_status put(struct comb_activities *activities, struct comb_ctx *ctx,
-                            const struct comb_consumer_run *run,
-                            const struct comb_activity_item *items, size_t n,
-                            struct comb_error *err)
+                            const struct comb_consumer_run *run, const struct comb_item *items,
+                            size_t n, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
+    struct comb_items_store *store = activities->parts.store;
     if (n == 0)
         return COMB_OK;
     if (!comb_consumer_may_go_on(run))
@@ -35,7 +34,7 @@ static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_cons
                               struct comb_error *err)
 {
     struct comb_activities *activities = data;
-    struct comb_activity_item items[COMB_ACTIVITY_SCAN_MAX];
+    struct comb_item items[COMB_ITEM_SCAN_MAX];
     uint64_t history = history_of(activities);
     enum comb_status status = COMB_OK;
     size_t n = 0;
@@ -43,7 +42,7 @@ static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_cons
         bool is = false;
         status = activities_from_feed(ctx, history, &batch->records[i], &items[n], &is, err);
         n += status == COMB_OK && is;
-        if (status == COMB_OK && n == COMB_ACTIVITY_SCAN_MAX) {
+        if (status == COMB_OK && n == COMB_ITEM_SCAN_MAX) {
             status = put(activities, ctx, batch->run, items, n, err);
             n = 0;
         }

@@ -28,7 +28,7 @@ enum comb_status activities_walk_init(struct activities_walk *walk, struct activ
 }
 
 /* One item. */
-static enum comb_status step(struct activities_walk *walk, const struct comb_activity_item *item,
+static enum comb_status step(struct activities_walk *walk, const struct comb_item *item,
                              bool *ret_full, struct comb_error *err)
 {
     struct activities_eyes *eyes = walk->eyes;
@@ -58,13 +58,13 @@ static enum comb_status step(struct activities_walk *walk, const struct comb_act
 static enum comb_status batch(struct activities_walk *walk, bool *ret_full, struct comb_error *err)
 {
     struct activities_eyes *eyes = walk->eyes;
-    struct comb_activities_store *store = eyes->activities->parts.store;
-    const struct comb_activity_scan scan = {.keys = walk->keys,
-                                            .n_keys = walk->n_keys,
-                                            .after = walk->after,
-                                            .before = walk->before,
-                                            .max = COMB_ACTIVITY_SCAN_MAX};
-    const struct comb_activity_item *items;
+    struct comb_items_store *store = eyes->activities->parts.store;
+    const struct comb_item_scan scan = {.keys = walk->keys,
+                                        .n_keys = walk->n_keys,
+                                        .after = walk->after,
+                                        .before = walk->before,
+                                        .max = COMB_ITEM_SCAN_MAX};
+    const struct comb_item *items;
     size_t n = 0;
     grpcc_arena_reset(eyes->scratch.arena);
     enum comb_status status = store->driver->scan(store, &eyes->scratch, &scan, &items, &n, err);
@@ -74,7 +74,7 @@ static enum comb_status batch(struct activities_walk *walk, bool *ret_full, stru
                        walk->examined < walk->examined_max;
          i++) {
         status = step(walk, &items[i], ret_full, err);
-        if (i + 1 == n && n < COMB_ACTIVITY_SCAN_MAX && !*ret_full)
+        if (i + 1 == n && n < COMB_ITEM_SCAN_MAX && !*ret_full)
             walk->is_through = true;
     }
     walk->is_through = walk->is_through || n == 0;
@@ -197,8 +197,8 @@ static enum comb_status bound(struct activities_walk *walk, const struct comb_ac
                               comb_str read_at, struct comb_error *err)
 {
     struct activities_eyes *eyes = walk->eyes;
-    struct comb_activities_store *store = eyes->activities->parts.store;
-    const struct comb_activity_item *item = NULL;
+    struct comb_items_store *store = eyes->activities->parts.store;
+    const struct comb_item *item = NULL;
     walk->since_us = query->since_us;
     walk->before = query->before;
     if (query->is_unread_only)

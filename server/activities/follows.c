@@ -50,12 +50,12 @@ static comb_str mark_note(const struct comb_ctx *ctx)
 }
 
 enum comb_status activities_follow_keys(struct comb_activities *activities, struct comb_ctx *ctx,
-                                        const struct comb_activity_note **ret_notes,
+                                        const struct comb_item_note **ret_notes,
                                         comb_str keys[COMB_ACTIVITY_FOLLOWS_MAX], size_t *ret_n,
                                         struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    const struct comb_activity_note *notes;
+    struct comb_items_store *store = activities->parts.store;
+    const struct comb_item_note *notes;
     size_t n = 0;
     comb_str prefix = follow_prefix(ctx);
     const char *to =
@@ -77,8 +77,8 @@ enum comb_status activities_follow_keys(struct comb_activities *activities, stru
 enum comb_status activities_read_mark(struct comb_activities *activities, struct comb_ctx *ctx,
                                       comb_str *ret_at, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    const struct comb_activity_note *notes;
+    struct comb_items_store *store = activities->parts.store;
+    const struct comb_item_note *notes;
     size_t n = 0;
     comb_str key = mark_note(ctx);
     const char *to =
@@ -97,8 +97,8 @@ enum comb_status activities_read_mark(struct comb_activities *activities, struct
 static enum comb_status raise_mark(struct comb_activities *activities, struct comb_ctx *ctx,
                                    comb_str at, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    const struct comb_activity_note note = {mark_note(ctx), at, comb_clock_wall_us()};
+    struct comb_items_store *store = activities->parts.store;
+    const struct comb_item_note note = {mark_note(ctx), at, comb_clock_wall_us()};
     return note.key.ptr ? store->driver->raise(store, ctx, &note, err) : comb_error_no_memory(err);
 }
 
@@ -106,9 +106,9 @@ static enum comb_status raise_mark(struct comb_activities *activities, struct co
 static enum comb_status raise_to_newest(struct comb_activities *activities, struct comb_ctx *ctx,
                                         struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    const struct comb_activity_scan newest = {.max = 1};
-    const struct comb_activity_item *items;
+    struct comb_items_store *store = activities->parts.store;
+    const struct comb_item_scan newest = {.max = 1};
+    const struct comb_item *items;
     size_t n = 0;
     enum comb_status status = store->driver->scan(store, ctx, &newest, &items, &n, err);
     return status == COMB_OK && n > 0 ? raise_mark(activities, ctx, items[0].at, err) : status;
@@ -118,9 +118,9 @@ static enum comb_status raise_to_newest(struct comb_activities *activities, stru
 static enum comb_status find_seen(struct comb_activities *activities, struct comb_ctx *ctx,
                                   comb_str id, comb_str *ret_at, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
+    struct comb_items_store *store = activities->parts.store;
     const struct activities_sight *sight = NULL;
-    const struct comb_activity_item *item = NULL;
+    const struct comb_item *item = NULL;
     struct activities_record record;
     struct activities_eyes eyes;
     bool may_see = false;
@@ -226,9 +226,9 @@ enum comb_status comb_activities_follow(struct comb_activities *activities, stru
                                         struct comb_v1_activity_follow **ret_follow,
                                         struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    const struct comb_activity_note note = {follow_note(ctx, node, user), STR(""),
-                                            comb_clock_wall_us()};
+    struct comb_items_store *store = activities->parts.store;
+    const struct comb_item_note note = {follow_note(ctx, node, user), STR(""),
+                                        comb_clock_wall_us()};
     const struct activities_sight *sight = NULL;
     struct activities_eyes eyes;
     comb_str prefix = follow_prefix(ctx);
@@ -262,7 +262,7 @@ enum comb_status comb_activities_unfollow(struct comb_activities *activities, st
                                           const struct comb_uuid *node,
                                           const struct comb_uuid *user, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
+    struct comb_items_store *store = activities->parts.store;
     comb_str key = follow_note(ctx, node, user);
     enum comb_status status = check_scopes(ctx, err);
     if (status == COMB_OK && !key.ptr)
@@ -271,7 +271,7 @@ enum comb_status comb_activities_unfollow(struct comb_activities *activities, st
 }
 
 static enum comb_status list(struct activities_eyes *eyes, const comb_str *keys,
-                             const struct comb_activity_note *notes, size_t n,
+                             const struct comb_item_note *notes, size_t n,
                              struct comb_v1_activity_follow **follows, struct comb_error *err)
 {
     enum comb_status status = COMB_OK;
@@ -299,7 +299,7 @@ enum comb_status comb_activities_list_follows(struct comb_activities *activities
                                               size_t *ret_n, struct comb_error *err)
 {
     comb_str keys[COMB_ACTIVITY_FOLLOWS_MAX];
-    const struct comb_activity_note *notes;
+    const struct comb_item_note *notes;
     struct activities_eyes eyes;
     size_t n = 0;
     struct comb_v1_activity_follow **follows =

@@ -70,7 +70,7 @@ typedef enum comb_status (*activities_take)(void *data, const struct activities_
 
 struct activities_walk {
     struct activities_eyes *eyes;
-    comb_str keys[COMB_ACTIVITY_SCAN_KEYS_MAX];
+    comb_str keys[COMB_ITEM_SCAN_KEYS_MAX];
     size_t n_keys;    /* 0: there is nothing to find */
     bool hides_own;   /* what the caller did himself */
     int64_t since_us; /* 0: all */
@@ -94,7 +94,7 @@ enum comb_status activities_walk_run(struct activities_walk *walk,
 
 /* What the caller follows: keys as of items, in ctx's arena; notes may be NULL. */
 enum comb_status activities_follow_keys(struct comb_activities *activities, struct comb_ctx *ctx,
-                                        const struct comb_activity_note **ret_notes,
+                                        const struct comb_item_note **ret_notes,
                                         comb_str keys[COMB_ACTIVITY_FOLLOWS_MAX], size_t *ret_n,
                                         struct comb_error *err) COMB_MUST_CHECK;
 /* Up to which place the caller has read; "": nothing. */

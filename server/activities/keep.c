@@ -18,11 +18,11 @@ struct sieve {
 };
 
 static enum comb_status sift(struct comb_activities *activities, struct comb_ctx *ctx,
-                             const struct comb_activity_item *items, size_t n, struct sieve *sieve,
+                             const struct comb_item *items, size_t n, struct sieve *sieve,
                              size_t *ret_n, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    comb_str ats[COMB_ACTIVITY_SCAN_MAX];
+    struct comb_items_store *store = activities->parts.store;
+    comb_str ats[COMB_ITEM_SCAN_MAX];
     size_t n_ats = 0;
     for (size_t i = 0; i < n; i++) {
         struct activities_record record;
@@ -45,18 +45,18 @@ static enum comb_status sift(struct comb_activities *activities, struct comb_ctx
 
 /* Batches until one has nothing that goes, or max have gone. */
 static enum comb_status sift_all(struct comb_activities *activities, struct comb_ctx *ctx,
-                                 const struct comb_activity_scan *scan, struct sieve *sieve,
-                                 size_t max, size_t *ret_n, struct comb_error *err)
+                                 const struct comb_item_scan *scan, struct sieve *sieve, size_t max,
+                                 size_t *ret_n, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
+    struct comb_items_store *store = activities->parts.store;
     enum comb_status status = COMB_OK;
     size_t n_gone = 1;
     *ret_n = 0;
     while (status == COMB_OK && n_gone > 0 && *ret_n < max) {
-        const struct comb_activity_item *items;
-        struct comb_activity_scan next = *scan;
+        const struct comb_item *items;
+        struct comb_item_scan next = *scan;
         size_t n = 0;
-        next.max = max - *ret_n < COMB_ACTIVITY_SCAN_MAX ? max - *ret_n : COMB_ACTIVITY_SCAN_MAX;
+        next.max = max - *ret_n < COMB_ITEM_SCAN_MAX ? max - *ret_n : COMB_ITEM_SCAN_MAX;
         n_gone = 0;
         status = store->driver->scan(store, ctx, &next, &items, &n, err);
         if (status == COMB_OK)
@@ -70,7 +70,7 @@ enum comb_status activities_cut(struct comb_activities *activities, struct comb_
                                 uint64_t history, int64_t from_us, size_t max, size_t *ret_n,
                                 struct comb_error *err)
 {
-    const struct comb_activity_scan scan = {.before = activities_place(ctx->arena, history, 0)};
+    const struct comb_item_scan scan = {.before = activities_place(ctx->arena, history, 0)};
     struct sieve sieve = {.from_us = from_us};
     return scan.before.ptr ? sift_all(activities, ctx, &scan, &sieve, max, ret_n, err)
                            : comb_error_no_memory(err);
@@ -80,8 +80,8 @@ enum comb_status comb_activities_purge(struct comb_activities *activities, struc
                                        int64_t before_us, uint64_t keep, uint64_t *ret_removed,
                                        bool *ret_more, struct comb_error *err)
 {
-    struct comb_activities_store *store = activities->parts.store;
-    const struct comb_activity_scan scan = {.is_ascending = true};
+    struct comb_items_store *store = activities->parts.store;
+    const struct comb_item_scan scan = {.is_ascending = true};
     struct sieve sieve = {.before_us = before_us};
     uint64_t there = 0;
     size_t n = 0;

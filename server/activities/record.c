@@ -73,7 +73,7 @@ static enum comb_status make_id(struct comb_ctx *ctx, comb_str at, const struct 
     enum comb_status status = comb_sha256(comb_str_from(both), digest, err);
     if (status != COMB_OK)
         return status;
-    comb_str id = to_hex(ctx->arena, "", digest, COMB_ACTIVITY_ID_LENGTH / 2);
+    comb_str id = to_hex(ctx->arena, "", digest, COMB_ITEM_ID_LENGTH / 2);
     if (!id.ptr)
         return comb_error_no_memory(err);
     *ret_id = id;
@@ -114,7 +114,7 @@ static bool add_key(comb_str *keys, size_t *n, comb_str key)
 }
 
 static bool add_keys(struct grpcc_arena *arena, const struct comb_feed_record *record,
-                     struct comb_activity_item *item)
+                     struct comb_item *item)
 {
     const struct comb_feed_entry *entry = &record->entry;
     size_t n = 0;
@@ -182,7 +182,7 @@ static void set_places(struct grpcc_arena *arena, const struct comb_feed_entry *
 }
 
 static enum comb_status pack(struct grpcc_arena *arena, const struct comb_feed_record *record,
-                             struct comb_activity_item *item, struct comb_error *err)
+                             struct comb_item *item, struct comb_error *err)
 {
     const struct comb_feed_entry *entry = &record->entry;
     const struct timespec time = {.tv_sec = record->time_us / COMB_US_PER_S,
@@ -211,10 +211,10 @@ static enum comb_status pack(struct grpcc_arena *arena, const struct comb_feed_r
 
 enum comb_status activities_from_feed(struct comb_ctx *ctx, uint64_t history,
                                       const struct comb_feed_record *record,
-                                      struct comb_activity_item *ret_item, bool *ret_is,
+                                      struct comb_item *ret_item, bool *ret_is,
                                       struct comb_error *err)
 {
-    struct comb_activity_item item = {0};
+    struct comb_item item = {0};
     *ret_is = false;
     if (type_of(record->entry.kind) == COMB_V1_ACTIVITY_TYPE_UNSPECIFIED)
         return COMB_OK;
@@ -240,7 +240,7 @@ static bool read_id(const char *text, struct comb_uuid *ret_id)
     return text[0] == '\0' || comb_uuid_parse(comb_str_from(text), ret_id);
 }
 
-enum comb_status activities_read_item(struct comb_ctx *ctx, const struct comb_activity_item *item,
+enum comb_status activities_read_item(struct comb_ctx *ctx, const struct comb_item *item,
                                       struct activities_record *ret_record, struct comb_error *err)
 {
     struct activities_record record = {.id = item->id, .at = item->at};

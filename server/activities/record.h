@@ -13,7 +13,7 @@
 #define COMB_ACTIVITIES_RECORD_H
 
 #include "comb/v1/activity.grpcc.h"
-#include "server/activities/activities_driver.h"
+#include "server/items/items_driver.h"
 #include "server/mutation/feed.h"
 
 /* An item as it is read. */
@@ -36,10 +36,10 @@ comb_str activities_place(struct grpcc_arena *arena, uint64_t history, uint64_t 
 /* *ret_is: whether the entry is about a node, and gives an item. */
 enum comb_status activities_from_feed(struct comb_ctx *ctx, uint64_t history,
                                       const struct comb_feed_record *record,
-                                      struct comb_activity_item *ret_item, bool *ret_is,
+                                      struct comb_item *ret_item, bool *ret_is,
                                       struct comb_error *err) COMB_MUST_CHECK;
 /* DATA_LOSS: it is damaged. */
-enum comb_status activities_read_item(struct comb_ctx *ctx, const struct comb_activity_item *item,
+enum comb_status activities_read_item(struct comb_ctx *ctx, const struct comb_item *item,
                                       struct activities_record *ret_record,
                                       struct comb_error *err) COMB_MUST_CHECK;
 

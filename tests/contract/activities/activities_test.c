@@ -71,7 +71,7 @@ static void an_activity_says_who_what_when_and_where(void **state)
     assert_string_equal(renamed->old_name, "that");
     int64_t age = comb_clock_wall_us() / COMB_US_PER_S - renamed->published->seconds;
     assert_true(age >= -60 && age < 600);
-    assert_int_equal(strlen(made->id), COMB_ACTIVITY_ID_LENGTH);
+    assert_int_equal(strlen(made->id), COMB_ITEM_ID_LENGTH);
 }
 
 static void many_changes_by_one_are_one(void **state)

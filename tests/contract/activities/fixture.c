@@ -52,7 +52,7 @@ static void open_activities(struct fixture *f)
     must_ok(comb_sql_migrate_schema(f->areas.sql, comb_consumers_schemas, &err), &err);
     must_ok(comb_consumers_store_open(f->areas.sql, &f->leases, &err), &err);
     f->docs = test_docs_row_open();
-    must_ok(comb_activities_store_open(f->docs, &f->store, &err), &err);
+    must_ok(comb_items_store_open(f->docs, COMB_ITEMS_ACTIVITIES, &f->store, &err), &err);
     const struct comb_activities_parts parts = {
         .store = f->store, .sql = f->areas.sql, .facts = f->areas.facts, .access = f->areas.access};
     must_ok(comb_activities_new(&parts, &f->activities, &err), &err);
@@ -88,7 +88,7 @@ int fixture_teardown_all(void **state)
     comb_consumers_stop(f->consumers);
     comb_consumers_free(f->consumers);
     comb_activities_free(f->activities);
-    comb_activities_store_close(f->store);
+    comb_items_store_close(f->store);
     test_docs_row_close(f->docs);
     comb_consumers_store_close(f->leases);
     comb_permissions_free(f->permissions);

@@ -13,7 +13,7 @@ struct fixture {
     struct test_areas areas;
     struct comb_permissions *permissions;
     struct comb_docs *docs;
-    struct comb_activities_store *store;
+    struct comb_items_store *store;
     struct comb_activities *activities;
     struct comb_consumers_store *leases;
     struct comb_consumers *consumers;

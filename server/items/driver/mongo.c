@@ -1,28 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Activities in the MongoDB database of the docs row: an item is one document, whose keys are an
- * array with a multikey index. Members: _id, at, k keys, body; of a note _id, key (the same, since
+ * Items in the MongoDB database of the docs row: an item is one document, whose keys are an array
+ * with a multikey index. Members: _id, at, k keys, body; of a note _id, key (the same, since
  * not every planner uses the index of _id for a range), value, create_us.
  */
 #include "server/backend/mongo/mongo.h"
-#include "server/activities/driver/internal.h"
 #include "server/core/memory.h"
+#include "server/items/driver/internal.h"
 
-#define ITEMS "activity"
-#define NOTES "activity_note"
+enum { N_INDEXES = 3 };
 
-static const struct comb_mongo_index indexes[] = {
-    {ITEMS, "activity_at", "{\"at\": 1}", NULL},
-    {ITEMS, "activity_keys", "{\"k\": 1, \"at\": -1}", NULL},
-    {NOTES, "activity_note_key", "{\"key\": 1}", NULL},
+struct collection {
+    const char *items, *notes;
+    const char *by_place, *by_key; /* names of the first two indexes */
+    struct comb_mongo_index indexes[N_INDEXES];
+};
+
+#define COLLECTION(name)                                                                           \
+    {                                                                                              \
+        .items = name, .notes = name "_note", .by_place = name "_at", .by_key = name "_keys",      \
+        .indexes = {                                                                               \
+            {name, name "_at", "{\"at\": 1}", NULL},                                               \
+            {name, name "_keys", "{\"k\": 1, \"at\": -1}", NULL},                                  \
+            {name "_note", name "_note_key", "{\"key\": 1}", NULL},                                \
+        },                                                                                         \
+    }
+
+static const struct collection collections[] = {
+    [COMB_ITEMS_ACTIVITIES] = COLLECTION("activity"),
+    [COMB_ITEMS_AUDIT] = COLLECTION("audit_line"),
 };
 
 struct mongo {
-    struct comb_activities_store base;
+    struct comb_items_store base;
     struct comb_mongo *mongo;
+    const struct collection *collection;
 };
 
-static struct comb_mongo *mongo_of(struct comb_activities_store *self)
+static const struct collection *collection_of(const struct comb_items_store *self)
+{
+    return ((const struct mongo *)self)->collection;
+}
+
+static struct comb_mongo *mongo_of(struct comb_items_store *self)
 {
     return ((struct mongo *)self)->mongo;
 }
@@ -71,7 +91,7 @@ static void end_one(bson_t *command, bson_t *list, bson_t *one)
 
 /* ---- writing ---- */
 
-static void append_item(bson_t *to, const struct comb_activity_item *item)
+static void append_item(bson_t *to, const struct comb_item *item)
 {
     append_text(to, "_id", item->id);
     append_text(to, "at", item->at);
@@ -81,15 +101,14 @@ static void append_item(bson_t *to, const struct comb_activity_item *item)
 }
 
 /* Not ordered: those that are there already are refused, the rest is written. */
-static enum comb_status mongo_put(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                  const struct comb_activity_item *items, size_t n,
-                                  struct comb_error *err)
+static enum comb_status mongo_put(struct comb_items_store *self, struct comb_ctx *ctx,
+                                  const struct comb_item *items, size_t n, struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER, list, one;
     char number[12];
     const char *key;
     comb_str reply;
-    BSON_APPEND_UTF8(&command, "insert", ITEMS);
+    BSON_APPEND_UTF8(&command, "insert", collection_of(self)->items);
     BSON_APPEND_BOOL(&command, "ordered", false);
     bson_append_array_begin(&command, "documents", -1, &list);
     for (size_t i = 0; i < n; i++) {
@@ -110,12 +129,12 @@ static enum comb_status mongo_put(struct comb_activities_store *self, struct com
     return status;
 }
 
-static enum comb_status mongo_remove(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status mongo_remove(struct comb_items_store *self, struct comb_ctx *ctx,
                                      const comb_str *ats, size_t n, struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER, list, one, query;
     comb_str reply;
-    begin_one(&command, "delete", ITEMS, "deletes", &list, &one);
+    begin_one(&command, "delete", collection_of(self)->items, "deletes", &list, &one);
     bson_append_document_begin(&one, "q", -1, &query);
     append_in(&query, "at", ats, n);
     bson_append_document_end(&one, &query);
@@ -139,12 +158,12 @@ static void append_page(bson_t *command, const char *member, int order, size_t m
     BSON_APPEND_BOOL(command, "singleBatch", true);
 }
 
-static enum comb_status find_items(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status find_items(struct comb_items_store *self, struct comb_ctx *ctx,
                                    const bson_t *command, size_t max,
-                                   const struct comb_activity_item **ret_items, size_t *ret_n,
+                                   const struct comb_item **ret_items, size_t *ret_n,
                                    struct comb_error *err)
 {
-    struct comb_activity_item *items = grpcc_arena_calloc(ctx->arena, max, sizeof *items);
+    struct comb_item *items = grpcc_arena_calloc(ctx->arena, max, sizeof *items);
     comb_str reply, document;
     bson_iter_t batch;
     size_t n = 0;
@@ -174,39 +193,40 @@ static void append_projection(bson_t *command)
     bson_append_document_end(command, &projection);
 }
 
-static enum comb_status mongo_scan(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                   const struct comb_activity_scan *scan,
-                                   const struct comb_activity_item **ret_items, size_t *ret_n,
+static enum comb_status mongo_scan(struct comb_items_store *self, struct comb_ctx *ctx,
+                                   const struct comb_item_scan *scan,
+                                   const struct comb_item **ret_items, size_t *ret_n,
                                    struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER, filter, range;
-    BSON_APPEND_UTF8(&command, "find", ITEMS);
+    BSON_APPEND_UTF8(&command, "find", collection_of(self)->items);
     bson_append_document_begin(&command, "filter", -1, &filter);
     if (scan->n_keys == 1)
         append_text(&filter, "k", scan->keys[0]);
     else if (scan->n_keys > 1)
         append_in(&filter, "k", scan->keys, scan->n_keys);
     bson_append_document_begin(&filter, "at", -1, &range);
-    append_text(&range, "$gt", scan->after.len > 0 ? scan->after : ACTIVITIES_BEFORE_ALL);
-    append_text(&range, "$lt", scan->before.len > 0 ? scan->before : ACTIVITIES_AFTER_ALL);
+    append_text(&range, "$gt", scan->after.len > 0 ? scan->after : ITEMS_BEFORE_ALL);
+    append_text(&range, "$lt", scan->before.len > 0 ? scan->before : ITEMS_AFTER_ALL);
     bson_append_document_end(&filter, &range);
     bson_append_document_end(&command, &filter);
     append_projection(&command);
     append_page(&command, "at", scan->is_ascending ? 1 : -1, scan->max);
-    BSON_APPEND_UTF8(&command, "hint", scan->n_keys > 0 ? "activity_keys" : "activity_at");
+    BSON_APPEND_UTF8(&command, "hint",
+                     scan->n_keys > 0 ? collection_of(self)->by_key
+                                      : collection_of(self)->by_place);
     enum comb_status status = find_items(self, ctx, &command, scan->max, ret_items, ret_n, err);
     bson_destroy(&command);
     return status;
 }
 
-static enum comb_status mongo_get(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                  comb_str id, const struct comb_activity_item **ret_item,
-                                  struct comb_error *err)
+static enum comb_status mongo_get(struct comb_items_store *self, struct comb_ctx *ctx, comb_str id,
+                                  const struct comb_item **ret_item, struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER, filter;
-    const struct comb_activity_item *items;
+    const struct comb_item *items;
     size_t n = 0;
-    BSON_APPEND_UTF8(&command, "find", ITEMS);
+    BSON_APPEND_UTF8(&command, "find", collection_of(self)->items);
     bson_append_document_begin(&command, "filter", -1, &filter);
     append_text(&filter, "_id", id);
     bson_append_document_end(&command, &filter);
@@ -221,12 +241,12 @@ static enum comb_status mongo_get(struct comb_activities_store *self, struct com
 }
 
 /* Without a query the store counts by what it knows of the collection. */
-static enum comb_status mongo_count(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status mongo_count(struct comb_items_store *self, struct comb_ctx *ctx,
                                     uint64_t *ret_n, struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER;
     comb_str reply;
-    BSON_APPEND_UTF8(&command, "count", ITEMS);
+    BSON_APPEND_UTF8(&command, "count", collection_of(self)->items);
     enum comb_status status = comb_mongo_read(mongo_of(self), ctx, &command, &reply, err);
     bson_destroy(&command);
     if (status == COMB_OK)
@@ -237,12 +257,12 @@ static enum comb_status mongo_count(struct comb_activities_store *self, struct c
 /* ---- notes ---- */
 
 /* {q: {_id: key}, u: {$max: {value}, $setOnInsert: {key, create_us}}, upsert: true} */
-static enum comb_status raise_once(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                   const struct comb_activity_note *note, struct comb_error *err)
+static enum comb_status raise_once(struct comb_items_store *self, struct comb_ctx *ctx,
+                                   const struct comb_item_note *note, struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER, list, one, query, update, members;
     comb_str reply;
-    begin_one(&command, "update", NOTES, "updates", &list, &one);
+    begin_one(&command, "update", collection_of(self)->notes, "updates", &list, &one);
     bson_append_document_begin(&one, "q", -1, &query);
     append_text(&query, "_id", note->key);
     bson_append_document_end(&one, &query);
@@ -262,20 +282,20 @@ static enum comb_status raise_once(struct comb_activities_store *self, struct co
     return status;
 }
 
-static enum comb_status mongo_raise(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                    const struct comb_activity_note *note, struct comb_error *err)
+static enum comb_status mongo_raise(struct comb_items_store *self, struct comb_ctx *ctx,
+                                    const struct comb_item_note *note, struct comb_error *err)
 {
     enum comb_status status = raise_once(self, ctx, note, err);
     /* Somebody else has made it in between: now it is there to be raised. */
     return status == COMB_ALREADY_EXISTS ? raise_once(self, ctx, note, err) : status;
 }
 
-static enum comb_status mongo_unset(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status mongo_unset(struct comb_items_store *self, struct comb_ctx *ctx,
                                     comb_str key, struct comb_error *err)
 {
     bson_t command = BSON_INITIALIZER, list, one, query;
     comb_str reply;
-    begin_one(&command, "delete", NOTES, "deletes", &list, &one);
+    begin_one(&command, "delete", collection_of(self)->notes, "deletes", &list, &one);
     bson_append_document_begin(&one, "q", -1, &query);
     append_text(&query, "_id", key);
     bson_append_document_end(&one, &query);
@@ -286,19 +306,19 @@ static enum comb_status mongo_unset(struct comb_activities_store *self, struct c
     return status;
 }
 
-static enum comb_status mongo_notes(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status mongo_notes(struct comb_items_store *self, struct comb_ctx *ctx,
                                     comb_str from, comb_str to, size_t max,
-                                    const struct comb_activity_note **ret_notes, size_t *ret_n,
+                                    const struct comb_item_note **ret_notes, size_t *ret_n,
                                     struct comb_error *err)
 {
-    struct comb_activity_note *notes = grpcc_arena_calloc(ctx->arena, max, sizeof *notes);
+    struct comb_item_note *notes = grpcc_arena_calloc(ctx->arena, max, sizeof *notes);
     bson_t command = BSON_INITIALIZER, filter, range;
     comb_str reply, document;
     bson_iter_t batch;
     size_t n = 0;
     if (!notes)
         return comb_error_no_memory(err);
-    BSON_APPEND_UTF8(&command, "find", NOTES);
+    BSON_APPEND_UTF8(&command, "find", collection_of(self)->notes);
     bson_append_document_begin(&command, "filter", -1, &filter);
     bson_append_document_begin(&filter, "key", -1, &range);
     append_text(&range, "$gte", from);
@@ -322,12 +342,12 @@ static enum comb_status mongo_notes(struct comb_activities_store *self, struct c
     return COMB_OK;
 }
 
-static void mongo_close(struct comb_activities_store *self)
+static void mongo_close(struct comb_items_store *self)
 {
     comb_memory_free(self);
 }
 
-static const struct comb_activities_driver mongo_driver = {
+static const struct comb_items_driver mongo_driver = {
     .name = "mongo",
     .put = mongo_put,
     .scan = mongo_scan,
@@ -340,17 +360,16 @@ static const struct comb_activities_driver mongo_driver = {
     .close = mongo_close,
 };
 
-enum comb_status activities_mongo_open(struct comb_mongo *mongo,
-                                       struct comb_activities_store **ret_store,
-                                       struct comb_error *err)
+enum comb_status items_mongo_open(struct comb_mongo *mongo, enum comb_items items,
+                                  struct comb_items_store **ret_store, struct comb_error *err)
 {
     struct mongo *store = comb_memory_zalloc(sizeof *store);
     if (!store)
         return comb_error_no_memory(err);
     store->base.driver = &mongo_driver;
     store->mongo = mongo;
-    enum comb_status status =
-        comb_mongo_declare(mongo, indexes, sizeof indexes / sizeof indexes[0], err);
+    store->collection = &collections[items];
+    enum comb_status status = comb_mongo_declare(mongo, store->collection->indexes, N_INDEXES, err);
     if (status == COMB_OK)
         *ret_store = &store->base;
     else

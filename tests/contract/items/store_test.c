@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of activities: items are added once, walked newest first, removed; notes only rise. */
+/* The store of items: they are added once, walked newest first, removed; notes only rise. */
 #include <stdio.h>
 #include <string.h>
 
-#include "server/activities/activities_driver.h"
+#include "server/items/items_driver.h"
 #include "tests/support/docs_row.h"
 #include "tests/support/support.h"
 
 struct fixture {
     struct comb_docs *docs;
-    struct comb_activities_store *store;
+    struct comb_items_store *store;
     struct test_ctx t;
 };
 
@@ -18,7 +18,7 @@ static int setup(void **state)
     static struct fixture f;
     test_ctx_init(&f.t);
     f.docs = test_docs_row_open();
-    must_ok(comb_activities_store_open(f.docs, &f.store, &f.t.err), &f.t.err);
+    must_ok(comb_items_store_open(f.docs, COMB_ITEMS_ACTIVITIES, &f.store, &f.t.err), &f.t.err);
     *state = &f;
     return 0;
 }
@@ -26,7 +26,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    comb_activities_store_close(f->store);
+    comb_items_store_close(f->store);
     test_docs_row_close(f->docs);
     test_ctx_done(&f->t);
     return 0;
@@ -39,25 +39,25 @@ static comb_str text(struct fixture *f, const char *format, unsigned number)
 }
 
 /* Item `number`, with the keys GROUP+a, and every third one GROUP+b. */
-static struct comb_activity_item item_of(struct fixture *f, const char *group, unsigned number)
+static struct comb_item item_of(struct fixture *f, const char *group, unsigned number)
 {
     comb_str *keys = grpcc_arena_calloc(f->t.ctx.arena, 2, sizeof *keys);
     keys[0] = comb_str_from(grpcc_arena_printf(f->t.ctx.arena, "%sa", group));
     keys[1] = comb_str_from(grpcc_arena_printf(f->t.ctx.arena, "%sb", group));
-    return (struct comb_activity_item){.id = text(f, group, number),
-                                       .at = text(f, "", number),
-                                       .keys = keys,
-                                       .n_keys = number % 3 == 0 ? 2 : 1,
-                                       .body = comb_str_of("\0body", 5)};
+    return (struct comb_item){.id = text(f, group, number),
+                              .at = text(f, "", number),
+                              .keys = keys,
+                              .n_keys = number % 3 == 0 ? 2 : 1,
+                              .body = comb_str_of("\0body", 5)};
 }
 
 static void put(struct fixture *f, const char *group, unsigned from, unsigned to)
 {
-    for (unsigned first = from; first < to; first += COMB_ACTIVITY_SCAN_MAX) {
-        struct comb_activity_item items[COMB_ACTIVITY_SCAN_MAX];
+    for (unsigned first = from; first < to; first += COMB_ITEM_SCAN_MAX) {
+        struct comb_item items[COMB_ITEM_SCAN_MAX];
         size_t n = 0;
         test_ctx_next(&f->t);
-        for (unsigned i = first; i < to && n < COMB_ACTIVITY_SCAN_MAX; i++)
+        for (unsigned i = first; i < to && n < COMB_ITEM_SCAN_MAX; i++)
             items[n++] = item_of(f, group, i);
         must_ok(f->store->driver->put(f->store, &f->t.ctx, items, n, &f->t.err), &f->t.err);
     }
@@ -67,12 +67,12 @@ static void put(struct fixture *f, const char *group, unsigned from, unsigned to
 static size_t walk(struct fixture *f, const comb_str *keys, size_t n_keys, bool is_ascending,
                    size_t max, unsigned *numbers)
 {
-    char at[COMB_ACTIVITY_ID_LENGTH + 1] = "";
+    char at[COMB_ITEM_ID_LENGTH + 1] = "";
     size_t total = 0, n;
     do {
-        struct comb_activity_scan scan = {
+        struct comb_item_scan scan = {
             .keys = keys, .n_keys = n_keys, .is_ascending = is_ascending, .max = max};
-        const struct comb_activity_item *items;
+        const struct comb_item *items;
         *(is_ascending ? &scan.after : &scan.before) = comb_str_from(at);
         test_ctx_next(&f->t);
         must_ok(f->store->driver->scan(f->store, &f->t.ctx, &scan, &items, &n, &f->t.err),
@@ -113,16 +113,16 @@ static void items_are_walked_by_each_key_newest_first(void **state)
 static void many_keys_give_each_item_once(void **state)
 {
     struct fixture *f = *state;
-    comb_str keys[COMB_ACTIVITY_SCAN_KEYS_MAX];
-    static char texts[COMB_ACTIVITY_SCAN_KEYS_MAX][8];
+    comb_str keys[COMB_ITEM_SCAN_KEYS_MAX];
+    static char texts[COMB_ITEM_SCAN_KEYS_MAX][8];
     static unsigned numbers[1000];
-    for (size_t i = 0; i < COMB_ACTIVITY_SCAN_KEYS_MAX; i++) {
+    for (size_t i = 0; i < COMB_ITEM_SCAN_KEYS_MAX; i++) {
         snprintf(texts[i], sizeof texts[i], "no%zu", i);
         keys[i] = comb_str_from(texts[i]);
     }
     keys[3] = STR("xb");
-    keys[COMB_ACTIVITY_SCAN_KEYS_MAX - 1] = STR("xa");
-    assert_int_equal(walk(f, keys, COMB_ACTIVITY_SCAN_KEYS_MAX, false, 64, numbers), 199);
+    keys[COMB_ITEM_SCAN_KEYS_MAX - 1] = STR("xa");
+    assert_int_equal(walk(f, keys, COMB_ITEM_SCAN_KEYS_MAX, false, 64, numbers), 199);
     assert_int_equal(numbers[198], 1);
 }
 
@@ -130,10 +130,10 @@ static void bounds_are_exclusive(void **state)
 {
     struct fixture *f = *state;
     const comb_str a[] = {STR("xa")};
-    const struct comb_activity_item *items;
+    const struct comb_item *items;
     size_t n = 0;
     test_ctx_next(&f->t);
-    const struct comb_activity_scan scan = {
+    const struct comb_item_scan scan = {
         .keys = a, .n_keys = 1, .after = text(f, "", 10), .before = text(f, "", 13), .max = 64};
     must_ok(f->store->driver->scan(f->store, &f->t.ctx, &scan, &items, &n, &f->t.err), &f->t.err);
     assert_int_equal(n, 2);
@@ -144,8 +144,8 @@ static void bounds_are_exclusive(void **state)
 static void every_question_goes_by_an_index(void **state)
 {
     struct fixture *f = *state;
-    const struct comb_activity_item *item;
-    const struct comb_activity_note *notes;
+    const struct comb_item *item;
+    const struct comb_item_note *notes;
     size_t n;
     test_ctx_next(&f->t);
     must_ok(f->store->driver->get(f->store, &f->t.ctx, text(f, "x", 9), &item, &f->t.err),
@@ -181,32 +181,32 @@ static void what_is_removed_is_gone_from_every_key(void **state)
     struct fixture *f = *state;
     static unsigned numbers[1000];
     const comb_str a[] = {STR("xa")}, b[] = {STR("xb")};
-    const struct comb_activity_item *item;
-    comb_str ats[COMB_ACTIVITY_SCAN_MAX];
+    const struct comb_item *item;
+    comb_str ats[COMB_ITEM_SCAN_MAX];
     test_ctx_next(&f->t);
-    for (unsigned i = 0; i < COMB_ACTIVITY_SCAN_MAX; i++)
+    for (unsigned i = 0; i < COMB_ITEM_SCAN_MAX; i++)
         ats[i] = text(f, "", i + 1);
-    must_ok(f->store->driver->remove(f->store, &f->t.ctx, ats, COMB_ACTIVITY_SCAN_MAX, &f->t.err),
+    must_ok(f->store->driver->remove(f->store, &f->t.ctx, ats, COMB_ITEM_SCAN_MAX, &f->t.err),
             &f->t.err);
     must_ok(f->store->driver->remove(f->store, &f->t.ctx, ats, 1, &f->t.err), &f->t.err);
     must_ok(f->store->driver->get(f->store, &f->t.ctx, text(f, "x", 9), &item, &f->t.err),
             &f->t.err);
     assert_null(item);
-    assert_int_equal(walk(f, a, 1, false, 64, numbers), 249 - COMB_ACTIVITY_SCAN_MAX);
-    assert_int_equal(numbers[249 - COMB_ACTIVITY_SCAN_MAX - 1], COMB_ACTIVITY_SCAN_MAX + 1);
+    assert_int_equal(walk(f, a, 1, false, 64, numbers), 249 - COMB_ITEM_SCAN_MAX);
+    assert_int_equal(numbers[249 - COMB_ITEM_SCAN_MAX - 1], COMB_ITEM_SCAN_MAX + 1);
     assert_int_equal(walk(f, b, 1, false, 64, numbers), 83 - 21);
 }
 
 static void raise(struct fixture *f, const char *key, const char *value, int64_t us)
 {
-    const struct comb_activity_note note = {comb_str_from(key), comb_str_from(value), us};
+    const struct comb_item_note note = {comb_str_from(key), comb_str_from(value), us};
     must_ok(f->store->driver->raise(f->store, &f->t.ctx, &note, &f->t.err), &f->t.err);
 }
 
 static void a_note_only_rises(void **state)
 {
     struct fixture *f = *state;
-    const struct comb_activity_note *notes;
+    const struct comb_item_note *notes;
     size_t n = 0;
     test_ctx_next(&f->t);
     raise(f, "k/1", "b", 7);

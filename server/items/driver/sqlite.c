@@ -1,57 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Activities in the SQLite file of the docs row: a row an item, and one for each of its keys. */
+/* Items in the SQLite file of the docs row: a row an item, and one for each of its keys. */
 #include <stdlib.h>
 
-#include "server/activities/driver/internal.h"
 #include "server/backend/sql/sql.h"
 #include "server/backend/sql/sql_read.h"
 #include "server/core/memory.h"
+#include "server/items/driver/internal.h"
 
-static const struct comb_sql_migration steps[] = {
-    {"activities", 1,
-     "CREATE TABLE activity (at TEXT PRIMARY KEY NOT NULL, id TEXT NOT NULL UNIQUE,"
-     " body BLOB NOT NULL) STRICT;"
-     "CREATE TABLE activity_key (key TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (key, at))"
-     " STRICT, WITHOUT ROWID;"
-     "CREATE INDEX activity_key_at ON activity_key (at);"
-     "CREATE TABLE activity_note (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL,"
-     " create_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"},
+/* One collection: its tables, whose names begin with its own, and its statements. */
+struct collection {
+    struct comb_sql_migration migration;
+    const char *insert;
+    const char *insert_keys; /* ?1 at, ?2 a JSON array of keys */
+    const char *of_key, *of_all, *of_all_ascending;
+    const char *fetch; /* ?1 a JSON array of places, in whose order the rows come */
+    const char *get, *remove_keys, *remove, *count, *raise, *unset, *notes;
 };
 
-static const char insert_text[] =
-    "INSERT OR IGNORE INTO activity (at, id, body) VALUES (?1, ?2, ?3)";
-/* ?1 at, ?2 a JSON array of keys. */
-static const char insert_keys_text[] = "INSERT OR IGNORE INTO activity_key (key, at)"
-                                       " SELECT value, ?1 FROM json_each(?2)";
-static const char of_key_text[] = "SELECT at FROM activity_key WHERE key = ?1 AND at > ?2"
-                                  " AND at < ?3 ORDER BY at DESC LIMIT ?4";
-static const char of_all_text[] = "SELECT at, id, body FROM activity WHERE at > ?1 AND at < ?2"
-                                  " ORDER BY at DESC LIMIT ?3";
-static const char of_all_ascending_text[] =
-    "SELECT at, id, body FROM activity WHERE at > ?1 AND at < ?2 ORDER BY at LIMIT ?3";
-/* ?1 a JSON array of places, in whose order the rows come. */
-static const char fetch_text[] =
-    "SELECT activity.at, activity.id, body FROM json_each(?1) CROSS JOIN"
-    " activity ON activity.at = value";
-static const char get_text[] = "SELECT at, id, body FROM activity WHERE id = ?1";
-static const char remove_keys_text[] =
-    "DELETE FROM activity_key WHERE at IN (SELECT value FROM json_each(?1))";
-static const char remove_text[] =
-    "DELETE FROM activity WHERE at IN (SELECT value FROM json_each(?1))";
-static const char count_text[] = "SELECT count(*) FROM activity";
-static const char raise_text[] =
-    "INSERT INTO activity_note (key, value, create_us) VALUES (?1, ?2, ?3)"
-    " ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)";
-static const char unset_text[] = "DELETE FROM activity_note WHERE key = ?1";
-static const char notes_text[] = "SELECT key, value, create_us FROM activity_note WHERE key >= ?1"
-                                 " AND key < ?2 ORDER BY key LIMIT ?3";
+#define TABLES(name)                                                                               \
+    "CREATE TABLE " name " (at TEXT PRIMARY KEY NOT NULL, id TEXT NOT NULL UNIQUE,"                \
+    " body BLOB NOT NULL) STRICT;"                                                                 \
+    "CREATE TABLE " name "_key (key TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (key, at))"       \
+    " STRICT, WITHOUT ROWID;"                                                                      \
+    "CREATE INDEX " name "_key_at ON " name "_key (at);"                                           \
+    "CREATE TABLE " name "_note (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL,"              \
+    " create_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+#define COLLECTION(area, name)                                                                     \
+    {                                                                                              \
+        .migration = {area, 1, TABLES(name)},                                                      \
+        .insert = "INSERT OR IGNORE INTO " name " (at, id, body) VALUES (?1, ?2, ?3)",             \
+        .insert_keys = "INSERT OR IGNORE INTO " name "_key (key, at)"                              \
+                       " SELECT value, ?1 FROM json_each(?2)",                                     \
+        .of_key = "SELECT at FROM " name "_key WHERE key = ?1 AND at > ?2"                         \
+                  " AND at < ?3 ORDER BY at DESC LIMIT ?4",                                        \
+        .of_all = "SELECT at, id, body FROM " name " WHERE at > ?1 AND at < ?2"                    \
+                  " ORDER BY at DESC LIMIT ?3",                                                    \
+        .of_all_ascending = "SELECT at, id, body FROM " name " WHERE at > ?1 AND at < ?2"          \
+                            " ORDER BY at LIMIT ?3",                                               \
+        .fetch = "SELECT item.at, item.id, body FROM json_each(?1) CROSS JOIN"                     \
+                 " " name " AS item ON item.at = value",                                           \
+        .get = "SELECT at, id, body FROM " name " WHERE id = ?1",                                  \
+        .remove_keys = "DELETE FROM " name "_key WHERE at IN (SELECT value FROM json_each(?1))",   \
+        .remove = "DELETE FROM " name " WHERE at IN (SELECT value FROM json_each(?1))",            \
+        .count = "SELECT count(*) FROM " name,                                                     \
+        .raise = "INSERT INTO " name "_note (key, value, create_us) VALUES (?1, ?2, ?3)"           \
+                 " ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",            \
+        .unset = "DELETE FROM " name "_note WHERE key = ?1",                                       \
+        .notes = "SELECT key, value, create_us FROM " name "_note WHERE key >= ?1"                 \
+                 " AND key < ?2 ORDER BY key LIMIT ?3",                                            \
+    }
+
+static const struct collection collections[] = {
+    [COMB_ITEMS_ACTIVITIES] = COLLECTION("activities", "activity"),
+    [COMB_ITEMS_AUDIT] = COLLECTION("audit", "audit_line"),
+};
 
 struct sqlite {
-    struct comb_activities_store base;
+    struct comb_items_store base;
     struct comb_sql *sql;
+    const struct collection *collection;
 };
 
-static enum comb_status run(struct comb_activities_store *self, struct comb_ctx *ctx,
+static const struct collection *collection_of(const struct comb_items_store *self)
+{
+    return ((const struct sqlite *)self)->collection;
+}
+
+static enum comb_status run(struct comb_items_store *self, struct comb_ctx *ctx,
                             enum comb_sql_kind kind, const struct comb_sql_statement *statements,
                             size_t n, const struct comb_sql_result **ret_result,
                             struct comb_error *err)
@@ -87,9 +103,8 @@ static comb_str to_json(struct grpcc_arena *arena, const comb_str *texts, size_t
 /* Items of one request. */
 enum { PUT_MAX = COMB_SQL_STATEMENTS_MAX / 2 };
 
-static enum comb_status put_some(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                 const struct comb_activity_item *items, size_t n,
-                                 struct comb_error *err)
+static enum comb_status put_some(struct comb_items_store *self, struct comb_ctx *ctx,
+                                 const struct comb_item *items, size_t n, struct comb_error *err)
 {
     struct comb_sql_value rows[PUT_MAX][3], keys[PUT_MAX][2];
     struct comb_sql_statement statements[2 * PUT_MAX];
@@ -102,15 +117,16 @@ static enum comb_status put_some(struct comb_activities_store *self, struct comb
         rows[i][1] = comb_sql_text(items[i].id);
         rows[i][2] = comb_sql_blob(items[i].body);
         keys[i][1] = comb_sql_text(json);
-        statements[2 * i] = (struct comb_sql_statement){insert_text, rows[i], 3, false};
-        statements[2 * i + 1] = (struct comb_sql_statement){insert_keys_text, keys[i], 2, false};
+        statements[2 * i] =
+            (struct comb_sql_statement){collection_of(self)->insert, rows[i], 3, false};
+        statements[2 * i + 1] =
+            (struct comb_sql_statement){collection_of(self)->insert_keys, keys[i], 2, false};
     }
     return run(self, ctx, COMB_SQL_WRITE, statements, 2 * n, &result, err);
 }
 
-static enum comb_status sqlite_put(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                   const struct comb_activity_item *items, size_t n,
-                                   struct comb_error *err)
+static enum comb_status sqlite_put(struct comb_items_store *self, struct comb_ctx *ctx,
+                                   const struct comb_item *items, size_t n, struct comb_error *err)
 {
     enum comb_status status = COMB_OK;
     for (size_t at = 0; at < n && status == COMB_OK; at += PUT_MAX)
@@ -118,13 +134,14 @@ static enum comb_status sqlite_put(struct comb_activities_store *self, struct co
     return status;
 }
 
-static enum comb_status sqlite_remove(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status sqlite_remove(struct comb_items_store *self, struct comb_ctx *ctx,
                                       const comb_str *ats, size_t n, struct comb_error *err)
 {
     const comb_str json = to_json(ctx->arena, ats, n);
     const struct comb_sql_value param = comb_sql_text(json);
-    const struct comb_sql_statement statements[] = {{remove_keys_text, &param, 1, false},
-                                                    {remove_text, &param, 1, false}};
+    const struct comb_sql_statement statements[] = {
+        {collection_of(self)->remove_keys, &param, 1, false},
+        {collection_of(self)->remove, &param, 1, false}};
     const struct comb_sql_result *result;
     if (!json.ptr)
         return comb_error_no_memory(err);
@@ -134,25 +151,24 @@ static enum comb_status sqlite_remove(struct comb_activities_store *self, struct
 /* ---- reading ---- */
 
 static enum comb_status take_items(const struct comb_sql_rows *rows, struct comb_ctx *ctx,
-                                   const struct comb_activity_item **ret_items, size_t *ret_n,
+                                   const struct comb_item **ret_items, size_t *ret_n,
                                    struct comb_error *err)
 {
-    struct comb_activity_item *items = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *items);
+    struct comb_item *items = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *items);
     if (!items)
         return comb_error_no_memory(err);
     for (size_t i = 0; i < rows->n_rows; i++) {
         const struct comb_sql_value *row = comb_sql_at(rows, i, 0);
-        items[i] = (struct comb_activity_item){
-            .at = row[0].bytes, .id = row[1].bytes, .body = row[2].bytes};
+        items[i] = (struct comb_item){.at = row[0].bytes, .id = row[1].bytes, .body = row[2].bytes};
     }
     *ret_items = items;
     *ret_n = rows->n_rows;
     return COMB_OK;
 }
 
-static enum comb_status run_items(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status run_items(struct comb_items_store *self, struct comb_ctx *ctx,
                                   const struct comb_sql_statement *statement,
-                                  const struct comb_activity_item **ret_items, size_t *ret_n,
+                                  const struct comb_item **ret_items, size_t *ret_n,
                                   struct comb_error *err)
 {
     const struct comb_sql_result *result;
@@ -178,8 +194,8 @@ static size_t merge(comb_str *ats, size_t n, size_t max)
 }
 
 /* The newest places of all the keys; ats has room for max of each key of a request. */
-static enum comb_status find_places(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                    const struct comb_activity_scan *scan, comb_str before,
+static enum comb_status find_places(struct comb_items_store *self, struct comb_ctx *ctx,
+                                    const struct comb_item_scan *scan, comb_str before,
                                     comb_str *ats, size_t *ret_n, struct comb_error *err)
 {
     struct comb_sql_value params[COMB_SQL_STATEMENTS_MAX][4];
@@ -195,7 +211,8 @@ static enum comb_status find_places(struct comb_activities_store *self, struct c
             params[i][1] = comb_sql_text(scan->after);
             params[i][2] = comb_sql_text(before);
             params[i][3] = comb_sql_integer((int64_t)scan->max);
-            statements[i] = (struct comb_sql_statement){of_key_text, params[i], 4, false};
+            statements[i] =
+                (struct comb_sql_statement){collection_of(self)->of_key, params[i], 4, false};
         }
         enum comb_status status = run(self, ctx, COMB_SQL_SCAN, statements, n_keys, &result, err);
         if (status != COMB_OK)
@@ -210,22 +227,24 @@ static enum comb_status find_places(struct comb_activities_store *self, struct c
     return COMB_OK;
 }
 
-static enum comb_status sqlite_scan(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                    const struct comb_activity_scan *scan,
-                                    const struct comb_activity_item **ret_items, size_t *ret_n,
+static enum comb_status sqlite_scan(struct comb_items_store *self, struct comb_ctx *ctx,
+                                    const struct comb_item_scan *scan,
+                                    const struct comb_item **ret_items, size_t *ret_n,
                                     struct comb_error *err)
 {
-    comb_str before = scan->before.len > 0 ? scan->before : ACTIVITIES_AFTER_ALL;
-    comb_str after = scan->after.len > 0 ? scan->after : ACTIVITIES_BEFORE_ALL;
+    comb_str before = scan->before.len > 0 ? scan->before : ITEMS_AFTER_ALL;
+    comb_str after = scan->after.len > 0 ? scan->after : ITEMS_BEFORE_ALL;
     if (scan->n_keys == 0) {
         const struct comb_sql_value params[] = {comb_sql_text(after), comb_sql_text(before),
                                                 comb_sql_integer((int64_t)scan->max)};
-        const struct comb_sql_statement statement = {
-            scan->is_ascending ? of_all_ascending_text : of_all_text, params, 3, false};
+        const struct comb_sql_statement statement = {scan->is_ascending
+                                                         ? collection_of(self)->of_all_ascending
+                                                         : collection_of(self)->of_all,
+                                                     params, 3, false};
         return run_items(self, ctx, &statement, ret_items, ret_n, err);
     }
     size_t room = (COMB_SQL_STATEMENTS_MAX + 1) * scan->max, n = 0;
-    struct comb_activity_scan bounded = *scan;
+    struct comb_item_scan bounded = *scan;
     comb_str *ats = grpcc_arena_calloc(ctx->arena, room, sizeof *ats);
     if (!ats)
         return comb_error_no_memory(err);
@@ -235,19 +254,18 @@ static enum comb_status sqlite_scan(struct comb_activities_store *self, struct c
         return status;
     const comb_str json = to_json(ctx->arena, ats, n);
     const struct comb_sql_value param = comb_sql_text(json);
-    const struct comb_sql_statement statement = {fetch_text, &param, 1, false};
+    const struct comb_sql_statement statement = {collection_of(self)->fetch, &param, 1, false};
     if (!json.ptr)
         return comb_error_no_memory(err);
     return run_items(self, ctx, &statement, ret_items, ret_n, err);
 }
 
-static enum comb_status sqlite_get(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                   comb_str id, const struct comb_activity_item **ret_item,
-                                   struct comb_error *err)
+static enum comb_status sqlite_get(struct comb_items_store *self, struct comb_ctx *ctx, comb_str id,
+                                   const struct comb_item **ret_item, struct comb_error *err)
 {
     const struct comb_sql_value param = comb_sql_text(id);
-    const struct comb_sql_statement statement = {get_text, &param, 1, false};
-    const struct comb_activity_item *items;
+    const struct comb_sql_statement statement = {collection_of(self)->get, &param, 1, false};
+    const struct comb_item *items;
     size_t n = 0;
     enum comb_status status = run_items(self, ctx, &statement, &items, &n, err);
     if (status == COMB_OK)
@@ -255,10 +273,10 @@ static enum comb_status sqlite_get(struct comb_activities_store *self, struct co
     return status;
 }
 
-static enum comb_status sqlite_count(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status sqlite_count(struct comb_items_store *self, struct comb_ctx *ctx,
                                      uint64_t *ret_n, struct comb_error *err)
 {
-    const struct comb_sql_statement statement = {.text = count_text};
+    const struct comb_sql_statement statement = {.text = collection_of(self)->count};
     const struct comb_sql_result *result;
     enum comb_status status = run(self, ctx, COMB_SQL_SCAN, &statement, 1, &result, err);
     if (status == COMB_OK)
@@ -268,56 +286,56 @@ static enum comb_status sqlite_count(struct comb_activities_store *self, struct 
 
 /* ---- notes ---- */
 
-static enum comb_status sqlite_raise(struct comb_activities_store *self, struct comb_ctx *ctx,
-                                     const struct comb_activity_note *note, struct comb_error *err)
+static enum comb_status sqlite_raise(struct comb_items_store *self, struct comb_ctx *ctx,
+                                     const struct comb_item_note *note, struct comb_error *err)
 {
     const struct comb_sql_value params[] = {comb_sql_text(note->key), comb_sql_text(note->value),
                                             comb_sql_integer(note->create_us)};
-    const struct comb_sql_statement statement = {raise_text, params, 3, false};
+    const struct comb_sql_statement statement = {collection_of(self)->raise, params, 3, false};
     const struct comb_sql_result *result;
     return run(self, ctx, COMB_SQL_WRITE, &statement, 1, &result, err);
 }
 
-static enum comb_status sqlite_unset(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status sqlite_unset(struct comb_items_store *self, struct comb_ctx *ctx,
                                      comb_str key, struct comb_error *err)
 {
     const struct comb_sql_value param = comb_sql_text(key);
-    const struct comb_sql_statement statement = {unset_text, &param, 1, false};
+    const struct comb_sql_statement statement = {collection_of(self)->unset, &param, 1, false};
     const struct comb_sql_result *result;
     return run(self, ctx, COMB_SQL_WRITE, &statement, 1, &result, err);
 }
 
-static enum comb_status sqlite_notes(struct comb_activities_store *self, struct comb_ctx *ctx,
+static enum comb_status sqlite_notes(struct comb_items_store *self, struct comb_ctx *ctx,
                                      comb_str from, comb_str to, size_t max,
-                                     const struct comb_activity_note **ret_notes, size_t *ret_n,
+                                     const struct comb_item_note **ret_notes, size_t *ret_n,
                                      struct comb_error *err)
 {
     const struct comb_sql_value params[] = {comb_sql_text(from), comb_sql_text(to),
                                             comb_sql_integer((int64_t)max)};
-    const struct comb_sql_statement statement = {notes_text, params, 3, false};
+    const struct comb_sql_statement statement = {collection_of(self)->notes, params, 3, false};
     const struct comb_sql_result *result;
     enum comb_status status = run(self, ctx, COMB_SQL_SCAN, &statement, 1, &result, err);
     if (status != COMB_OK)
         return status;
     size_t n = result->rows[0].n_rows;
-    struct comb_activity_note *notes = grpcc_arena_calloc(ctx->arena, n, sizeof *notes);
+    struct comb_item_note *notes = grpcc_arena_calloc(ctx->arena, n, sizeof *notes);
     if (!notes)
         return comb_error_no_memory(err);
     for (size_t i = 0; i < n; i++) {
         const struct comb_sql_value *row = comb_sql_at(&result->rows[0], i, 0);
-        notes[i] = (struct comb_activity_note){row[0].bytes, row[1].bytes, row[2].integer};
+        notes[i] = (struct comb_item_note){row[0].bytes, row[1].bytes, row[2].integer};
     }
     *ret_notes = notes;
     *ret_n = n;
     return COMB_OK;
 }
 
-static void sqlite_close(struct comb_activities_store *self)
+static void sqlite_close(struct comb_items_store *self)
 {
     comb_memory_free(self);
 }
 
-static const struct comb_activities_driver sqlite_driver = {
+static const struct comb_items_driver sqlite_driver = {
     .name = "sqlite",
     .put = sqlite_put,
     .scan = sqlite_scan,
@@ -330,11 +348,10 @@ static const struct comb_activities_driver sqlite_driver = {
     .close = sqlite_close,
 };
 
-enum comb_status activities_sqlite_open(struct comb_sql *sql,
-                                        struct comb_activities_store **ret_store,
-                                        struct comb_error *err)
+enum comb_status items_sqlite_open(struct comb_sql *sql, enum comb_items items,
+                                   struct comb_items_store **ret_store, struct comb_error *err)
 {
-    enum comb_status status = comb_sql_migrate(sql, steps, sizeof steps / sizeof steps[0], err);
+    enum comb_status status = comb_sql_migrate(sql, &collections[items].migration, 1, err);
     if (status != COMB_OK)
         return status;
     struct sqlite *store = comb_memory_zalloc(sizeof *store);
@@ -342,6 +359,7 @@ enum comb_status activities_sqlite_open(struct comb_sql *sql,
         return comb_error_no_memory(err);
     store->base.driver = &sqlite_driver;
     store->sql = sql;
+    store->collection = &collections[items];
     *ret_store = &store->base;
     return COMB_OK;
 }
