@@ -181,7 +181,8 @@ static void a_replica_that_stops_gives_back_and_another_goes_on(void **state)
     /* Unless the step was over before the engine knew that it must stop. */
     if (operation.state == COMB_OPERATION_WAITING) {
         assert_true(operation.progress.done >= 3);
-        assert_int_equal(stats_of(a).released, 1);
+        /* Its other worker may just be taking what the first one gives back. */
+        assert_true(stats_of(a).released >= 1);
     }
     comb_operation_engine_free(a);
     struct comb_operation_engine *b = counting_engine(f->store, &f->b, LEASE_MS);
