@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-enum { READY_S = 60, CHILDREN_MAX = 256 };
+enum { READY_S = 120, CHILDREN_MAX = 256 };
 
 void store_process_init(struct store_process *process)
 {

@@ -152,6 +152,16 @@ static void await_epoch(struct world *w, const struct comb_node *node, uint64_t 
     assert_true(content_of(w, node).version.epoch > above);
 }
 
+static void await_built(struct world *w)
+{
+    for (int i = 0; i < 60 * 20; i++) {
+        if (world_place(w, COMB_SEARCH_CONTENT_CONSUMER).rebuild == COMB_REBUILD_NONE)
+            return;
+        nanosleep(&pause_time, NULL);
+    }
+    fail_msg("it is being built for ever");
+}
+
 static void files_are_found_by_what_is_in_them(void **state)
 {
     enum { FILES = 40 };
@@ -247,6 +257,8 @@ static void built_anew_only_what_is_asked_for_is_read_again(void **state)
     world_start(w);
     await_epoch(w, &node, epoch);
     assert_int_equal(times_opened(&node), 1);
+    /* One that is under way would be the answer to who wants another. */
+    await_built(w);
     epoch = world_epoch(w, COMB_SEARCH_CONTENT_CONSUMER);
     must_ok(w->leases->driver->begin_anew(w->leases, next(w->tree),
                                           STR(COMB_SEARCH_CONTENT_CONSUMER), &before, err),

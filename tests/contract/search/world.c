@@ -66,13 +66,18 @@ int world_teardown(void **state)
     return 0;
 }
 
-uint64_t world_epoch(struct world *w, const char *consumer)
+struct comb_consumer_place world_place(struct world *w, const char *consumer)
 {
     struct comb_consumer_place place;
     must_ok(w->leases->driver->place(w->leases, next(w->tree), comb_str_from(consumer), &place,
                                      &w->tree->test.err),
             &w->tree->test.err);
-    return place.epoch;
+    return place;
+}
+
+uint64_t world_epoch(struct world *w, const char *consumer)
+{
+    return world_place(w, consumer).epoch;
 }
 
 size_t world_hits(struct world *w, const char *word, enum comb_search_field field)

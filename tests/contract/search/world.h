@@ -29,6 +29,8 @@ int world_teardown(void **state);
 void world_start(struct world *w);
 void world_stop(struct world *w);
 /* Of a consumer that has been held. */
+struct comb_consumer_place world_place(struct world *w, const char *consumer);
+/* The same. */
 uint64_t world_epoch(struct world *w, const char *consumer);
 /* How many documents have the word. */
 size_t world_hits(struct world *w, const char *word, enum comb_search_field field);
