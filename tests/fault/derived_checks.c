@@ -7,10 +7,22 @@
 
 #include "comb/v1/activity.grpcc.h"
 #include "comb/v1/audit.grpcc.h"
+#include "comb/v1/search.grpcc.h"
 #include "tests/e2e/calls.h"
 #include "tests/support/cmocka.h"
 
 #define PAGE 1000
+#define HITS 100 /* the most of a page */
+#define LINES_MAX 50
+
+size_t derived_text(unsigned file, char *text, size_t size)
+{
+    unsigned lines = file * 7919u % LINES_MAX + 1;
+    size_t n = 0;
+    for (unsigned i = 0; i < lines && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, DERIVED_WORD " %u of file %u\n", i, file);
+    return n < size ? n : size - 1;
+}
 
 /* ---- the feed ---- */
 
@@ -199,8 +211,62 @@ static void check_activities(const struct derived_feed *feed, struct comb_client
     assert_int_equal(twice, 0);
 }
 
+/* ---- the search index: each file that there is found once, by what it is and by what is in it
+ * ----
+ */
+
+static void count_hits(const struct derived_feed *feed, struct comb_client *client,
+                       const char *query, unsigned *counts)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    char token[2048] = "";
+    do {
+        struct grpcc_arena *arena = grpcc_arena_new(0);
+        struct comb_v1_search_query_request *request = comb_v1_search_query_request_new(arena);
+        struct comb_v1_search_query_response *page = NULL;
+        comb_v1_search_query_request_set_query(request, query);
+        request->page_size = HITS;
+        comb_v1_search_query_request_set_page_token(request, token);
+        if (comb_v1_search_query(comb_client_channel(client), arena, NULL, request, &page, &err) !=
+            GRPCC_OK)
+            fail_msg("%s: %s", query, err.message);
+        for (size_t i = 0; i < page->n_hits; i++) {
+            struct derived_node *node = derived_feed_find(feed, page->hits[i]->node->id);
+            assert_non_null(node);
+            counts[node - feed->nodes]++;
+        }
+        assert_true(strlen(page->next_page_token) < sizeof token);
+        snprintf(token, sizeof token, "%s", page->next_page_token);
+        grpcc_arena_free(arena);
+    } while (token[0]);
+}
+
+static void check_query(const struct derived_feed *feed, struct comb_client *client,
+                        const char *query)
+{
+    unsigned *counts = calloc(feed->n + 1, sizeof *counts), missing = 0, twice = 0;
+    assert_non_null(counts);
+    count_hits(feed, client, query, counts);
+    for (unsigned i = 0; i < feed->n; i++) {
+        missing += counts[i] == 0;
+        twice += counts[i] > 1;
+    }
+    free(counts);
+    print_message("search for %s: of %u files %u missing, %u twice\n", query, feed->n, missing,
+                  twice);
+    assert_int_equal(missing, 0);
+    assert_int_equal(twice, 0);
+}
+
+static void check_search(const struct derived_feed *feed, struct comb_client *client)
+{
+    check_query(feed, client, "type:file");
+    check_query(feed, client, "content:" DERIVED_WORD);
+}
+
 const struct derived_kind derived_kinds[] = {
     {"audit", check_audit},
     {"activities", check_activities},
+    {"search", check_search},
 };
 const unsigned derived_kinds_count = sizeof derived_kinds / sizeof derived_kinds[0];

@@ -9,6 +9,11 @@
 
 #include "comb/client.h"
 
+/* What is in a file of this number: lines with DERIVED_WORD in them, at least one, and the length.
+ */
+size_t derived_text(unsigned file, char *text, size_t size);
+#define DERIVED_WORD "honeycomb"
+
 /* The changes of the test's folder, read from the beginning of the feed. */
 struct derived_feed {
     struct derived_node {

@@ -32,6 +32,8 @@
 #define SEND_MS_MAX 120000
 #define AGAIN_MS 100
 
+static const char *const flags[] = {"--extract-program", "server/extract/worker/comb-extract",
+                                    NULL};
 static struct combd replicas[REPLICAS];
 static unsigned n_replicas;
 static struct comb_client *client; /* of all replicas */
@@ -56,18 +58,16 @@ static bool passes(enum grpcc_status status)
 
 static enum grpcc_status send_file(unsigned file, struct grpcc_error *err)
 {
-    unsigned char bytes[BYTES_MAX];
-    char path[64];
-    size_t n = file * 7919u % BYTES_MAX;
+    char text[BYTES_MAX], path[64];
+    size_t n = derived_text(file, text, sizeof text);
     struct comb_put_options options = {.size = sizeof options, .absent = true};
     int64_t until_ns = calls_now_ns() + SEND_MS_MAX * 1000000LL;
     enum grpcc_status status;
-    calls_content(file, bytes, n);
-    snprintf(path, sizeof path, "/personal/derived/%u.bin", file);
+    snprintf(path, sizeof path, "/personal/derived/%u.txt", file);
     do {
         struct grpcc_arena *arena = grpcc_arena_new(0);
         *err = (struct grpcc_error)GRPCC_ERROR_INIT;
-        status = comb_put_bytes(client, arena, path, bytes, n, &options, NULL, err);
+        status = comb_put_bytes(client, arena, path, text, n, &options, NULL, err);
         grpcc_arena_free(arena);
         if (passes(status))
             calls_sleep_ms(AGAIN_MS);
@@ -193,9 +193,9 @@ static void kill_replica(struct combd *combd, bool with_store, unsigned round)
         print_message("round %u: a holder\n", round);
     }
     if (combd == &replicas[0])
-        combd_start(combd, NULL);
+        combd_start(combd, flags);
     else
-        combd_start_beside(combd, &replicas[0], NULL);
+        combd_start_beside(combd, &replicas[0], flags);
 }
 
 static void break_again_and_again(struct import *import, unsigned kills, bool is_long)
@@ -268,10 +268,10 @@ static void what_is_derived_survives_its_makers(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    combd_start(&replicas[0], NULL);
+    combd_start(&replicas[0], flags);
     n_replicas = replicas[0].stores ? REPLICAS : 1;
     for (unsigned i = 1; i < n_replicas; i++)
-        combd_start_beside(&replicas[i], &replicas[0], NULL);
+        combd_start_beside(&replicas[i], &replicas[0], flags);
     open_clients();
     return 0;
 }
