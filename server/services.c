@@ -506,6 +506,21 @@ static enum comb_status start_threads(struct comb_services *s, struct comb_error
     return status;
 }
 
+/* Of a store that no other process can use, what was held when the last one was killed need not run
+ * out. */
+static enum comb_status bury_holders(struct comb_services *s, struct comb_ctx *ctx,
+                                     struct comb_error *err)
+{
+    struct comb_sql_info info;
+    comb_sql_get_info(s->sql, &info);
+    if (info.shared)
+        return COMB_OK;
+    enum comb_status status = s->consumers_store->driver->bury(s->consumers_store, ctx, err);
+    if (status == COMB_OK)
+        status = s->operations_store->driver->bury(s->operations_store, ctx, err);
+    return status;
+}
+
 enum comb_status comb_services_open(struct comb_services *services, struct comb_rows *rows,
                                     struct comb_ctx *ctx, struct comb_error *err)
 {
@@ -515,6 +530,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     enum comb_status status = migrate(s, err);
     if (status == COMB_OK)
         status = open_stores(s, err);
+    if (status == COMB_OK)
+        status = bury_holders(s, ctx, err);
     if (status == COMB_OK)
         status = make_base(s, ctx, err);
     if (status == COMB_OK)

@@ -108,6 +108,9 @@ struct comb_consumers_store_driver {
     enum comb_status (*release)(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                 comb_str name, uint64_t fence, bool *ret_held,
                                 struct comb_error *err);
+    /* All holders are dead, as who alone may use the store knows: whatever they held is free. */
+    enum comb_status (*bury)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                             struct comb_error *err);
 
     /* ---- consuming ---- */
 

@@ -181,6 +181,9 @@ struct comb_operations_store_driver {
                                 const struct comb_uuid *id, uint64_t fence, int64_t delay_us,
                                 bool is_counted, const struct comb_error *why, bool *ret_held,
                                 struct comb_error *err);
+    /* All holders are dead, as who alone may use the store knows: others may take what they had. */
+    enum comb_status (*bury)(struct comb_operations_store *self, struct comb_ctx *ctx,
+                             struct comb_error *err);
     enum comb_status (*end)(struct comb_operations_store *self, struct comb_ctx *ctx,
                             const struct comb_uuid *id, uint64_t fence,
                             const struct comb_operation_end *end, bool *ret_held,

@@ -9,11 +9,12 @@
  * fence, and the lease has not run out. PLACE: ?4 incarnation ?5 sequence ?6 rebuild ?7 state
  * ?8 epoch. */
 struct consumers_dialect {
-    const char *is_held;     /* ?1 name: a row if somebody holds it */
-    const char *make;        /* ?1 name */
-    const char *take;        /* ?1 name ?2 holder ?3 lease: fence, attempts, PLACE */
-    const char *renew;       /* HELD ?3 lease: a row */
-    const char *release;     /* HELD: a row */
+    const char *is_held; /* ?1 name: a row if somebody holds it */
+    const char *make;    /* ?1 name */
+    const char *take;    /* ?1 name ?2 holder ?3 lease: fence, attempts, PLACE */
+    const char *renew;   /* HELD ?3 lease: a row */
+    const char *release; /* HELD: a row */
+    const char *bury;
     const char *place;       /* ?1 name: PLACE */
     const char *advance;     /* HELD ?3 lease PLACE: a row */
     const char *aside;       /* ?1 name ?2 incarnation ?3 sequence ?4 kind ?5 subject ?6 revision

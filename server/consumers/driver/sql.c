@@ -112,6 +112,14 @@ static enum comb_status sql_release(struct comb_consumers_store *self, struct co
 
 /* ---- consuming ---- */
 
+static enum comb_status sql_bury(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                 struct comb_error *err)
+{
+    const struct comb_sql_statement statement = {.text = dialect_of(self)->bury};
+    const struct comb_sql_result *result;
+    return run(self, ctx, COMB_SQL_WRITE, &statement, 1, &result, err);
+}
+
 static enum comb_status sql_place(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                   comb_str name, struct comb_consumer_place *ret_place,
                                   struct comb_error *err)
@@ -459,6 +467,7 @@ static const struct comb_consumers_store_driver driver = {
     .take = sql_take,
     .renew = sql_renew,
     .release = sql_release,
+    .bury = sql_bury,
     .place = sql_place,
     .advance = sql_advance,
     .set_aside = sql_set_aside,

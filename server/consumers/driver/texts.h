@@ -25,6 +25,7 @@
         .release =                                                                                 \
             "UPDATE lease SET holder = NULL, expire_us = 0,"                                       \
             " attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END" HELD " RETURNING 1", \
+        .bury = "UPDATE lease SET expire_us = 0 WHERE expire_us > 0",                              \
         .place = "SELECT " PLACE " FROM lease WHERE name = ?1",                                    \
         .advance = "UPDATE lease SET expire_us = " NOW " + ?3, incarnation = ?4, seq = ?5,"        \
                    " rebuild = ?6, state = ?7, epoch = ?8, attempts = 0, code = 0, message = '',"  \

@@ -25,8 +25,9 @@ struct operations_dialect {
     /* ?1 kinds ?2 holder ?3 lease: id, owner, kind, arguments, resume, done, total, unit, message,
      * fence, attempts, cancel */
     const char *take;
-    const char *renew;   /* HELD ?3 lease: cancel */
-    const char *save;    /* HELD ?3 lease ?4 resume ?5 done ?6 total ?7 unit ?8 message: cancel */
+    const char *renew; /* HELD ?3 lease: cancel */
+    const char *save;  /* HELD ?3 lease ?4 resume ?5 done ?6 total ?7 unit ?8 message: cancel */
+    const char *bury;
     const char *release; /* HELD ?3 delay ?4 1: counted ?5 code ?6 reason ?7 why: a row */
     const char *end;   /* HELD ?3 state ?4 result ?5 code ?6 reason ?7 why ?8 done ?9 total ?10 unit
                           ?11 message: a row */

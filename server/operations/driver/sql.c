@@ -339,6 +339,13 @@ static enum comb_status sql_save(struct comb_operations_store *self, struct comb
     return write_held(self, ctx, dialect_of(self)->save, params, 8, ret_held, ret_cancel, err);
 }
 
+static enum comb_status sql_bury(struct comb_operations_store *self, struct comb_ctx *ctx,
+                                 struct comb_error *err)
+{
+    const struct comb_sql_rows *rows;
+    return run(self, ctx, COMB_SQL_WRITE, dialect_of(self)->bury, NULL, 0, &rows, err);
+}
+
 static enum comb_status sql_release(struct comb_operations_store *self, struct comb_ctx *ctx,
                                     const struct comb_uuid *id, uint64_t fence, int64_t delay_us,
                                     bool is_counted, const struct comb_error *why, bool *ret_held,
@@ -412,6 +419,7 @@ static const struct comb_operations_store_driver driver = {
     .renew = sql_renew,
     .save = sql_save,
     .release = sql_release,
+    .bury = sql_bury,
     .end = sql_end,
     .plan_held = sql_plan_held,
     .purge = sql_purge,

@@ -61,6 +61,7 @@
             "UPDATE operation SET expire_us = " NOW " + ?3, resume = ?4, done = ?5, total = ?6,"   \
             " unit = ?7, message = ?8, attempts = 1, rev = rev + 1, update_us = " NOW HELD         \
             " RETURNING cancel",                                                                   \
+        .bury = "UPDATE operation SET expire_us = 0 WHERE state = 2 AND expire_us > 0",            \
         .release = "UPDATE operation SET state = 1, due_us = " NOW " + ?3,"                        \
                    " attempts = attempts - 1 + ?4, code = ?5, reason = ?6, why = ?7, " LET_GO HELD \
                    " RETURNING 1",                                                                 \

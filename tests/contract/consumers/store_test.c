@@ -117,6 +117,19 @@ static void the_first_who_comes_takes_it_and_nobody_else(void **state)
     assert_int_equal(other.fence, 1);
 }
 
+static void what_the_dead_held_is_free(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_lease_taken taken, other;
+    assert_true(take(f, "a", &holder_a, LONG_US, &taken));
+    must_ok(f->driver->bury(f->store, &f->t.ctx, &f->t.err), &f->t.err);
+    assert_false(renew(f, taken.fence, LONG_US));
+    assert_true(is_free(f, "a"));
+    assert_true(take(f, "a", &holder_b, LONG_US, &other));
+    assert_true(other.fence > taken.fence);
+    assert_int_equal(other.attempts, 2);
+}
+
 static void a_lease_that_ran_out_is_taken_with_a_higher_fence_and_the_place(void **state)
 {
     struct fixture *f = *state;
@@ -423,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_first_who_comes_takes_it_and_nobody_else),
+        TEST(what_the_dead_held_is_free),
         TEST(a_lease_that_ran_out_is_taken_with_a_higher_fence_and_the_place),
         TEST(a_holder_of_before_writes_nothing),
         TEST(a_plan_of_a_holder_of_before_is_refused_as_a_whole),

@@ -128,6 +128,20 @@ static void a_new_one_waits_and_is_taken(void **state)
     assert_false(take(f, &holder_b, LONG_US, &taken));
 }
 
+static void what_the_dead_had_is_taken_by_others(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_operation_taken taken, again;
+    struct comb_uuid id = make(f, "test.a"), waits = make(f, "test.c");
+    assert_true(take(f, &holder_a, LONG_US, &taken));
+    must_ok(f->driver->bury(f->store, &f->t.ctx, &f->t.err), &f->t.err);
+    assert_true(is_ready(f));
+    assert_true(take(f, &holder_b, LONG_US, &again));
+    assert_true(comb_uuid_equal(&again.id, &id));
+    assert_true(again.fence > taken.fence);
+    assert_int_equal(get(f, &waits).state, COMB_OPERATION_WAITING);
+}
+
 static void only_known_kinds_are_taken_and_the_oldest_first(void **state)
 {
     struct fixture *f = *state;
@@ -453,6 +467,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_new_one_waits_and_is_taken),
+        TEST(what_the_dead_had_is_taken_by_others),
         TEST(only_known_kinds_are_taken_and_the_oldest_first),
         TEST(what_a_step_left_comes_back_at_the_next_taking),
         TEST(a_stale_holder_writes_nothing),
