@@ -33,6 +33,16 @@ bool comb_retry_is_turned_away(const struct grpcc_error *err)
            strcmp(err->message, TURNED_AWAY) == 0;
 }
 
+/* The text of what core 1.51 answers to calls on connections that a server closes by force at its
+ * end. */
+static const char CUT_OFF[] = "Cancelling all calls";
+
+static bool is_cut_off(enum grpcc_status status, const struct grpcc_error *err)
+{
+    return status == GRPCC_UNAVAILABLE && err->pushback_ms == -1 && !err->details &&
+           strcmp(err->message, CUT_OFF) == 0;
+}
+
 void comb_retry_take_for_unavailable(struct grpcc_error *err)
 {
     bool turned_away = comb_retry_is_turned_away(err);
@@ -82,8 +92,10 @@ struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_
         verdict.kind = COMB_RETRY_REFRESH;
         return verdict;
     }
-    if (silent && may_repeat(retry)) {
+    bool cut_off = is_cut_off(status, err);
+    if ((silent || cut_off) && may_repeat(retry)) {
         go_on(retry, &verdict, random);
+        verdict.replica_failed = cut_off;
         return verdict;
     }
     bool unconnected = comb_retry_is_unconnected(status, err);

@@ -7,8 +7,8 @@
  * bounded by the deadline alone, so that restarts are not seen by callers. A *refusal*: a server
  * that has too much to do said so, and when to come back. A *break*: the connection ended, and the
  * handler may have run. The last two count as attempts and take from the budget. A *silence* is a
- * replica that was given up while a call waited for it, because another one is there: it takes
- * time, as a gap does, but the handler may have run.
+ * replica that was given up while a call waited for it, because another one is there, or one that
+ * gave up the call at its own end: it takes time, as a gap does, but the handler may have run.
  */
 #ifndef COMB_LIB_RETRY_H
 #define COMB_LIB_RETRY_H

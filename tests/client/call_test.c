@@ -126,8 +126,8 @@ static void refusals_of_a_draining_replica_cost_nothing(void **state)
     comb_client_close(client);
 }
 
-/* The text is core's own: see comb_retry_is_turned_away(). */
-static void a_replica_that_closes_has_not_begun(void **state)
+/* The texts are core's own: see client/lib/retry.c. */
+static void a_replica_that_closes_costs_nothing(void **state)
 {
     struct fake *fake = *state;
     struct grpcc_error err = GRPCC_ERROR_INIT;
@@ -138,10 +138,16 @@ static void a_replica_that_closes_has_not_begun(void **state)
               (struct fake_fault){.times = 2, .status = GRPCC_CANCELLED, .message = "CANCELLED"});
     must_ok(fake_stat(client, &err), &err);
     assert_int_equal(fake_count(fake, "Stat"), 3);
+    /* One that may have begun, of a server that waits no longer for its end. */
+    fake_fail(fake, (struct fake_fault){.times = 2,
+                                        .status = GRPCC_UNAVAILABLE,
+                                        .message = "Cancelling all calls"});
+    must_ok(fake_stat(client, &err), &err);
+    assert_int_equal(fake_count(fake, "Stat"), 6);
     /* What a handler says may have begun. */
     fake_fail(fake, (struct fake_fault){.times = 1, .status = GRPCC_CANCELLED});
     must_fail(GRPCC_UNAVAILABLE, fake_stat(client, &err), &err);
-    assert_int_equal(fake_count(fake, "Stat"), 4);
+    assert_int_equal(fake_count(fake, "Stat"), 7);
     comb_client_close(client);
 }
 
@@ -242,7 +248,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(refusals_of_a_draining_replica_cost_nothing, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_replica_that_closes_has_not_begun, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_replica_that_closes_costs_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(login_is_not_repeated_blindly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_attempts_carry_one_request_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tokens_that_were_seen_are_sent, set_up, tear_down),
