@@ -79,8 +79,10 @@ void postgres_server_start(struct postgres_server *server)
                                        "-c",
                                        "unix_socket_directories=",
                                        "-c",
-                                       "shared_buffers=32MB"};
-    size_t n = 11;
+                                       "shared_buffers=32MB",
+                                       "-c",
+                                       "recovery_init_sync_method=syncfs"};
+    size_t n = 13;
     /* What comes later counts. */
     for (const char *const *setting = server->settings; setting && *setting; setting++) {
         assert_true(n + 2 < ARGUMENTS_MAX);
