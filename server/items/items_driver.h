@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items on the docs row: added, removed, never changed, and walked newest first by what they belong
- * to; and notes, small texts that only rise (of activities what a user follows and how far he has
- * read, of the audit trail's index how far it has come). No rights, no kinds, no threads: what the
- * texts mean is the domain's, so that both stores give the same items in the same order. Each
- * domain has a collection of its own.
+ * Items on the docs row: added, removed, never changed, and walked newest or oldest first by what
+ * they belong to; and notes, small texts that only rise (of activities what a user follows and how
+ * far he has read, of the audit trail's index how far it has come). No rights, no kinds, no
+ * threads: what the texts mean is the domain's, so that both stores give the same items in the same
+ * order. Each domain has a collection of its own.
  *
  * An item is one row or one document with its keys: adding it again makes no difference, also much
  * later, so the consumer that adds them needs no transaction and no fence.
@@ -25,6 +25,7 @@ struct comb_items_store;
 enum comb_items {
     COMB_ITEMS_ACTIVITIES, /* server/activities */
     COMB_ITEMS_AUDIT,      /* the audit trail's index */
+    COMB_ITEMS_LOGS,       /* server/logs */
 };
 
 /* Ids and places are of so many hexadecimal digits. */
@@ -50,7 +51,7 @@ struct comb_item_scan {
     const comb_str *keys; /* of items that have one of them, each once; n_keys 0: of all */
     size_t n_keys;
     comb_str after, before; /* after < at < before; empty: no bound */
-    bool is_ascending;      /* oldest first; with n_keys 0 alone */
+    bool is_ascending;      /* oldest first */
     size_t max;             /* 1 to COMB_ITEM_SCAN_MAX */
 };
 

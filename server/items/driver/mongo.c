@@ -29,6 +29,7 @@ struct collection {
 static const struct collection collections[] = {
     [COMB_ITEMS_ACTIVITIES] = COLLECTION("activity"),
     [COMB_ITEMS_AUDIT] = COLLECTION("audit_line"),
+    [COMB_ITEMS_LOGS] = COLLECTION("log_entry"),
 };
 
 struct mongo {

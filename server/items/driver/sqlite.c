@@ -12,7 +12,7 @@ struct collection {
     struct comb_sql_migration migration;
     const char *insert;
     const char *insert_keys; /* ?1 at, ?2 a JSON array of keys */
-    const char *of_key, *of_all, *of_all_ascending;
+    const char *of_key, *of_key_ascending, *of_all, *of_all_ascending;
     const char *fetch; /* ?1 a JSON array of places, in whose order the rows come */
     const char *get, *remove_keys, *remove, *count, *raise, *unset, *notes;
 };
@@ -34,6 +34,8 @@ struct collection {
                        " SELECT value, ?1 FROM json_each(?2)",                                     \
         .of_key = "SELECT at FROM " name "_key WHERE key = ?1 AND at > ?2"                         \
                   " AND at < ?3 ORDER BY at DESC LIMIT ?4",                                        \
+        .of_key_ascending = "SELECT at FROM " name "_key WHERE key = ?1 AND at > ?2"               \
+                            " AND at < ?3 ORDER BY at LIMIT ?4",                                   \
         .of_all = "SELECT at, id, body FROM " name " WHERE at > ?1 AND at < ?2"                    \
                   " ORDER BY at DESC LIMIT ?3",                                                    \
         .of_all_ascending = "SELECT at, id, body FROM " name " WHERE at > ?1 AND at < ?2"          \
@@ -54,6 +56,7 @@ struct collection {
 static const struct collection collections[] = {
     [COMB_ITEMS_ACTIVITIES] = COLLECTION("activities", "activity"),
     [COMB_ITEMS_AUDIT] = COLLECTION("audit", "audit_line"),
+    [COMB_ITEMS_LOGS] = COLLECTION("logs", "log_entry"),
 };
 
 struct sqlite {
@@ -181,25 +184,32 @@ static int newest_first(const void *a, const void *b)
     return comb_str_compare(*(const comb_str *)b, *(const comb_str *)a);
 }
 
-/* Keeps the newest max of places, each once; returns how many. */
-static size_t merge(comb_str *ats, size_t n, size_t max)
+static int oldest_first(const void *a, const void *b)
+{
+    return newest_first(b, a);
+}
+
+/* Keeps the first max of places in the order of the scan, each once; returns how many. */
+static size_t merge(comb_str *ats, size_t n, const struct comb_item_scan *scan)
 {
     size_t kept = 0;
-    qsort(ats, n, sizeof *ats, newest_first);
-    for (size_t i = 0; i < n && kept < max; i++) {
+    qsort(ats, n, sizeof *ats, scan->is_ascending ? oldest_first : newest_first);
+    for (size_t i = 0; i < n && kept < scan->max; i++) {
         if (kept == 0 || !comb_str_equal(ats[kept - 1], ats[i]))
             ats[kept++] = ats[i];
     }
     return kept;
 }
 
-/* The newest places of all the keys; ats has room for max of each key of a request. */
+/* The first places of all the keys; ats has room for max of each key of a request. */
 static enum comb_status find_places(struct comb_items_store *self, struct comb_ctx *ctx,
                                     const struct comb_item_scan *scan, comb_str before,
                                     comb_str *ats, size_t *ret_n, struct comb_error *err)
 {
     struct comb_sql_value params[COMB_SQL_STATEMENTS_MAX][4];
     struct comb_sql_statement statements[COMB_SQL_STATEMENTS_MAX];
+    const struct collection *collection = collection_of(self);
+    const char *text = scan->is_ascending ? collection->of_key_ascending : collection->of_key;
     const struct comb_sql_result *result;
     size_t n = 0;
     for (size_t first = 0; first < scan->n_keys; first += COMB_SQL_STATEMENTS_MAX) {
@@ -211,8 +221,7 @@ static enum comb_status find_places(struct comb_items_store *self, struct comb_c
             params[i][1] = comb_sql_text(scan->after);
             params[i][2] = comb_sql_text(before);
             params[i][3] = comb_sql_integer((int64_t)scan->max);
-            statements[i] =
-                (struct comb_sql_statement){collection_of(self)->of_key, params[i], 4, false};
+            statements[i] = (struct comb_sql_statement){text, params[i], 4, false};
         }
         enum comb_status status = run(self, ctx, COMB_SQL_SCAN, statements, n_keys, &result, err);
         if (status != COMB_OK)
@@ -221,7 +230,7 @@ static enum comb_status find_places(struct comb_items_store *self, struct comb_c
             for (size_t row = 0; row < result->rows[i].n_rows; row++)
                 ats[n++] = comb_sql_at(&result->rows[i], row, 0)->bytes;
         }
-        n = merge(ats, n, scan->max);
+        n = merge(ats, n, scan);
     }
     *ret_n = n;
     return COMB_OK;

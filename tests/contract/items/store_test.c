@@ -104,6 +104,13 @@ static void items_are_walked_by_each_key_newest_first(void **state)
     assert_int_equal(walk(f, both, 2, false, 60, numbers), 199);
     for (unsigned i = 0; i < 199; i++)
         assert_int_equal(numbers[i], 199 - i);
+    /* And oldest first. */
+    assert_int_equal(walk(f, b, 1, true, 22, numbers), 66);
+    assert_int_equal(numbers[0], 3);
+    assert_int_equal(numbers[65], 198);
+    assert_int_equal(walk(f, both, 2, true, 60, numbers), 199);
+    for (unsigned i = 0; i < 199; i++)
+        assert_int_equal(numbers[i], i + 1);
     assert_int_equal(walk(f, NULL, 0, true, 64, numbers), 199);
     assert_int_equal(numbers[0], 1);
     assert_int_equal(walk(f, NULL, 0, false, 64, numbers), 199);
