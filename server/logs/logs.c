@@ -11,6 +11,8 @@ enum comb_status comb_logs_new(const struct comb_logs_parts *parts, struct comb_
     if (!logs)
         return comb_error_no_memory(err);
     logs->parts = *parts;
+    if (logs->parts.examined_max == 0)
+        logs->parts.examined_max = COMB_LOGS_PAGE_EXAMINED_MAX;
     *ret_logs = logs;
     return COMB_OK;
 }

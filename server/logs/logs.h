@@ -46,6 +46,7 @@ struct comb_logs_parts {
     struct comb_items_store *store;
     int64_t keep_us;       /* entries are removed at that age; 0: never */
     uint64_t keep_entries; /* and the oldest where there are more; 0: any number */
+    size_t examined_max;   /* by a page; 0: COMB_LOGS_PAGE_EXAMINED_MAX */
 };
 
 /* Parts must live longer. Starts a thread that removes what is not to be kept. */

@@ -151,7 +151,7 @@ enum comb_status comb_logs_query(struct comb_logs *logs, struct comb_ctx *ctx,
     struct logs_walk walk = {.logs = logs,
                              .search = &search,
                              .is_ascending = query->is_oldest_first,
-                             .examined_max = COMB_LOGS_PAGE_EXAMINED_MAX,
+                             .examined_max = logs->parts.examined_max,
                              .until_ns = comb_clock_in_ms(COMB_LOGS_PAGE_MS_MAX),
                              .take = take,
                              .data = &page};

@@ -14,7 +14,7 @@ int fixture_setup_all(void **state)
     test_ctx_init(&f.t);
     f.docs = test_docs_row_open();
     must_ok(comb_items_store_open(f.docs, COMB_ITEMS_LOGS, &f.store, &f.t.err), &f.t.err);
-    const struct comb_logs_parts parts = {.store = f.store};
+    const struct comb_logs_parts parts = {.store = f.store, .examined_max = EXAMINED_MAX};
     must_ok(comb_logs_new(&parts, &f.logs, &f.t.err), &f.t.err);
     f.base_us = 20000 * DAY_US;
     *state = &f;

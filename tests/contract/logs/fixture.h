@@ -8,6 +8,8 @@
 #include "tests/support/support.h"
 
 #define US_PER_S 1000000LL
+/* What a page looks at. */
+#define EXAMINED_MAX 200
 /* What one test may use of time. */
 #define SPAN_US (100000 * US_PER_S)
 

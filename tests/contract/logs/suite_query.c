@@ -205,7 +205,7 @@ static void pages_go_on_while_others_write(void **state)
 static void a_page_looks_at_a_bounded_number(void **state)
 {
     struct fixture *f = *state;
-    enum { N = 2 * COMB_LOGS_PAGE_EXAMINED_MAX + 2 };
+    enum { N = 2 * EXAMINED_MAX + 2 };
     static struct comb_log_entry entries[N];
     struct comb_log_filter filter = filter_of(f);
     size_t n_pages;
@@ -221,7 +221,7 @@ static void a_page_looks_at_a_bounded_number(void **state)
     assert_int_equal(n_pages, 1);
     filter.text = STR("even odd");
     assert_string_equal(ask(f, &filter, false, 100, &n_pages), "even/odd/rare");
-    assert_int_equal(n_pages, 2);
+    assert_true(n_pages >= 2);
 }
 
 /* What ran so far. */
