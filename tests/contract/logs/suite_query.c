@@ -129,11 +129,10 @@ static void only_the_first_words_are_found(void **state)
 {
     struct fixture *f = *state;
     struct comb_log_filter filter = filter_of(f);
-    char text[1024] = "", word[16];
-    for (int i = 0; i < COMB_LOGS_WORDS_MAX; i++) {
-        snprintf(word, sizeof word, "%sw%d", i > 0 ? "/" : "", i);
-        strcat(text, word);
-    }
+    char text[1024], word[16];
+    size_t len = 0;
+    for (int i = 0; i < COMB_LOGS_WORDS_MAX; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%sw%d", i > 0 ? "/" : "", i);
     say(f, 1, text);
     /* One is taken by the service. */
     snprintf(word, sizeof word, "w%d", COMB_LOGS_WORDS_MAX - 2);
@@ -176,6 +175,7 @@ static void pages_go_on_while_others_write(void **state)
     struct fixture *f = *state;
     const struct comb_log_filter filter = filter_of(f);
     char next[COMB_ITEM_ID_LENGTH + 1] = "", seen[1024] = "", text[16];
+    size_t len = 0;
     for (int i = 0; i < 30; i++) {
         snprintf(text, sizeof text, "old%02d", i);
         say(f, 1000 + 10 * i, text);
@@ -187,7 +187,8 @@ static void pages_go_on_while_others_write(void **state)
         must_ok(comb_logs_query(f->logs, &f->t.ctx, &query, &got, &f->t.err), &f->t.err);
         for (size_t i = 0; i < got.n; i++)
             if (strncmp(got.entries[i]->message, "old", 3) == 0)
-                strcat(strcat(seen, got.entries[i]->message), " ");
+                len +=
+                    (size_t)snprintf(seen + len, sizeof seen - len, "%s ", got.entries[i]->message);
         memcpy(next, got.next.len > 0 ? got.next.ptr : "", got.next.len + 1);
         assert_true(page < 20);
         snprintf(text, sizeof text, "new%02d", page);
