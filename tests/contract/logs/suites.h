@@ -4,6 +4,7 @@
 #define TESTS_CONTRACT_LOGS_SUITES_H
 
 int run_append(void);
+int run_own(void);
 int run_query(void);
 
 #endif
