@@ -31,6 +31,14 @@ static enum comb_status failed(const char *flag, const char *path, struct comb_e
                           strerror(errno));
 }
 
+bool comb_secret_is_private(mode_t mode, uid_t owner, uid_t user)
+{
+    mode_t others = S_IRWXG | S_IRWXO;
+    if (owner == 0 && user != 0)
+        others &= ~(mode_t)S_IRGRP;
+    return (mode & others) == 0;
+}
+
 static enum comb_status check_file(int fd, const char *flag, const char *path,
                                    struct comb_error *err)
 {
@@ -40,7 +48,7 @@ static enum comb_status check_file(int fd, const char *flag, const char *path,
     if (!S_ISREG(about.st_mode))
         return comb_error_set(err, COMB_FAILED_PRECONDITION, 0, "%s %.120s is not a file", flag,
                               path);
-    if (about.st_mode & (S_IRWXG | S_IRWXO))
+    if (!comb_secret_is_private(about.st_mode, about.st_uid, geteuid()))
         return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
                               "%s %.120s can be read or written by others: chmod 600 it", flag,
                               path);

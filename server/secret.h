@@ -6,6 +6,9 @@
 #ifndef COMB_SECRET_H
 #define COMB_SECRET_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "server/core/error.h"
 #include "server/core/str.h"
 
@@ -18,10 +21,16 @@ struct comb_secret {
 };
 
 /*
- * Reads path, which only its owner may read or write (mode 0600 or stricter) and which belongs to
- * this process' user or to root. The end of its last line is cut off. flag names it in errors:
- * FAILED_PRECONDITION, with what to do, where it is missing, open to others, no file, empty or too
- * long. secret must be empty; comb_secret_done() wipes it.
+ * Whether a file of mode and owner keeps a secret for a process of user: nobody but its owner may
+ * read or write it. Root's may be read by its group as well (mode 0440): that is how Kubernetes
+ * and systemd hand secrets to a process that is not root.
+ */
+bool comb_secret_is_private(mode_t mode, uid_t owner, uid_t user);
+/*
+ * Reads path, which is private (above) and belongs to this process' user or to root. The end of its
+ * last line is cut off. flag names it in errors: FAILED_PRECONDITION, with what to do, where it is
+ * missing, open to others, no file, empty or too long. secret must be empty; comb_secret_done()
+ * wipes it.
  */
 enum comb_status comb_secret_read(struct comb_secret *secret, const char *flag, const char *path,
                                   struct comb_error *err) COMB_MUST_CHECK;

@@ -85,6 +85,24 @@ static void what_others_can_reach_is_refused(void **state)
     }
 }
 
+static void only_the_group_of_a_file_of_root_may_read(void **state)
+{
+    static const struct {
+        mode_t mode;
+        uid_t owner, user;
+        bool is_private;
+    } cases[] = {
+        {0600, 7, 7, true},  {0400, 0, 7, true},  {0440, 0, 7, true},  {0640, 0, 7, true},
+        {0440, 7, 7, false}, {0440, 8, 7, false}, {0440, 0, 0, false}, {0460, 0, 7, false},
+        {0450, 0, 7, false}, {0444, 0, 7, false}, {0442, 0, 7, false}, {0404, 0, 7, false},
+        {0600, 0, 0, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(comb_secret_is_private(cases[i].mode, cases[i].owner, cases[i].user),
+                         cases[i].is_private);
+}
+
 static void what_is_no_secret_is_refused(void **state)
 {
     static char large[COMB_SECRET_BYTES_MAX + 1];
@@ -124,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_end_of_line_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_others_can_reach_is_refused, set_up, tear_down),
+        cmocka_unit_test(only_the_group_of_a_file_of_root_may_read),
         cmocka_unit_test_setup_teardown(what_is_no_secret_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copies_have_the_same_limits, set_up, tear_down),
     };
