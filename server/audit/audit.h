@@ -17,6 +17,7 @@
 #include "server/audit/audit_store.h"
 #include "server/config/config_driver.h"
 #include "server/consumers/consumers_store.h"
+#include "server/items/items_driver.h"
 #include "server/vault/vault_driver.h"
 
 struct comb_audit;
@@ -35,6 +36,8 @@ struct comb_audit;
 #define COMB_AUDIT_REFUSAL_WINDOW_MS 60000
 /* Outcomes that wait to be written; what is more is lost, and its intent stays unknown. */
 #define COMB_AUDIT_OUTCOMES_MAX 1024
+/* Words that a query asks for. */
+#define COMB_AUDIT_ASKED_MAX 16
 /* Lines that a page of a query looks at. */
 #define COMB_AUDIT_EXAMINED_MAX 5000
 
@@ -43,6 +46,7 @@ struct comb_audit_parts {
     struct comb_consumers_store *leases;
     struct comb_vault *vault;
     struct comb_config_store *config;
+    struct comb_items_store *items; /* the index (indexer.h); NULL: there is none */
     struct comb_uuid installation;
     struct comb_uuid holder; /* under which the lease is held; nil: one of its own */
     uint64_t history;        /* comb_sql_info.history_since: a restored store is another one */
@@ -89,15 +93,21 @@ void comb_audit_refuse(struct comb_audit *audit, struct comb_ctx *ctx, enum comb
 struct comb_audit_filter {
     const struct comb_uuid *user, *node; /* NULL: any */
     comb_str method;                     /* "": any; with "/" at its end: what begins with it */
+    comb_str text;                       /* words, all of which it has; "": any */
     int result;                          /* comb.v1.AuditResult; 0: any */
     uint32_t kinds;                      /* bits 1 << comb.v1.AuditKind; 0: any */
     int64_t since_us, until_us;          /* until_us 0: now */
     bool hides;                          /* set by the query: the caller is no administrator */
 };
+/* That of a line; all 0: none, which is in front of the newest, and behind the oldest. */
 struct comb_audit_place {
-    int64_t time_us; /* of the last one; 0: begin at the newest */
+    int64_t time_us; /* of the record */
     uint64_t n;
 };
+static inline bool comb_audit_place_is_none(const struct comb_audit_place *place)
+{
+    return place->time_us == 0 && place->n == 0;
+}
 struct comb_audit_entry {
     uint64_t n;
     int64_t number_us;
@@ -107,10 +117,12 @@ struct comb_audit_entry {
 struct comb_audit_page {
     const struct comb_audit_entry *entries;
     size_t n;
-    struct comb_audit_place next; /* time_us 0: there are no more */
+    struct comb_audit_place next; /* none: there are no more */
 };
-/* The next page, newest first; up to size entries. Who is no administrator gets his own alone.
- * PERMISSION_DENIED: he asks for another's. In ctx's arena. Blocks. */
+/* The next page, newest first; up to size entries. Who is no administrator gets his own alone. What
+ * is asked for by user, node, method or text is found by the index, where that is there.
+ * PERMISSION_DENIED: he asks for another's. INVALID_ARGUMENT: text has no word, or too many. In
+ * ctx's arena. Blocks. */
 enum comb_status comb_audit_query(struct comb_audit *audit, struct comb_ctx *ctx,
                                   const struct comb_audit_filter *filter,
                                   const struct comb_audit_place *place, size_t size,

@@ -56,12 +56,12 @@ struct comb_audit_hit {
     uint32_t outcome;
 };
 
-/* Which lines, by one index; at most one of user, node and failed is given. */
+/* Which lines, by one index: of one user, or those that failed, or all. */
 struct comb_audit_search {
-    const struct comb_uuid *user, *node;
-    bool failed;       /* those with a code alone */
-    int64_t since_us;  /* of the record's time */
-    int64_t before_us; /* (before_us, before_n): the key of the last one that is known */
+    const struct comb_uuid *user; /* NULL: anybody */
+    bool failed;                  /* those with a code alone */
+    int64_t since_us;             /* of the record's time */
+    int64_t before_us;            /* (before_us, before_n): the key of the last one that is known */
     uint64_t before_n;
 };
 
@@ -116,6 +116,12 @@ struct comb_audit_store_driver {
     enum comb_status (*follow)(struct comb_audit_store *self, struct comb_ctx *ctx, uint64_t after,
                                size_t max, const struct comb_audit_hit **ret_hits, size_t *ret_n,
                                struct comb_error *err);
+    /* The same, of lines by their numbers, up to COMB_AUDIT_BATCH_MAX; those that are there, in no
+     * order. */
+    enum comb_status (*by_number)(struct comb_audit_store *self, struct comb_ctx *ctx,
+                                  const uint64_t *numbers, size_t n,
+                                  const struct comb_audit_hit **ret_hits, size_t *ret_n,
+                                  struct comb_error *err);
     /* The newest of the search in front of its key, by (time, n), newest first; up to max. */
     enum comb_status (*search)(struct comb_audit_store *self, struct comb_ctx *ctx,
                                const struct comb_audit_search *search, size_t max,

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "server/audit/audit.h"
+#include "server/audit/index.h"
 #include "server/consumers/lease.h"
 #include "server/core/limits.h"
 
@@ -67,6 +68,27 @@ struct comb_audit {
     uint8_t private_key[COMB_AUDIT_KEY_SIZE], public_key[COMB_AUDIT_KEY_SIZE];
     uint32_t key_version;
 };
+
+/* ---- query.c ---- */
+
+/* What a query is after, once it has been decided what the caller may ask for. */
+struct audit_wanted {
+    struct comb_audit_filter filter;
+    struct audit_asked asked;
+};
+/* Adds those of hits that match to entries, of which there are *n, until there are size; *ret_used:
+ * how many of hits were looked at. */
+enum comb_status audit_gather(struct comb_ctx *ctx, const struct audit_wanted *wanted,
+                              const struct comb_audit_hit *hits, size_t n_hits, size_t size,
+                              struct comb_audit_entry *entries, size_t *n, size_t *ret_used,
+                              struct comb_error *err) COMB_MUST_CHECK;
+
+/* ---- find.c ---- */
+
+/* A page behind place, by the index. False: that is of no use now; the trail is to be read. */
+bool audit_find(struct comb_audit *audit, struct comb_ctx *ctx, const struct audit_wanted *wanted,
+                const struct comb_audit_place *place, size_t size, struct comb_audit_entry *entries,
+                struct comb_audit_page *ret_page);
 
 /* ---- notes.c ---- */
 

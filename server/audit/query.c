@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding records. One index finds lines, the rest of the filter is asked of each. */
+/* Finding records: what is meant, and the walk over the trail itself, where one index of SQL finds
+ * lines and the rest of the filter is asked of each. */
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
@@ -66,9 +67,10 @@ static bool may_be_shown(const struct comb_audit_filter *filter,
            record->code != COMB_NOT_FOUND;
 }
 
-static bool matches(const struct comb_audit_filter *filter, const struct comb_audit_hit *hit,
+static bool matches(const struct audit_wanted *wanted, const struct comb_audit_hit *hit,
                     const struct comb_audit_entry *entry)
 {
+    const struct comb_audit_filter *filter = &wanted->filter;
     const struct comb_v1_audit_record *record = entry->record;
     return may_be_shown(filter, record) &&
            (!filter->user || is_id(record->user_id, filter->user)) &&
@@ -77,73 +79,69 @@ static bool matches(const struct comb_audit_filter *filter, const struct comb_au
            (filter->result == 0 || filter->result == entry->result) &&
            (filter->kinds == 0 || (filter->kinds & 1u << record->kind) != 0) &&
            hit->time_us >= filter->since_us &&
-           (filter->until_us == 0 || hit->time_us < filter->until_us);
+           (filter->until_us == 0 || hit->time_us < filter->until_us) &&
+           audit_has_words(record, &wanted->asked);
 }
 
 /* Who is no administrator sees what he did himself. */
 static enum comb_status narrow(const struct comb_ctx *ctx, const struct comb_audit_filter *filter,
-                               struct comb_audit_filter *ret_filter, struct comb_error *err)
+                               struct audit_wanted *ret_wanted, struct comb_error *err)
 {
-    *ret_filter = *filter;
-    ret_filter->hides = !ctx->principal->administrator;
+    enum comb_status status = audit_ask(ctx->arena, filter->text, &ret_wanted->asked, err);
+    if (status != COMB_OK)
+        return status;
+    ret_wanted->filter = *filter;
+    ret_wanted->filter.hides = !ctx->principal->administrator;
     if (ctx->principal->administrator)
         return COMB_OK;
     if (filter->user && !comb_uuid_equal(filter->user, &ctx->principal->user))
         return comb_error_set(err, COMB_PERMISSION_DENIED, COMB_V1_ERROR_REASON_ADMINISTRATOR_ONLY,
                               "only administrators see what others did");
-    ret_filter->user = &ctx->principal->user;
+    ret_wanted->filter.user = &ctx->principal->user;
     return COMB_OK;
 }
 
-/* Adds those of hits that match; *ret_used: how many of hits were looked at. */
-static enum comb_status gather(struct comb_ctx *ctx, const struct comb_audit_filter *filter,
-                               const struct comb_audit_hit *hits, size_t n_hits, size_t size,
-                               struct comb_audit_entry *entries, size_t *n, size_t *ret_used,
-                               struct comb_error *err)
+enum comb_status audit_gather(struct comb_ctx *ctx, const struct audit_wanted *wanted,
+                              const struct comb_audit_hit *hits, size_t n_hits, size_t size,
+                              struct comb_audit_entry *entries, size_t *n, size_t *ret_used,
+                              struct comb_error *err)
 {
     enum comb_status status = COMB_OK;
     size_t i = 0;
     for (; i < n_hits && *n < size && status == COMB_OK; i++) {
         status = to_entry(ctx, &hits[i], &entries[*n], err);
-        if (status == COMB_OK && matches(filter, &hits[i], &entries[*n]))
+        if (status == COMB_OK && matches(wanted, &hits[i], &entries[*n]))
             ++*n;
     }
     *ret_used = i;
     return status;
 }
 
-enum comb_status comb_audit_query(struct comb_audit *audit, struct comb_ctx *ctx,
-                                  const struct comb_audit_filter *filter,
-                                  const struct comb_audit_place *place, size_t size,
-                                  struct comb_audit_page *ret_page, struct comb_error *err)
+/* The walk over the trail. Of a node SQL knows the lines that it is the first one of, so those of
+ * everybody are looked at. */
+static enum comb_status read_trail(struct comb_audit_store *store, struct comb_ctx *ctx,
+                                   const struct audit_wanted *wanted,
+                                   const struct comb_audit_place *place, size_t size,
+                                   struct comb_audit_entry *entries,
+                                   struct comb_audit_page *ret_page, struct comb_error *err)
 {
-    struct comb_audit_store *store = audit->parts.store;
-    struct comb_audit_filter wanted;
-    enum comb_status status = narrow(ctx, filter, &wanted, err);
-    struct comb_audit_entry *entries = grpcc_arena_calloc(ctx->arena, size, sizeof *entries);
-    if (status == COMB_OK && !entries)
-        status = comb_error_no_memory(err);
-    if (status != COMB_OK)
-        return status;
+    const struct comb_audit_filter *filter = &wanted->filter;
     struct comb_audit_search search = {
-        .user = wanted.user,
-        .node = wanted.user ? NULL : wanted.node,
-        .failed = wanted.result == COMB_V1_AUDIT_RESULT_FAILED && wanted.kinds != 0 &&
-                  !(wanted.kinds & 1u << COMB_V1_AUDIT_KIND_INTENT),
-        .since_us = wanted.since_us,
-        .before_us = wanted.until_us ? wanted.until_us : INT64_MAX,
+        .user = filter->user,
+        .failed = filter->result == COMB_V1_AUDIT_RESULT_FAILED && filter->kinds != 0 &&
+                  !(filter->kinds & 1u << COMB_V1_AUDIT_KIND_INTENT),
+        .since_us = filter->since_us,
+        .before_us = place->time_us,
+        .before_n = place->n,
     };
-    if (place->time_us != 0) {
-        search.before_us = place->time_us;
-        search.before_n = place->n;
-    }
     struct comb_audit_page page = {.entries = entries};
     for (size_t examined = 0; examined < COMB_AUDIT_EXAMINED_MAX && page.n < size;) {
         const struct comb_audit_hit *hits;
         size_t n = 0, used = 0;
-        status = store->driver->search(store, ctx, &search, COMB_AUDIT_BATCH_MAX, &hits, &n, err);
+        enum comb_status status =
+            store->driver->search(store, ctx, &search, COMB_AUDIT_BATCH_MAX, &hits, &n, err);
         if (status == COMB_OK)
-            status = gather(ctx, &wanted, hits, n, size, entries, &page.n, &used, err);
+            status = audit_gather(ctx, wanted, hits, n, size, entries, &page.n, &used, err);
         if (status != COMB_OK)
             return status;
         if (used > 0) {
@@ -161,13 +159,33 @@ enum comb_status comb_audit_query(struct comb_audit *audit, struct comb_ctx *ctx
     return COMB_OK;
 }
 
+enum comb_status comb_audit_query(struct comb_audit *audit, struct comb_ctx *ctx,
+                                  const struct comb_audit_filter *filter,
+                                  const struct comb_audit_place *place, size_t size,
+                                  struct comb_audit_page *ret_page, struct comb_error *err)
+{
+    struct audit_wanted wanted;
+    struct comb_audit_place begin = *place;
+    enum comb_status status = narrow(ctx, filter, &wanted, err);
+    struct comb_audit_entry *entries = grpcc_arena_calloc(ctx->arena, size, sizeof *entries);
+    if (status == COMB_OK && !entries)
+        status = comb_error_no_memory(err);
+    if (status != COMB_OK)
+        return status;
+    if (comb_audit_place_is_none(&begin))
+        begin.time_us = filter->until_us ? filter->until_us : INT64_MAX;
+    if (audit_find(audit, ctx, &wanted, &begin, size, entries, ret_page))
+        return COMB_OK;
+    return read_trail(audit->parts.store, ctx, &wanted, &begin, size, entries, ret_page, err);
+}
+
 enum comb_status comb_audit_follow(struct comb_audit *audit, struct comb_ctx *ctx,
                                    const struct comb_audit_filter *filter, uint64_t after,
                                    size_t size, struct comb_audit_page *ret_page,
                                    uint64_t *ret_last, struct comb_error *err)
 {
     struct comb_audit_store *store = audit->parts.store;
-    struct comb_audit_filter wanted;
+    struct audit_wanted wanted;
     const struct comb_audit_hit *hits;
     enum comb_status status = narrow(ctx, filter, &wanted, err);
     struct comb_audit_entry *entries = grpcc_arena_calloc(ctx->arena, size, sizeof *entries);
@@ -180,7 +198,7 @@ enum comb_status comb_audit_follow(struct comb_audit *audit, struct comb_ctx *ct
         size_t n = 0, used = 0;
         status = store->driver->follow(store, ctx, after, COMB_AUDIT_BATCH_MAX, &hits, &n, err);
         if (status == COMB_OK)
-            status = gather(ctx, &wanted, hits, n, size, entries, &page.n, &used, err);
+            status = audit_gather(ctx, &wanted, hits, n, size, entries, &page.n, &used, err);
         if (used > 0)
             after = hits[used - 1].n;
         examined += used;

@@ -21,16 +21,17 @@ struct audit_dialect {
      * array of [time_us, code]. A record that is not in the intake fails it.
      */
     const char *append;
-    const char *take;                      /* ?1 ids ?2 the array: out of the intake */
-    const char *seal_put;                  /* ?1 kind ?2 n ?3 time_us ?4 key ?5 hash ?6 signature */
-    const char *seal;                      /* ?1 kind: n, time_us, key, hash, signature */
-    const char *trim;                      /* ?1 n */
-    const char *lines;                     /* ?1 after ?2 max: LINE */
-    const char *follow;                    /* ?1 after ?2 max: HIT */
-    const char *search_all;                /* KEY: HIT */
-    const char *search_user, *search_node; /* KEY ?5 id: HIT */
-    const char *search_failed;             /* KEY: HIT */
-    const char *old;                       /* ?1 number_us ?2 max: n, number_us, hash */
+    const char *take;          /* ?1 ids ?2 the array: out of the intake */
+    const char *seal_put;      /* ?1 kind ?2 n ?3 time_us ?4 key ?5 hash ?6 signature */
+    const char *seal;          /* ?1 kind: n, time_us, key, hash, signature */
+    const char *trim;          /* ?1 n */
+    const char *lines;         /* ?1 after ?2 max: LINE */
+    const char *follow;        /* ?1 after ?2 max: HIT */
+    const char *search_all;    /* KEY: HIT */
+    const char *by_number;     /* ?1 a JSON array of n: HIT */
+    const char *search_user;   /* KEY ?5 id: HIT */
+    const char *search_failed; /* KEY: HIT */
+    const char *old;           /* ?1 number_us ?2 max: n, number_us, hash */
 };
 
 extern const struct comb_sql_schema comb_audit_schema_sqlite;

@@ -20,6 +20,8 @@ static const struct audit_dialect dialect = {
     .take = "DELETE FROM audit_intake WHERE id IN"
             " (SELECT substr(?1, " AT " * 16 + 1, 16)"
             "  FROM json_array_elements(?2::json) WITH ORDINALITY AS l(value, i))",
+    .by_number = AUDIT_HIT " WHERE n = ANY (ARRAY(SELECT value::bigint FROM"
+                           " json_array_elements_text(?1::json)))",
 };
 
 static const struct comb_sql_migration steps[] = {

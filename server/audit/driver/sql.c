@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store of the audit trail over the SQL row: what all dialects share. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 enum { ID_SIZE = sizeof(struct comb_uuid), IDS_SIZE = 3 * ID_SIZE };
 /* "[time,code]," */
 enum { PAIR_TEXT_MAX = 40 };
+/* ",18446744073709551615" */
+enum { NUMBER_TEXT_MAX = 21 };
 
 struct audit_sql {
     struct comb_audit_store base;
@@ -374,15 +377,45 @@ static enum comb_status sql_follow(struct comb_audit_store *self, struct comb_ct
     return status == COMB_OK ? to_hits(ctx, rows, ret_hits, ret_n, err) : status;
 }
 
+/* "[1,2]" */
+static comb_str to_json(struct grpcc_arena *arena, const uint64_t *numbers, size_t n)
+{
+    char *text = grpcc_arena_alloc(arena, n * NUMBER_TEXT_MAX + sizeof "[]");
+    size_t len = 0;
+    if (!text)
+        return (comb_str){0};
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, NUMBER_TEXT_MAX + 1, "%c%" PRIu64, i ? ',' : '[',
+                                numbers[i]);
+    text[len++] = ']';
+    return comb_str_of(text, len);
+}
+
+static enum comb_status sql_by_number(struct comb_audit_store *self, struct comb_ctx *ctx,
+                                      const uint64_t *numbers, size_t n,
+                                      const struct comb_audit_hit **ret_hits, size_t *ret_n,
+                                      struct comb_error *err)
+{
+    const struct comb_sql_rows *rows;
+    if (n == 0 || n > COMB_AUDIT_BATCH_MAX)
+        return comb_error_set(err, COMB_INTERNAL, 0, "%zu lines in one request", n);
+    const comb_str json = to_json(ctx->arena, numbers, n);
+    const struct comb_sql_value param = comb_sql_text(json);
+    if (!json.ptr)
+        return comb_error_no_memory(err);
+    enum comb_status status =
+        read_rows(self, ctx, COMB_SQL_SCAN, dialect_of(self)->by_number, &param, 1, &rows, err);
+    return status == COMB_OK ? to_hits(ctx, rows, ret_hits, ret_n, err) : status;
+}
+
 static enum comb_status sql_search(struct comb_audit_store *self, struct comb_ctx *ctx,
                                    const struct comb_audit_search *search, size_t max,
                                    const struct comb_audit_hit **ret_hits, size_t *ret_n,
                                    struct comb_error *err)
 {
     const struct audit_dialect *dialect = dialect_of(self);
-    const struct comb_uuid *id = search->user ? search->user : search->node;
-    const char *text = search->user     ? dialect->search_user
-                       : search->node   ? dialect->search_node
+    const struct comb_uuid *id = search->user;
+    const char *text = id               ? dialect->search_user
                        : search->failed ? dialect->search_failed
                                         : dialect->search_all;
     const struct comb_sql_value params[] = {
@@ -416,6 +449,7 @@ static const struct comb_audit_store_driver driver = {
     .seal = sql_seal,
     .lines = sql_lines,
     .follow = sql_follow,
+    .by_number = sql_by_number,
     .search = sql_search,
     .old = sql_old,
     .close = sql_close,

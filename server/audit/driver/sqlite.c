@@ -16,6 +16,7 @@ static const struct audit_dialect dialect = {
         " " ID_OR_NULL("1") ", " ID_OR_NULL("17") ", " ID_OR_NULL("33") " FROM json_each(?6) AS l",
     .take = "DELETE FROM audit_intake WHERE id IN"
             " (SELECT substr(?1, key * 16 + 1, 16) FROM json_each(?2))",
+    .by_number = AUDIT_HIT " WHERE n IN (SELECT value FROM json_each(?1))",
 };
 
 static const struct comb_sql_migration steps[] = {

@@ -28,13 +28,13 @@
     .follow = AUDIT_HIT " WHERE n > ?1 ORDER BY n LIMIT ?2",                                       \
     .search_all = AUDIT_HIT " WHERE " AUDIT_KEY AUDIT_ORDER,                                       \
     .search_user = AUDIT_HIT " WHERE who = ?5 AND " AUDIT_KEY AUDIT_ORDER,                         \
-    .search_node = AUDIT_HIT " WHERE node = ?5 AND " AUDIT_KEY AUDIT_ORDER,                        \
     .search_failed = AUDIT_HIT " WHERE code <> 0 AND " AUDIT_KEY AUDIT_ORDER,                      \
     .old = "SELECT n, number_us, hash FROM"                                                        \
            " (SELECT n, number_us, hash FROM audit ORDER BY n LIMIT ?2) AS oldest"                 \
            " WHERE number_us < ?1 ORDER BY n DESC LIMIT 1"
 
-/* Behind the tables: what lines are found by. */
+/* Behind the tables: what lines are found by. Nothing asks by audit_node any more, which has the
+ * first node of a record alone: the index on the docs row has all of them. */
 #define AUDIT_INDEXES                                                                              \
     "CREATE INDEX audit_time ON audit (time_us, n);"                                               \
     "CREATE INDEX audit_who ON audit (who, time_us, n) WHERE who IS NOT NULL;"                     \

@@ -198,7 +198,7 @@ static void pages_give_each_record_once(void **state)
         place = page.next;
         assert_true(place.time_us <= last_us);
         last_us = place.time_us;
-    } while (place.time_us != 0);
+    } while (!comb_audit_place_is_none(&place));
     assert_int_equal(n, N);
 }
 
