@@ -83,6 +83,8 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
     if (status == COMB_OK)
         status = comb_items_store_open(s->docs, COMB_ITEMS_ACTIVITIES, &s->activities_store, err);
     if (status == COMB_OK)
+        status = comb_items_store_open(s->docs, COMB_ITEMS_AUDIT, &s->audit_items, err);
+    if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
 }
@@ -308,12 +310,23 @@ static enum comb_status make_audit(struct comb_services *s, struct comb_error *e
         .leases = s->consumers_store,
         .vault = s->vault,
         .config = s->config_store,
+        .items = s->audit_items,
         .installation = s->info.installation,
         .holder = s->replica,
         .history = s->info.history_since,
         .keep_us = s->rows->options->audit_keep_days * US_PER_DAY,
     };
-    return comb_audit_new(&parts, &s->audit, err);
+    const struct comb_audit_indexer_parts indexer = {
+        .store = s->audit_store,
+        .leases = s->consumers_store,
+        .items = s->audit_items,
+        .holder = s->replica,
+        .history = s->info.history_since,
+    };
+    enum comb_status status = comb_audit_new(&parts, &s->audit, err);
+    if (status == COMB_OK)
+        status = comb_audit_indexer_new(&indexer, &s->audit_indexer, err);
+    return status;
 }
 
 /* ---- what is derived from the feed ---- */
@@ -335,6 +348,25 @@ static enum comb_status audit_lag(void *data, struct comb_ctx *ctx, size_t max, 
                                   int64_t *ret_oldest_us, struct comb_error *err)
 {
     return comb_audit_lag(data, ctx, max, ret_n, ret_oldest_us, err);
+}
+
+static void audit_index_stats(void *data, struct comb_consumer_stats *ret_stats)
+{
+    struct comb_audit_indexer_stats stats;
+    comb_audit_indexer_get_stats(data, &stats);
+    ret_stats->is_held = stats.is_held;
+    ret_stats->taken = stats.taken;
+    ret_stats->lost = stats.lost;
+    ret_stats->batches = stats.batches;
+    ret_stats->entries = stats.lines;
+    ret_stats->failures = stats.failures;
+    ret_stats->lag_us = stats.lag_us;
+}
+
+static enum comb_status audit_index_lag(void *data, struct comb_ctx *ctx, size_t max, size_t *ret_n,
+                                        int64_t *ret_oldest_us, struct comb_error *err)
+{
+    return comb_audit_indexer_lag(data, ctx, max, ret_n, ret_oldest_us, err);
 }
 
 /* ---- search: who keeps its index ---- */
@@ -410,9 +442,13 @@ static enum comb_status make_consumers(struct comb_services *s, struct comb_erro
         .sql = s->sql, .store = s->consumers_store, .holder = &s->replica};
     const struct comb_consumer_other audit = {COMB_AUDIT_LEASE_NAME, audit_lag, audit_stats,
                                               s->audit};
+    const struct comb_consumer_other audit_index = {COMB_AUDIT_INDEX_LEASE_NAME, audit_index_lag,
+                                                    audit_index_stats, s->audit_indexer};
     enum comb_status status = comb_consumers_new(&options, &s->consumers, err);
     if (status == COMB_OK)
         status = comb_consumers_add_other(s->consumers, &audit, err);
+    if (status == COMB_OK)
+        status = comb_consumers_add_other(s->consumers, &audit_index, err);
     if (status == COMB_OK)
         status = add_search(s, err);
     return status;
@@ -472,7 +508,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
-    s->audit_rpc = (struct comb_audit_rpc){s->audit, s->sealer};
+    s->audit_rpc = (struct comb_audit_rpc){s->audit, s->audit_indexer, s->sealer};
     s->consumers_rpc = (struct comb_consumers_rpc){s->consumers, s->sealer};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
@@ -501,6 +537,8 @@ static enum comb_status start_threads(struct comb_services *s, struct comb_error
         status = comb_operation_engine_start(s->engine, err);
     if (status == COMB_OK)
         status = comb_audit_start(s->audit, err);
+    if (status == COMB_OK)
+        status = comb_audit_indexer_start(s->audit_indexer, err);
     if (status == COMB_OK)
         status = comb_consumers_start(s->consumers, err);
     return status;
@@ -648,6 +686,7 @@ void comb_services_close(struct comb_services *s)
     comb_hub_free(s->hub);
     /* What was counted is written; nothing commits any more that would wake it. */
     comb_audit_stop(s->audit);
+    comb_audit_indexer_stop(s->audit_indexer);
     /* Facts call tree, events, auth and the dispatcher: they go first. */
     comb_facts_free(s->facts);
     comb_dispatch_free(s->dispatch);
@@ -655,6 +694,7 @@ void comb_services_close(struct comb_services *s)
     s->consumers = NULL;
     comb_search_contents_free(s->search_contents);
     comb_search_indexer_free(s->search_indexer);
+    comb_audit_indexer_free(s->audit_indexer);
     comb_audit_free(s->audit);
     s->audit = NULL;
     comb_event_service_free(s->event_service);
@@ -668,6 +708,7 @@ void comb_services_close(struct comb_services *s)
     comb_audit_store_close(s->audit_store);
     comb_consumers_store_close(s->consumers_store);
     comb_search_store_close(s->search_store);
+    comb_items_store_close(s->audit_items);
     comb_items_store_close(s->activities_store);
     comb_documents_store_close(s->documents_store);
     comb_operations_store_close(s->operations_store);

@@ -10,6 +10,7 @@
 #include "server/activities/activities_rpc.h"
 #include "server/audit/audit.h"
 #include "server/audit/audit_rpc.h"
+#include "server/audit/indexer.h"
 #include "server/auth/auth.h"
 #include "server/auth/auth_rpc.h"
 #include "server/config/config.h"
@@ -67,6 +68,7 @@ struct comb_services {
     struct comb_audit_store *audit_store;
     struct comb_documents_store *documents_store; /* on the docs row */
     struct comb_items_store *activities_store;    /* likewise */
+    struct comb_items_store *audit_items;         /* likewise: the trail's index */
     struct comb_search_store *search_store;       /* likewise */
     struct comb_throttle *throttle;
 
@@ -90,6 +92,7 @@ struct comb_services {
     struct comb_directory *directory;
     struct comb_config *config;
     struct comb_audit *audit;
+    struct comb_audit_indexer *audit_indexer;
     struct comb_consumers *consumers; /* what is derived from the feed */
     struct comb_documents *documents;
     struct comb_activities *activities;

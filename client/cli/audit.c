@@ -74,7 +74,7 @@ static void print_entries(const struct cli *cli, const struct comb_v1_audit_quer
 
 /* What the options of ls say. */
 struct wanted {
-    const char *user, *method, *node, *result, *since, *until, *follow, *n;
+    const char *user, *method, *node, *text, *result, *since, *until, *follow, *n;
 };
 
 static bool set_user(struct cli *cli, const char *login, struct comb_v1_audit_filter *filter)
@@ -136,6 +136,8 @@ static bool read_filter(struct cli *cli, const struct wanted *wanted,
         return false;
     if (wanted->method && !set_method(cli, wanted->method, filter))
         return false;
+    if (wanted->text)
+        comb_v1_audit_filter_set_text(filter, wanted->text);
     if (wanted->since && !(filter->since = cli_read_time(cli, wanted->since)))
         return false;
     if (wanted->until && !(filter->until = cli_read_time(cli, wanted->until)))
@@ -204,6 +206,7 @@ static int audit_ls(struct cli *cli, int argc, char **argv)
         {"--user", true, &wanted.user},
         {"--method", true, &wanted.method},
         {"--node", true, &wanted.node},
+        {"--text", true, &wanted.text},
         {"--result", true, &wanted.result},
         {"--since", true, &wanted.since},
         {"--until", true, &wanted.until},
@@ -212,10 +215,11 @@ static int audit_ls(struct cli *cli, int argc, char **argv)
         {NULL, false, NULL},
     };
     struct comb_v1_audit_query_request *request = comb_v1_audit_query_request_new(cli->arena);
-    if (!cli_arguments(options, &argc, argv, 0, 0,
-                       "comb audit [ls] [--user LOGIN] [--method SERVICE/[METHOD]] [--node REF]\n"
-                       "  [--result done|failed|unknown] [--since TIME] [--until TIME] [-n N] "
-                       "[--follow]"))
+    if (!cli_arguments(
+            options, &argc, argv, 0, 0,
+            "comb audit [ls] [--user LOGIN] [--method SERVICE/[METHOD]] [--node REF]\n"
+            "  [--text WORDS] [--result done|failed|unknown] [--since TIME] [--until TIME]\n"
+            "  [-n N] [--follow]"))
         return CLI_USAGE;
     long max = wanted.n ? strtol(wanted.n, NULL, 10) : LINES_DEFAULT;
     if (max <= 0) {
@@ -407,11 +411,28 @@ static int audit_key(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+static int audit_reindex(struct cli *cli, int argc, char **argv)
+{
+    const struct cli_option options[] = {{NULL, false, NULL}};
+    struct comb_v1_audit_reindex_request *request = comb_v1_audit_reindex_request_new(cli->arena);
+    struct comb_v1_audit_reindex_response *response = NULL;
+    if (!cli_arguments(options, &argc, argv, 0, 0, "comb audit reindex") || !cli_connect(cli))
+        return CLI_USAGE;
+    if (!request)
+        return cli_no_memory();
+    if (comb_v1_audit_reindex(cli_channel(cli), cli->arena, NULL, request, &response, &cli->err) !=
+        GRPCC_OK)
+        return cli_fail(cli, "audit");
+    if (!cli->json)
+        puts("the index of the trail is built anew");
+    return CLI_OK;
+}
+
 int cli_audit(struct cli *cli, int argc, char **argv)
 {
     static const struct cli_verb verbs[] = {
-        {"ls", audit_ls}, {"verify", audit_verify}, {"export", audit_export}, {"key", audit_key},
-        {NULL, NULL},
+        {"ls", audit_ls},   {"verify", audit_verify},   {"export", audit_export},
+        {"key", audit_key}, {"reindex", audit_reindex}, {NULL, NULL},
     };
     /* `comb audit --follow` is about the lines. */
     if (argc == 0 || argv[0][0] == '-')

@@ -41,7 +41,7 @@ static const struct verb verbs[] = {
     {"events", "publish|subscribe ...", "messages for whoever listens now", cli_events},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},
     {"vault", "put|get|ls|rm|key|...", "secrets, and keys that stay there", cli_vault},
-    {"audit", "ls|verify|export|key ...", "who did what, and whether the trail is whole",
+    {"audit", "ls|verify|export|key|reindex ...", "who did what, and whether the trail is whole",
      cli_audit},
     {"replicas", "", "the replicas that are found, and how they do", cli_replicas},
     {"registry", "ls|watch [SERVICE]", "who serves, where", cli_registry},

@@ -104,6 +104,7 @@ static enum comb_status read_filter(const struct comb_v1_audit_filter *from,
         return comb_error_field(err, "filter.result", "%d is no result", (int)from->result);
     filter->result = (int)from->result;
     filter->method = comb_str_from(from->method);
+    filter->text = comb_str_from(from->text);
     if (from->since)
         filter->since_us = from->since->seconds * COMB_US_PER_S + from->since->nanos / 1000;
     if (from->until)
@@ -144,7 +145,7 @@ static enum comb_status seal_place(const struct comb_audit_rpc *rpc, struct comb
                                    char **ret_token, struct comb_error *err)
 {
     uint8_t state[2 * sizeof(uint64_t)];
-    if (place->time_us == 0)
+    if (comb_audit_place_is_none(place))
         return COMB_OK;
     memcpy(state, &place->time_us, sizeof place->time_us);
     memcpy(state + sizeof place->time_us, &place->n, sizeof place->n);
@@ -334,8 +335,30 @@ static void rpc_get_key(void *self, struct grpcc_call *call,
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
-static const struct comb_v1_audit_server METHODS = {
-    .query = rpc_query, .verify = rpc_verify, .export_ = rpc_export, .get_key = rpc_get_key};
+/* ---- Reindex ---- */
+
+static void rpc_reindex(void *self, struct grpcc_call *call,
+                        const struct comb_v1_audit_reindex_request *request)
+{
+    const struct comb_audit_rpc *rpc = self;
+    struct comb_ctx *ctx = comb_rpc_ctx(call);
+    struct comb_v1_audit_reindex_response *response =
+        comb_v1_audit_reindex_response_new(ctx->arena);
+    struct comb_request_key key;
+    struct comb_error err = {0};
+    enum comb_status status =
+        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
+                 : comb_error_no_memory(&err);
+    if (status == COMB_OK)
+        status = comb_audit_indexer_begin_anew(rpc->indexer, ctx, &err);
+    comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
+}
+
+static const struct comb_v1_audit_server METHODS = {.query = rpc_query,
+                                                    .verify = rpc_verify,
+                                                    .export_ = rpc_export,
+                                                    .get_key = rpc_get_key,
+                                                    .reindex = rpc_reindex};
 
 enum comb_status comb_audit_rpc_register(struct grpcc_server *server, struct comb_audit_rpc *rpc,
                                          struct comb_error *err)

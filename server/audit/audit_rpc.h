@@ -5,10 +5,12 @@
 
 #include "grpcc/server.h"
 #include "server/audit/audit.h"
+#include "server/audit/indexer.h"
 #include "server/rpc/rpc.h"
 
 struct comb_audit_rpc {
     struct comb_audit *audit;
+    struct comb_audit_indexer *indexer;
     struct comb_sealer *sealer;
 };
 

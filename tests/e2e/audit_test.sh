@@ -140,6 +140,33 @@ done
 
 # ---- finding ----
 
+# By the index or, before that has come so far, by the trail: the answer is the same.
+expect 0 comb audit --text 'wrong words'
+[ -z "$output" ] || fail "found: $output"
+expect 0 comb audit --text 'MOVE admin' -n 50
+says 'Tree/Move'
+expect 0 comb audit --text 'app db' --method Vault/ -n 50
+says 'Vault/Put'
+grep -v -q 'Vault/' <<<"$output" && fail "another service: $output"
+expect 0 comb audit --node "$secret"
+says 'Tree/CreateFolder'
+expect 0 eve audit --text mallory
+[ -z "$output" ] || fail "eve sees: $output"
+expect 2 comb audit --text '***'
+indexed() { comb admin consumers --server "$admin" | grep -qE '^audit\.index +held .*up to date'; }
+waited=0
+until indexed; do
+    [ "$waited" -lt 300 ] || fail "the index stays behind: $(comb admin consumers --server "$admin")"
+    sleep 0.1
+    waited=$((waited + 1))
+done
+expect 0 comb -o json audit --text 'credentials invalid'
+says '"login":"mallory"'
+expect 0 comb audit reindex
+expect 0 comb -o json audit --text 'credentials invalid'
+says '"login":"mallory"'
+expect 4 eve audit reindex
+
 expect 0 comb audit --method Vault/ -n 3
 [ "$(wc -l <<<"$output")" = 3 ] || fail "not three lines: $output"
 says 'Vault/RotateKey'
