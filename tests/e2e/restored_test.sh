@@ -79,7 +79,11 @@ stop_combd
 
 # The server that the dump came from, in place of the one that is in use.
 expect 1 "$COMBD" --home "$COMB_HOME" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --sql "$old"
-says "older than one that the installation has had"
+# By the mark, or by the connections, which look at it too.
+case $output in
+*"left behind, another took over"*) ;;
+*) says "older than one that the installation has had" ;;
+esac
 
 # On an embedded store too.
 unset server admin

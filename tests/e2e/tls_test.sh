@@ -52,7 +52,14 @@ start_sql() {
     rm -rf "data-$1"
     cp -r data "data-$1"
     spawn "$port" "$POSTGRES/postgres" -D "data-$1" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-        -c ssl=on -c ssl_cert_file="$folder/$1/cert.pem" -c ssl_key_file="$folder/$1/key.pem"
+        -c fsync=off -c ssl=on -c ssl_cert_file="$folder/$1/cert.pem" -c ssl_key_file="$folder/$1/key.pem"
+    # It listens a while before it answers.
+    local waited=0
+    until "$POSTGRES/pg_isready" -q -h 127.0.0.1 -p "$port"; do
+        [ "$waited" -lt 600 ] || fail "PostgreSQL does not start: $(tail -n 5 server.log)"
+        sleep 0.1
+        waited=$((waited + 1))
+    done
     url="postgres://app@127.0.0.1:$port/postgres?sslmode=verify-full&sslrootcert="
 }
 start_config() {
