@@ -87,7 +87,7 @@ static bool begin_sweep(struct comb_client *writer, struct grpcc_arena *arena, c
     comb_v1_operations_start_request_set_kind(request, "data.sweep");
     enum grpcc_status status = comb_v1_operations_start(comb_client_channel(writer), arena, NULL,
                                                         request, &response, &err);
-    if (status != GRPCC_OK && status != GRPCC_FAILED_PRECONDITION)
+    if (status != GRPCC_OK && status != GRPCC_ALREADY_EXISTS)
         fail_msg("begin a sweep: %s", err.message);
     if (status == GRPCC_OK)
         *ret_id = response->operation->id;

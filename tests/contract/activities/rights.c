@@ -7,17 +7,18 @@
 
 #include "tests/contract/activities/fixture.h"
 
-enum { NODES = 30, USERS = 8, GRANTS = 60, MOVES = 12 };
+enum { NODES = 30, USERS = 8, USERS_LONG = 1000, GRANTS_PER_USER = 8, MOVES = 12 };
 
 /* What the test knows: nobody else decides here. entries: comb.v1.Rights, 0: none. */
 static struct {
     struct comb_uuid id;
     int parent; /* -1: the root of the workspace, which everybody may read */
-    int entries[USERS];
+    int entries[USERS_LONG];
     char name[16];
 } nodes[NODES];
 
-static struct test_ctx users[USERS];
+static struct test_ctx users[USERS_LONG];
+static int n_users = USERS;
 static unsigned seed = 20240506;
 
 static unsigned draw(unsigned below)
@@ -61,8 +62,8 @@ static bool may_read(int user, int node)
 static void make_world(struct fixture *f)
 {
     static const int rights[] = {COMB_V1_RIGHTS_DENY, COMB_V1_RIGHTS_READ, COMB_V1_RIGHTS_WRITE};
-    char path[1024], login[16];
-    for (int i = 0; i < USERS; i++) {
+    char path[1024], login[24];
+    for (int i = 0; i < n_users; i++) {
         snprintf(login, sizeof login, "random%d", i);
         test_areas_next(&f->admin);
         test_areas_user(&f->areas, &f->admin, login);
@@ -73,8 +74,8 @@ static void make_world(struct fixture *f)
         snprintf(nodes[i].name, sizeof nodes[i].name, "f%d", i);
         nodes[i].id = make_folder(f, &f->anna, path_of(i, path, sizeof path));
     }
-    for (int i = 0; i < GRANTS; i++) {
-        int node = (int)draw(NODES), user = (int)draw(USERS);
+    for (int i = 0; i < n_users * GRANTS_PER_USER; i++) {
+        int node = (int)draw(NODES), user = (int)draw((unsigned)n_users);
         snprintf(login, sizeof login, "random%d", user);
         nodes[node].entries[user] = rights[draw(3)];
         grant(f, &nodes[node].id, login, nodes[node].entries[user]);
@@ -141,13 +142,15 @@ void random_rights_are_kept(void **state)
 {
     struct fixture *f = *state;
     size_t told = 0;
+    if (getenv("COMB_LONG"))
+        n_users = USERS_LONG;
     make_world(f);
     struct comb_uuid root = node_at(f, "");
     const struct comb_activity_scope of_root = {.node = &root};
     const struct comb_activity_scope of_anna = {.user = &f->anna.principal.user}, mine = {0};
     for (int round = 0; round < 2; round++) {
         await_consumed(f);
-        for (int user = 0; user < USERS; user++) {
+        for (int user = 0; user < n_users; user++) {
             struct comb_v1_activity_follow *follow;
             told += check_user(f, user, &of_root);
             check_user(f, user, &of_anna);
@@ -160,7 +163,8 @@ void random_rights_are_kept(void **state)
         move_some(f);
     }
     /* Both were asked for: what is told, and what is not. */
-    assert_in_range(told, USERS * NODES / 4, 2 * USERS * NODES - USERS * NODES / 4);
-    for (int user = 0; user < USERS; user++)
+    size_t all = (size_t)n_users * NODES;
+    assert_in_range(told, all / 4, 2 * all - all / 4);
+    for (int user = 0; user < n_users; user++)
         test_ctx_done(&users[user]);
 }
