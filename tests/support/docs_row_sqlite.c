@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,10 +8,12 @@
 #include "tests/support/docs_row.h"
 #include "tests/support/support.h"
 
-/* Stands before the row's statements and remembers their texts. */
+/* Stands before the row's statements and remembers their texts; those that follow the lock are of
+ * any thread. */
 struct watching {
     struct comb_sql base;
     struct comb_sql *real;
+    pthread_mutex_t lock;
     struct comb_sql_statement statements[64]; /* parameters: their number alone */
     size_t n;
 };
@@ -21,6 +24,7 @@ static void watch_submit(struct comb_sql *self, const struct comb_ctx *ctx,
                          const struct comb_sql_request *request, comb_sql_done done, void *data)
 {
     struct watching *w = (struct watching *)self;
+    pthread_mutex_lock(&w->lock);
     for (size_t i = 0; i < request->n_statements; i++) {
         bool is_known = false;
         for (size_t k = 0; k < w->n; k++)
@@ -28,6 +32,7 @@ static void watch_submit(struct comb_sql *self, const struct comb_ctx *ctx,
         if (!is_known && w->n < sizeof w->statements / sizeof w->statements[0])
             w->statements[w->n++] = request->statements[i];
     }
+    pthread_mutex_unlock(&w->lock);
     comb_sql_submit(w->real, ctx, request, done, data);
 }
 
@@ -55,7 +60,8 @@ struct comb_docs *test_docs_row_open(void)
     const struct comb_store_options options = {.url = comb_str_from(url)};
     must_ok(comb_docs_sqlite_open(&options, &docs, &err), &err);
     free(folder);
-    watching = (struct watching){.base = {&watch_driver}, .real = docs->sql};
+    watching = (struct watching){
+        .base = {&watch_driver}, .real = docs->sql, .lock = PTHREAD_MUTEX_INITIALIZER};
     docs->sql = &watching.base;
     return docs;
 }
@@ -69,9 +75,10 @@ void test_docs_row_close(struct comb_docs *docs)
 size_t test_docs_row_must_use_indexes(struct comb_docs *docs, struct comb_ctx *ctx, bool has_arrays)
 {
     static const struct comb_sql_value nothing[32];
-    size_t n = watching.n;
     (void)docs;
     (void)has_arrays;
+    pthread_mutex_lock(&watching.lock);
+    size_t n = watching.n;
     for (size_t i = 0; i < n; i++) {
         const char *text =
             grpcc_arena_printf(ctx->arena, "EXPLAIN QUERY PLAN %s", watching.statements[i].text);
@@ -93,5 +100,6 @@ size_t test_docs_row_must_use_indexes(struct comb_docs *docs, struct comb_ctx *c
         }
     }
     watching.n = 0;
+    pthread_mutex_unlock(&watching.lock);
     return n;
 }
