@@ -87,7 +87,8 @@ func dial(addresses string) (*grpc.ClientConn, error) {
 		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
 	}
 	builder.InitialState(state)
-	return grpc.NewClient("comb:///", grpc.WithResolvers(builder), grpc.WithDefaultServiceConfig(serviceConfig),
+	// What stands behind the slashes is the authority of all calls, which proxies want to have.
+	return grpc.NewClient("comb:///comb", grpc.WithResolvers(builder), grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithUnaryInterceptor(carryToken()), grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
