@@ -24,8 +24,6 @@
 #define COMB_ACTIVITY_DIGEST_LINES_MAX 500
 /* Between two changes of one node by one user that are shown as one. */
 #define COMB_ACTIVITY_TOGETHER_US (5LL * 60 * 1000 * 1000)
-/* Items that one purge removes. */
-#define COMB_ACTIVITY_PURGE_MAX 2000
 
 struct comb_activities;
 
@@ -109,7 +107,7 @@ enum comb_status comb_activities_mark_read(struct comb_activities *activities, s
 
 /* ---- keeping ---- */
 
-/* Up to COMB_ACTIVITY_PURGE_MAX of those before before_us (0: by no time), and of those that are
+/* Up to COMB_ITEMS_PURGE_MAX of those before before_us (0: by no time), and of those that are
  * more than keep (0: any number). The caller is an administrator, or the server. */
 enum comb_status comb_activities_purge(struct comb_activities *activities, struct comb_ctx *ctx,
                                        int64_t before_us, uint64_t keep, uint64_t *ret_removed,

@@ -3,21 +3,14 @@
 #ifndef COMB_ACTIVITIES_INTERNAL_H
 #define COMB_ACTIVITIES_INTERNAL_H
 
-#include <pthread.h>
-
 #include "server/activities/activities.h"
 #include "server/activities/record.h"
 #include "server/core/map.h"
+#include "server/items/keep.h"
 
 struct comb_activities {
     struct comb_activities_parts parts;
-    /* the purger */
-    pthread_mutex_t lock;
-    pthread_cond_t stop;
-    bool is_stopping; /* under the lock */
-    bool has_purger;
-    pthread_t purger;
-    int64_t counted_ns; /* the purger's own: when it last counted */
+    struct comb_items_keeper *keeper;
 };
 
 /* ---- sight: what the caller may see of a node now ---- */
@@ -108,6 +101,6 @@ enum comb_status activities_read_mark(struct comb_activities *activities, struct
 enum comb_status activities_cut(struct comb_activities *activities, struct comb_ctx *ctx,
                                 uint64_t history, int64_t from_us, size_t max, size_t *ret_n,
                                 struct comb_error *err) COMB_MUST_CHECK;
-void *activities_keep_purging(void *activities);
+struct comb_items_keep activities_keep(const struct comb_activities *activities);
 
 #endif

@@ -3,11 +3,13 @@
 #ifndef COMB_LOGS_INTERNAL_H
 #define COMB_LOGS_INTERNAL_H
 
+#include "server/items/keep.h"
 #include "server/logs/logs.h"
 #include "server/logs/record.h"
 
 struct comb_logs {
     struct comb_logs_parts parts;
+    struct comb_items_keeper *keeper;
 };
 
 /* ---- what is looked for ---- */
@@ -67,5 +69,14 @@ struct logs_walk {
  * tells, and looks at the rest of the search in each. ctx's arena is not used. */
 enum comb_status logs_walk_run(struct logs_walk *walk, const struct comb_ctx *ctx,
                                struct comb_error *err) COMB_MUST_CHECK;
+/* behind: a place, or empty. INVALID_ARGUMENT: it is none. */
+enum comb_status logs_walk_begin(struct logs_walk *walk, comb_str behind,
+                                 struct comb_error *err) COMB_MUST_CHECK;
+/* Where the next call goes on, in arena; empty: there is nothing. ptr NULL: no room. */
+comb_str logs_walk_end(const struct logs_walk *walk, struct grpcc_arena *arena);
+
+/* ---- keeping ---- */
+
+struct comb_items_keep logs_keep(const struct comb_logs *logs);
 
 #endif

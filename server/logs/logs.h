@@ -39,6 +39,13 @@
 #define COMB_LOGS_PAGE_BYTES_MAX ((size_t)1 << 20)
 /* And a time, where the store is slow. */
 #define COMB_LOGS_PAGE_MS_MAX 5000
+/* A count looks at so many times what a page does. */
+#define COMB_LOGS_COUNT_PAGES 5
+/* An entry may arrive so much later than its time for who follows. */
+#define COMB_LOGS_LATE_US (5LL * 1000 * 1000)
+#define COMB_LOGS_FOLLOW_BACK_US (3600LL * 1000 * 1000)
+/* Entries of one answer to who follows. */
+#define COMB_LOGS_NEWS_MAX 100
 
 struct comb_logs;
 
@@ -111,5 +118,42 @@ struct comb_log_page {
 enum comb_status comb_logs_query(struct comb_logs *logs, struct comb_ctx *ctx,
                                  const struct comb_log_query *query, struct comb_log_page *ret_page,
                                  struct comb_error *err) COMB_MUST_CHECK;
+
+struct comb_log_counts {
+    struct comb_v1_log_count **counts; /* newest first; periods without entries are left out */
+    size_t n;
+    comb_str next; /* empty: all have been counted */
+};
+
+/* behind: `next` of the call before, or empty. Errors as of comb_logs_query. */
+enum comb_status comb_logs_count(struct comb_logs *logs, struct comb_ctx *ctx,
+                                 const struct comb_log_filter *filter, int64_t period_us,
+                                 comb_str behind, struct comb_log_counts *ret_counts,
+                                 struct comb_error *err) COMB_MUST_CHECK;
+
+/* ---- following ---- */
+
+/* Who follows what comes in. One thread at a time. */
+struct comb_log_follow;
+
+struct comb_log_news {
+    struct comb_v1_log_entry **entries; /* oldest first */
+    size_t n;
+    int64_t gap_since_us, gap_until_us; /* entries between may be missing; both 0: none are */
+    bool more;                          /* ask again at once */
+};
+
+/* filter is copied; its since: where it begins, at most COMB_LOGS_FOLLOW_BACK_US ago, 0: now; it
+ * has no until. Asks no store. INVALID_ARGUMENT. */
+enum comb_status comb_logs_follow_new(struct comb_logs *logs, const struct comb_log_filter *filter,
+                                      struct comb_log_follow **ret_follow,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+/* What is new since the last call, at most COMB_LOGS_NEWS_MAX; there may be nothing. Behind a
+ * failure it goes on where it was, and tells of the time as of a gap. */
+enum comb_status comb_logs_follow_next(struct comb_log_follow *follow, struct comb_ctx *ctx,
+                                       struct comb_log_news *ret_news,
+                                       struct comb_error *err) COMB_MUST_CHECK;
+/* NULL is fine. */
+void comb_logs_follow_free(struct comb_log_follow *follow);
 
 #endif

@@ -120,6 +120,21 @@ enum comb_status logs_walk_run(struct logs_walk *walk, const struct comb_ctx *ct
     return status;
 }
 
+enum comb_status logs_walk_begin(struct logs_walk *walk, comb_str behind, struct comb_error *err)
+{
+    if (behind.len > COMB_ITEM_ID_LENGTH)
+        return comb_error_field(err, "page_token", "is of another call");
+    memcpy(walk->at, behind.ptr ? behind.ptr : "", behind.len);
+    walk->at[behind.len] = '\0';
+    return COMB_OK;
+}
+
+comb_str logs_walk_end(const struct logs_walk *walk, struct grpcc_arena *arena)
+{
+    const char *at = grpcc_arena_strdup(arena, walk->is_through ? "" : walk->at);
+    return comb_str_from(at);
+}
+
 /* ---- pages ---- */
 
 struct page {
@@ -155,24 +170,20 @@ enum comb_status comb_logs_query(struct comb_logs *logs, struct comb_ctx *ctx,
                              .until_ns = comb_clock_in_ms(COMB_LOGS_PAGE_MS_MAX),
                              .take = take,
                              .data = &page};
-    const char *next = "";
     enum comb_status status = logs_search_init(&search, ctx->arena, &query->filter, err);
+    if (status == COMB_OK)
+        status = logs_walk_begin(&walk, query->behind, err);
     if (status != COMB_OK)
         return status;
-    if (query->behind.len > COMB_ITEM_ID_LENGTH)
-        return comb_error_field(err, "page_token", "is of another call");
     page.entries = grpcc_arena_calloc(ctx->arena, query->max, sizeof(struct comb_v1_log_entry *));
     if (!page.entries)
         return comb_error_no_memory(err);
-    if (query->behind.len > 0)
-        memcpy(walk.at, query->behind.ptr, query->behind.len);
     status = logs_walk_run(&walk, ctx, err);
-    if (status == COMB_OK && !walk.is_through)
-        next = grpcc_arena_strdup(ctx->arena, walk.at);
     if (status != COMB_OK)
         return status;
-    if (!next)
+    comb_str next = logs_walk_end(&walk, ctx->arena);
+    if (!next.ptr)
         return comb_error_no_memory(err);
-    *ret_page = (struct comb_log_page){page.entries, page.n, comb_str_from(next)};
+    *ret_page = (struct comb_log_page){page.entries, page.n, next};
     return COMB_OK;
 }

@@ -116,6 +116,13 @@ int64_t logs_time_of(comb_str place)
     return time_us;
 }
 
+struct google_protobuf_timestamp *logs_timestamp(struct grpcc_arena *arena, int64_t time_us)
+{
+    const struct timespec time = {.tv_sec = time_us / COMB_US_PER_S,
+                                  .tv_nsec = (long)(time_us % COMB_US_PER_S) * 1000};
+    return grpcc_timestamp_new(arena, &time);
+}
+
 static enum comb_status make_place(struct grpcc_arena *arena, const struct comb_uuid *batch,
                                    size_t index, int64_t time_us, comb_str *ret_place,
                                    struct comb_error *err)
@@ -302,10 +309,8 @@ enum comb_status logs_read_item(struct grpcc_arena *arena, const struct comb_ite
                                                 &native) != GRPCC_OK)
         return comb_error_set(err, COMB_DATA_LOSS, 0, "log entry %.*s is damaged",
                               COMB_STR_ARG(item->id));
-    const struct timespec time = {.tv_sec = time_us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(time_us % COMB_US_PER_S) * 1000};
     const char *id = comb_str_dup(arena, item->id);
-    entry->time = grpcc_timestamp_new(arena, &time);
+    entry->time = logs_timestamp(arena, time_us);
     if (!id || !entry->time)
         return comb_error_no_memory(err);
     comb_v1_log_entry_set_id(entry, id);
