@@ -26,6 +26,7 @@ static const struct {
     {"comb.v1.Data", BIT(SQL) | BIT(DATA)},
     {"comb.v1.Documents", BIT(SQL) | BIT(DOCS)},
     {"comb.v1.Identity", BIT(SQL)},
+    {"comb.v1.Logs", BIT(SQL) | BIT(DOCS)},
     {"comb.v1.Operations", BIT(SQL)},
     {"comb.v1.Permissions", BIT(SQL)},
     {"comb.v1.Tree", BIT(SQL)},

@@ -129,6 +129,10 @@ static const struct flag flags[] = {
      "how far activities go back; 0: all of them [365]"},
     {"activity-keep-items", FLAG_NUMBER, MEMBER(activity_keep_items), "N", "10000000", 0,
      1000000000, "how many activities are kept, the newest; 0: any number [10000000]"},
+    {"log-keep-days", FLAG_NUMBER, MEMBER(log_keep_days), "D", "30", 0, 36500,
+     "how far kept log entries go back; 0: all of them [30]"},
+    {"log-keep-entries", FLAG_NUMBER, MEMBER(log_keep_entries), "N", "10000000", 0, 1000000000,
+     "how many log entries are kept, the newest; 0: any number [10000000]"},
     {"help", FLAG_SWITCH, MEMBER(help), NULL, NULL, 0, 0, "print this and exit"},
     {"version", FLAG_SWITCH, MEMBER(version), NULL, NULL, 0, 0, "print the version and exit"},
 };

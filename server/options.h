@@ -39,6 +39,8 @@ struct comb_options {
     unsigned audit_keep_days;     /* 0: for ever */
     unsigned activity_keep_days;  /* 0: for ever */
     unsigned activity_keep_items; /* 0: any number */
+    unsigned log_keep_days;       /* 0: for ever */
+    unsigned log_keep_entries;    /* 0: any number */
     /* reading contents (server/extractor.h) */
     const char *extract_program; /* NULL: where it is looked for; "none": none */
     unsigned extract_workers, extract_timeout_s, extract_memory_mib, extract_file_mib;

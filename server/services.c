@@ -9,6 +9,7 @@
 #include "comb/v1/document.grpcc.h"
 #include "comb/v1/events.grpcc.h"
 #include "comb/v1/identity.grpcc.h"
+#include "comb/v1/log.grpcc.h"
 #include "comb/v1/operations.grpcc.h"
 #include "comb/v1/permissions.grpcc.h"
 #include "comb/v1/registry.grpcc.h"
@@ -84,6 +85,8 @@ static enum comb_status open_stores(struct comb_services *s, struct comb_error *
         status = comb_items_store_open(s->docs, COMB_ITEMS_ACTIVITIES, &s->activities_store, err);
     if (status == COMB_OK)
         status = comb_items_store_open(s->docs, COMB_ITEMS_AUDIT, &s->audit_items, err);
+    if (status == COMB_OK)
+        status = comb_items_store_open(s->docs, COMB_ITEMS_LOGS, &s->logs_store, err);
     if (status == COMB_OK)
         status = comb_throttle_new(s->cache, &s->throttle, err);
     return status;
@@ -418,6 +421,18 @@ static enum comb_status add_search(struct comb_services *s, struct comb_error *e
     return comb_consumers_add(s->consumers, &consumer, err);
 }
 
+static enum comb_status make_logs(struct comb_services *s, struct comb_error *err)
+{
+    const struct comb_options *options = s->rows->options;
+    const struct comb_logs_parts parts = {
+        .store = s->logs_store,
+        .keep_us = options->log_keep_days * US_PER_DAY,
+        .keep_entries = options->log_keep_entries,
+    };
+    enum comb_status status = comb_logs_new(&parts, &s->logs, err);
+    return status == COMB_OK ? comb_logs_rpc_init(&s->logs_rpc, s->logs, s->sealer, err) : status;
+}
+
 static enum comb_status make_activities(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_options *options = s->rows->options;
@@ -589,6 +604,8 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = make_activities(s, err);
     if (status == COMB_OK)
+        status = make_logs(s, err);
+    if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)
         status = start_threads(s, err);
@@ -605,6 +622,8 @@ static enum comb_status register_of_docs(struct comb_services *s, struct grpcc_s
     if (status == COMB_OK)
         status = comb_activities_rpc_register(server, &s->activities_rpc, err);
     if (status == COMB_OK)
+        status = comb_logs_rpc_register(server, &s->logs_rpc, err);
+    if (status == COMB_OK)
         status = comb_search_rpc_register(server, &s->search_rpc, err);
     return status;
 }
@@ -618,6 +637,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
         &comb_v1_permissions_service, &comb_v1_registry_service,   &comb_v1_tree_service,
         &comb_v1_vault_service,       &comb_v1_workspaces_service, &comb_v1_audit_service,
         &comb_v1_documents_service,   &comb_v1_activities_service, &comb_v1_search_service,
+        &comb_v1_logs_service,
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
@@ -655,6 +675,7 @@ void comb_services_drain(struct comb_services *s)
     comb_tree_drain(s->tree);
     comb_operations_drain(s->operations);
     comb_registry_rpc_drain(&s->registry_rpc);
+    comb_logs_rpc_drain(&s->logs_rpc);
 }
 
 void comb_services_close(struct comb_services *s)
@@ -675,6 +696,8 @@ void comb_services_close(struct comb_services *s)
     comb_config_free(s->config);
     comb_documents_free(s->documents);
     comb_activities_free(s->activities);
+    comb_logs_rpc_done(&s->logs_rpc);
+    comb_logs_free(s->logs);
     comb_search_free(s->search);
     comb_event_service_stop(s->event_service);
     comb_workspaces_free(s->workspaces);
@@ -710,6 +733,7 @@ void comb_services_close(struct comb_services *s)
     comb_search_store_close(s->search_store);
     comb_items_store_close(s->audit_items);
     comb_items_store_close(s->activities_store);
+    comb_items_store_close(s->logs_store);
     comb_documents_store_close(s->documents_store);
     comb_operations_store_close(s->operations_store);
     comb_auth_store_close(s->auth_store);

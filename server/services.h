@@ -24,6 +24,7 @@
 #include "server/events/feed_hint.h"
 #include "server/identity/identity.h"
 #include "server/identity/identity_rpc.h"
+#include "server/logs/logs_rpc.h"
 #include "server/operations/operations.h"
 #include "server/operations/operations_rpc.h"
 #include "server/permissions/permissions.h"
@@ -69,6 +70,7 @@ struct comb_services {
     struct comb_documents_store *documents_store; /* on the docs row */
     struct comb_items_store *activities_store;    /* likewise */
     struct comb_items_store *audit_items;         /* likewise: the trail's index */
+    struct comb_items_store *logs_store;          /* likewise */
     struct comb_search_store *search_store;       /* likewise */
     struct comb_throttle *throttle;
 
@@ -96,6 +98,7 @@ struct comb_services {
     struct comb_consumers *consumers; /* what is derived from the feed */
     struct comb_documents *documents;
     struct comb_activities *activities;
+    struct comb_logs *logs;
 
     struct comb_search_indexer *search_indexer;
     struct comb_extract *extract;                 /* NULL: contents are not read */
@@ -118,6 +121,7 @@ struct comb_services {
     struct comb_consumers_rpc consumers_rpc; /* of Admin */
     struct comb_documents_rpc documents_rpc;
     struct comb_activities_rpc activities_rpc;
+    struct comb_logs_rpc logs_rpc;
     struct comb_search_rpc search_rpc;
 };
 

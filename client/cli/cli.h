@@ -105,6 +105,8 @@ const char *cli_bytes(uint64_t bytes);
 const char *cli_time(const struct google_protobuf_timestamp *time);
 /* A name for a terminal: control characters become "?". */
 const char *cli_name(const char *name);
+/* Whether stdout is a terminal that wants colours (NO_COLOR). */
+bool cli_has_colours(void);
 /* A progress bar on stderr where that is a terminal; nothing elsewhere. For comb/files.h. */
 struct comb_progress;
 bool cli_progress(void *data, const struct comb_progress *progress);
@@ -153,5 +155,6 @@ int cli_config(struct cli *cli, int argc, char **argv);
 int cli_doc(struct cli *cli, int argc, char **argv);
 int cli_feed(struct cli *cli, int argc, char **argv);
 int cli_find(struct cli *cli, int argc, char **argv);
+int cli_log(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "comb/v1/identity.grpcc.h"
 
@@ -73,12 +72,6 @@ const char *feed_verb_of_type(enum comb_v1_activity_type type)
     return verbs[(unsigned)type < sizeof verbs / sizeof verbs[0] ? type : 0];
 }
 
-static bool has_colours(void)
-{
-    const char *refused = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && !(refused && *refused);
-}
-
 static const char *shown_name(const struct comb_v1_activity_object *object)
 {
     return cli_name(object->path[0] ? object->path : object->name);
@@ -101,7 +94,7 @@ static void print_places(FILE *out, const struct comb_v1_activity *activity)
 
 void feed_print(struct feed_names *names, const struct comb_v1_activity *activity)
 {
-    bool is_bold = activity->unread && has_colours();
+    bool is_bold = activity->unread && cli_has_colours();
     printf("%s%s %s  %-12s %-9s %s%s", is_bold ? "\033[1m" : "", activity->unread ? "*" : " ",
            cli_time(activity->published), cli_name(feed_login(names, activity->actor_id)),
            feed_verb(activity), shown_name(activity->object), slash_of(activity->object));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -39,6 +40,12 @@ const char *cli_time(const struct google_protobuf_timestamp *time)
         strftime(text, sizeof texts[0], "%Y-%m-%d %H:%M:%S", &local) == 0)
         return "-";
     return text;
+}
+
+bool cli_has_colours(void)
+{
+    const char *refused = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && !(refused && *refused);
 }
 
 const char *cli_name(const char *name)

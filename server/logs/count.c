@@ -53,7 +53,7 @@ enum comb_status comb_logs_count(struct comb_logs *logs, struct comb_ctx *ctx,
     struct logs_search search;
     struct logs_walk walk = {.logs = logs,
                              .search = &search,
-                             .examined_max = COMB_LOGS_COUNT_PAGES * logs->parts.examined_max,
+                             .examined_max = COMB_LOGS_LONG_PAGES * logs->parts.examined_max,
                              .until_ns = comb_clock_in_ms(COMB_LOGS_PAGE_MS_MAX),
                              .take = take,
                              .data = &counter};

@@ -39,10 +39,10 @@
 #define COMB_LOGS_PAGE_BYTES_MAX ((size_t)1 << 20)
 /* And a time, where the store is slow. */
 #define COMB_LOGS_PAGE_MS_MAX 5000
-/* A count looks at so many times what a page does. */
-#define COMB_LOGS_COUNT_PAGES 5
+/* A count, and a look of who follows, look at so many times what a page does. */
+#define COMB_LOGS_LONG_PAGES 5
 /* An entry may arrive so much later than its time for who follows. */
-#define COMB_LOGS_LATE_US (5LL * 1000 * 1000)
+#define COMB_LOGS_LATE_US (10LL * 1000 * 1000)
 #define COMB_LOGS_FOLLOW_BACK_US (3600LL * 1000 * 1000)
 /* Entries of one answer to who follows. */
 #define COMB_LOGS_NEWS_MAX 100

@@ -23,6 +23,7 @@ struct comb_log_follow {
     struct place *given;   /* places behind it, in order */
     size_t n_given, n_new; /* those of the last call stand last, in an order of their own */
     size_t room;
+    size_t examined_max;
     int64_t good_us; /* when the store answered last */
     bool has_failed; /* since then */
 };
@@ -42,8 +43,9 @@ enum comb_status comb_logs_follow_new(struct comb_logs *logs, const struct comb_
         return comb_error_no_memory(err);
     follow->logs = logs;
     follow->good_us = now_us;
-    /* What is behind the settled place is looked at again: as much as a page, and what is given. */
-    follow->room = logs->parts.examined_max + COMB_LOGS_NEWS_MAX;
+    /* What is behind the settled place is looked at again, and given as well. */
+    follow->examined_max = COMB_LOGS_LONG_PAGES * logs->parts.examined_max;
+    follow->room = follow->examined_max + COMB_LOGS_NEWS_MAX;
     follow->given = comb_memory_alloc(follow->room * sizeof *follow->given);
     follow->arena = grpcc_arena_new(0);
     enum comb_status status = follow->given && follow->arena ? COMB_OK : comb_error_no_memory(err);
@@ -158,7 +160,7 @@ enum comb_status comb_logs_follow_next(struct comb_log_follow *follow, struct co
     struct logs_walk walk = {.logs = follow->logs,
                              .search = &follow->search,
                              .is_ascending = true,
-                             .examined_max = follow->logs->parts.examined_max,
+                             .examined_max = follow->examined_max,
                              .until_ns = comb_clock_in_ms(COMB_LOGS_PAGE_MS_MAX),
                              .take = take,
                              .data = &look};

@@ -3,5 +3,5 @@
 
 int main(void)
 {
-    return run_append() + run_own() + run_query();
+    return run_append() + run_own() + run_query() + run_follow();
 }

@@ -6,5 +6,6 @@
 int run_append(void);
 int run_own(void);
 int run_query(void);
+int run_follow(void);
 
 #endif

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# comb log, over a running combd: appending, finding, counting, following, rights, limits, a restart.
+. tests/e2e/lib.sh
+
+start_combd
+login_admin
+printf 'a long password\n' >"$TEST_TMPDIR/password"
+chmod 600 "$TEST_TMPDIR/password"
+expect 0 comb user add anna --password-file "$TEST_TMPDIR/password"
+mkdir -m 700 "$TEST_TMPDIR/anna"
+anna() {
+    env COMB_HOME="$TEST_TMPDIR/anna" "$COMB" "$@"
+}
+expect 0 anna login --user anna --password-file "$TEST_TMPDIR/password"
+
+# Lines, and entries as JSON.
+trace=0123456789abcdef0123456789abcdef
+printf 'backup begins\nbackup of /team: Größe 7\n\n' | comb log append --service backup || fail "append"
+printf 'disk is full\n' | comb log append --service backup --level error --user anna --trace $trace || fail "append"
+printf '%s\n' '{"service":"mail","level":"LOG_LEVEL_WARN","message":"queue is long","fields":[{"name":"n","value":"77"}]}' \
+    '{"message":"queue is short"}' | comb -o json log append --service post || fail "append of JSON"
+expect 0 comb log --service backup --oldest
+[ "$(wc -l <<<"$output")" = 3 ] || fail "of three lines there are: $output"
+says 'info   backup        backup begins'
+says "error  backup        disk is full  user=anna  trace=$trace"
+expect 0 comb log GRÖSSE backup
+says 'Größe 7'
+[ "$(wc -l <<<"$output")" = 1 ] || fail "one line has both words: $output"
+expect 0 comb log --level warn --service mail
+says 'queue is long  n=77'
+expect 0 comb log --trace $trace --user anna full
+says 'disk is full'
+expect 0 comb -o json log queue short
+says '"service":"post"'
+says '"level":"LOG_LEVEL_INFO"'
+expect 0 comb log --service nobody
+[ -z "$output" ] || fail "nobody has logged: $output"
+
+# What is asked wrongly, and who may ask.
+expect 2 comb log --level loud
+expect 2 comb log --count week
+expect 2 comb log --follow --oldest
+expect 2 comb log '?!'
+expect 2 comb log append
+expect 4 anna log
+expect 4 anna log --follow
+printf 'x\n' >"$TEST_TMPDIR/x"
+expect 4 anna log append --service x <"$TEST_TMPDIR/x"
+expect 2 comb log append --service 'two words' <"$TEST_TMPDIR/x"
+
+# Many, page by page, counted.
+seq -f 'line %g of many' 2500 | comb log append --service many || fail "append of many"
+[ "$(comb log --service many -n 5000 | wc -l)" = 2500 ] || fail "there are $(comb log --service many -n 5000 | wc -l)"
+[ "$(comb log --service many --oldest -n 1500 | tail -n 1 | grep -c 'line 1500 of many')" = 1 ] || fail "the 1500th"
+expect 0 comb log --service many 77
+[ "$(wc -l <<<"$output")" = 1 ] || fail "one line has the word: $output"
+counted=$(comb log --service many --count day | awk '{ n += $3 } END { print n }')
+[ "$counted" = 2500 ] || fail "counted: $counted"
+expect 0 comb log --service backup --count hour
+says '1 errors'
+
+# What comes is shown as it comes, also behind a restart.
+comb log --follow --service live >"$TEST_TMPDIR/followed" 2>&1 &
+following=$!
+follows() {
+    local try
+    # What takes longer than who follows looks back is not shown: then another one is.
+    for try in 1 2 3 4 5 6; do
+        printf 'live %s, %s\n' "$1" "$try" | comb log append --service live || fail "append"
+        for _ in $(seq 50); do
+            ! grep -qF "live $1" "$TEST_TMPDIR/followed" || return 0
+            sleep 0.2
+        done
+    done
+    fail "followed: $(cat "$TEST_TMPDIR/followed")"
+}
+follows first
+follows second
+stop_combd
+start_combd
+[ "$(comb log --service many -n 5000 | wc -l)" = 2500 ] || fail "a restart has lost some"
+follows third
+kill "$following"
+wait "$following" || true
+[ -z "$(grep -F live "$TEST_TMPDIR/followed" | sort | uniq -d)" ] || fail "shown twice: $(cat "$TEST_TMPDIR/followed")"
+stop_combd
