@@ -22,6 +22,7 @@ struct counted {
     struct comb_sql_stats sql;
     struct comb_facts_stats facts;
     struct comb_operation_stats operations;
+    struct comb_logs_stats logs;
     /* What files became that were read for search; sums in milliseconds. */
     struct {
         uint64_t text, truncated, unsupported, refused, bytes, programs, wall_ms, cpu_ms;
@@ -75,6 +76,10 @@ static const struct metric metrics[] = {
      GRPCC_COUNTER, NULL, NULL, NUMBER(operations.lost)},
     {"comb.operations.running", "{operation}", "Operations that this process runs.", GRPCC_GAUGE,
      NULL, NULL, NUMBER(operations.running)},
+    {"comb.logs.appended", "{entry}", "Log entries that were appended here.", GRPCC_COUNTER, NULL,
+     NULL, NUMBER(logs.appended)},
+    {"comb.logs.followers", "{call}", "Who follows the logs here.", GRPCC_GAUGE, NULL, NULL,
+     NUMBER(logs.followers)},
     {"comb.extract.files", "{file}", "Files that were read for search.", GRPCC_COUNTER,
      "comb.outcome", "text", NUMBER(extract.text)},
     {"comb.extract.files", "{file}", "Files that were read for search.", GRPCC_COUNTER,
@@ -279,6 +284,7 @@ static double read_number(void *data)
     comb_sql_get_stats(reader->services->sql, &counted.sql);
     comb_facts_get_stats(reader->services->facts, &counted.facts);
     comb_operation_engine_get_stats(reader->services->engine, &counted.operations);
+    comb_logs_get_stats(reader->services->logs, &counted.logs);
     count_extract(reader->services->extract, &counted);
     memcpy(&number, (const char *)&counted + reader->metric->offset, sizeof number);
     return (double)number;

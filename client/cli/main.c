@@ -50,7 +50,7 @@ static const struct verb verbs[] = {
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
     {"find", "[--in REF] [-l] [--facets] QUERY...", "search names, contents, metadata", cli_find},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},
-    {"log", "[WORD...] [--follow] [--count PERIOD]|append", "what was logged", cli_log},
+    {"log", "[WORD...] [--follow]|append ...", "what was logged", cli_log},
     {"feed", "[REF|--user LOGIN|--mine]|follow|...", "who did what to what", cli_feed},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},
     {"admin", "info|check|consumers|...", "one replica, on its admin address; sweeping; consumers",

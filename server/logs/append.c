@@ -32,6 +32,8 @@ enum comb_status comb_logs_append(struct comb_logs *logs, struct comb_ctx *ctx,
     for (size_t i = 0; i < n && status == COMB_OK; i += COMB_ITEM_SCAN_MAX) {
         size_t some = n - i < COMB_ITEM_SCAN_MAX ? n - i : COMB_ITEM_SCAN_MAX;
         status = store->driver->put(store, ctx, items + i, some, err);
+        if (status == COMB_OK)
+            atomic_fetch_add(&logs->appended, some);
     }
     return status;
 }

@@ -3,6 +3,8 @@
 #ifndef COMB_LOGS_INTERNAL_H
 #define COMB_LOGS_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "server/items/keep.h"
 #include "server/logs/logs.h"
 #include "server/logs/record.h"
@@ -10,6 +12,7 @@
 struct comb_logs {
     struct comb_logs_parts parts;
     struct comb_items_keeper *keeper;
+    _Atomic uint64_t appended, followers;
 };
 
 /* ---- what is looked for ---- */

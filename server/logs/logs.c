@@ -41,6 +41,12 @@ enum comb_status comb_logs_new(const struct comb_logs_parts *parts, struct comb_
     return status;
 }
 
+void comb_logs_get_stats(const struct comb_logs *logs, struct comb_logs_stats *ret_stats)
+{
+    *ret_stats =
+        (struct comb_logs_stats){atomic_load(&logs->appended), atomic_load(&logs->followers)};
+}
+
 void comb_logs_free(struct comb_logs *logs)
 {
     if (!logs)

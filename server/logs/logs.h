@@ -62,6 +62,13 @@ enum comb_status comb_logs_new(const struct comb_logs_parts *parts, struct comb_
 /* No call may be running. NULL is fine. */
 void comb_logs_free(struct comb_logs *logs);
 
+struct comb_logs_stats {
+    uint64_t appended;  /* entries, repeated ones among them */
+    uint64_t followers; /* now */
+};
+/* Any thread; never blocks. */
+void comb_logs_get_stats(const struct comb_logs *logs, struct comb_logs_stats *ret_stats);
+
 /* ---- adding ---- */
 
 struct comb_log_value {

@@ -42,6 +42,7 @@ enum comb_status comb_logs_follow_new(struct comb_logs *logs, const struct comb_
     if (!follow)
         return comb_error_no_memory(err);
     follow->logs = logs;
+    atomic_fetch_add(&logs->followers, 1);
     follow->good_us = now_us;
     /* What is behind the settled place is looked at again, and given as well. */
     follow->examined_max = COMB_LOGS_LONG_PAGES * logs->parts.examined_max;
@@ -65,6 +66,7 @@ void comb_logs_follow_free(struct comb_log_follow *follow)
 {
     if (!follow)
         return;
+    atomic_fetch_sub(&follow->logs->followers, 1);
     grpcc_arena_free(follow->arena);
     comb_memory_free(follow->given);
     comb_memory_free(follow);
