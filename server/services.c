@@ -451,6 +451,13 @@ static enum comb_status make_activities(struct comb_services *s, struct comb_err
     return comb_consumers_add(s->consumers, &consumer, err);
 }
 
+/* What consists of items on the docs row. */
+static enum comb_status make_items(struct comb_services *s, struct comb_error *err)
+{
+    enum comb_status status = make_activities(s, err);
+    return status == COMB_OK ? make_logs(s, err) : status;
+}
+
 static enum comb_status make_consumers(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_consumers_options options = {
@@ -602,9 +609,7 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     if (status == COMB_OK)
         status = make_consumers(s, err);
     if (status == COMB_OK)
-        status = make_activities(s, err);
-    if (status == COMB_OK)
-        status = make_logs(s, err);
+        status = make_items(s, err);
     if (status == COMB_OK)
         status = make_dispatch(s, err);
     if (status == COMB_OK)

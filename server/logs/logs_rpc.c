@@ -3,7 +3,7 @@
 
 #include "grpcc/wkt.h"
 #include "server/core/clock.h"
-#include "server/logs/tails.h"
+#include "server/logs/tails_rpc.h"
 #include "server/rpc/rpc.h"
 
 /* What one message of a stream may take in memory, with what is made of it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Logs.Tail. For server/logs alone. */
-#ifndef COMB_LOGS_TAILS_H
-#define COMB_LOGS_TAILS_H
+#ifndef COMB_LOGS_TAILS_RPC_H
+#define COMB_LOGS_TAILS_RPC_H
 
 #include "grpcc/server.h"
 #include "server/logs/logs.h"

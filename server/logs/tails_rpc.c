@@ -3,7 +3,7 @@
  * One thread serves all who follow: whoever has taken the last answer gets what is new since. Who
  * is slow is behind, at no cost but his place.
  */
-#include "server/logs/tails.h"
+#include "server/logs/tails_rpc.h"
 
 #include <pthread.h>
 
