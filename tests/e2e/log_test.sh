@@ -49,14 +49,16 @@ printf 'x\n' >"$TEST_TMPDIR/x"
 expect 4 anna log append --service x <"$TEST_TMPDIR/x"
 expect 2 comb log append --service 'two words' <"$TEST_TMPDIR/x"
 
-# Many, page by page, counted.
-seq -f 'line %g of many' 2500 | comb log append --service many || fail "append of many"
-[ "$(comb log --service many -n 5000 | wc -l)" = 2500 ] || fail "there are $(comb log --service many -n 5000 | wc -l)"
-[ "$(comb log --service many --oldest -n 1500 | tail -n 1 | grep -c 'line 1500 of many')" = 1 ] || fail "the 1500th"
+# Many, page by page, counted; fewer on the slow MongoDB server of the tests.
+many=1200
+[ "${COMB_TEST_STORES:-}" != clustered ] || many=120
+seq -f 'line %g of many' $many | comb log append --service many || fail "append of many"
+[ "$(comb log --service many -n 5000 | wc -l)" = $many ] || fail "there are $(comb log --service many -n 5000 | wc -l)"
+[ "$(comb log --service many --oldest -n 110 | tail -n 1 | grep -c 'line 110 of many')" = 1 ] || fail "the 110th"
 expect 0 comb log --service many 77
 [ "$(wc -l <<<"$output")" = 1 ] || fail "one line has the word: $output"
 counted=$(comb log --service many --count day | awk '{ n += $3 } END { print n }')
-[ "$counted" = 2500 ] || fail "counted: $counted"
+[ "$counted" = $many ] || fail "counted: $counted"
 expect 0 comb log --service backup --count hour
 says '1 errors'
 
@@ -79,7 +81,7 @@ follows first
 follows second
 stop_combd
 start_combd
-[ "$(comb log --service many -n 5000 | wc -l)" = 2500 ] || fail "a restart has lost some"
+[ "$(comb log --service many -n 5000 | wc -l)" = $many ] || fail "a restart has lost some"
 follows third
 kill "$following"
 wait "$following" || true
