@@ -242,6 +242,7 @@ struct consumer_reader {
 
 struct comb_observe {
     const struct comb_options *options;
+    struct comb_logs_sink *sink;         /* NULL: the log is not kept */
     struct grpcc_metrics *metrics;       /* NULL: nobody asked */
     struct grpcc_access_log *access_log; /* the same */
     struct grpcc_prometheus *prometheus; /* from _serve to _stop */
@@ -326,6 +327,41 @@ static enum grpcc_status add_dropped(struct comb_observe *observe, struct grpcc_
                                     observe->access_log, err);
 }
 
+static double kept_of_log(void *data)
+{
+    struct comb_logs_sink_stats stats;
+    comb_logs_sink_get_stats(data, &stats);
+    return (double)stats.kept;
+}
+
+static double dropped_of_log(void *data)
+{
+    struct comb_logs_sink_stats stats;
+    comb_logs_sink_get_stats(data, &stats);
+    return (double)stats.dropped;
+}
+
+static enum grpcc_status add_log(struct comb_observe *observe, struct grpcc_error *err)
+{
+    const struct grpcc_metric_info kept = {.size = sizeof kept,
+                                           .name = "comb.log.kept",
+                                           .unit = "{line}",
+                                           .help = "Lines of the log that were kept for comb log."};
+    const struct grpcc_metric_info dropped = {
+        .size = sizeof dropped,
+        .name = "comb.log.dropped",
+        .unit = "{line}",
+        .help = "Lines that were to be kept for comb log and were lost."};
+    if (!observe->sink)
+        return GRPCC_OK;
+    enum grpcc_status status = grpcc_metrics_add_reader(observe->metrics, GRPCC_COUNTER, &kept,
+                                                        kept_of_log, observe->sink, err);
+    if (status != GRPCC_OK)
+        return status;
+    return grpcc_metrics_add_reader(observe->metrics, GRPCC_COUNTER, &dropped, dropped_of_log,
+                                    observe->sink, err);
+}
+
 static double read_store(void *data)
 {
     const struct store_reader *reader = data;
@@ -405,6 +441,8 @@ static enum comb_status add_metrics(struct comb_observe *observe, struct comb_se
     if (status == GRPCC_OK)
         status = add_dropped(observe, &failure);
     if (status == GRPCC_OK)
+        status = add_log(observe, &failure);
+    if (status == GRPCC_OK)
         status = add_stores(observe, services->rows, &failure);
     if (status == GRPCC_OK)
         status = add_consumers(observe, services->consumers, &failure);
@@ -463,7 +501,7 @@ void comb_observe_reopen(struct comb_observe *observe)
 /* ---- life ---- */
 
 enum comb_status comb_observe_open(const struct comb_options *options,
-                                   struct comb_services *services,
+                                   struct comb_services *services, struct comb_logs_sink *sink,
                                    struct comb_observe **ret_observe, struct comb_error *err)
 {
     struct comb_observe *observe = comb_memory_zalloc(sizeof *observe);
@@ -471,6 +509,7 @@ enum comb_status comb_observe_open(const struct comb_options *options,
     if (!observe)
         return comb_error_no_memory(err);
     observe->options = options;
+    observe->sink = sink;
     if (options->access_log)
         status = open_log(observe, err);
     if (status == COMB_OK && options->metrics_listen)
@@ -490,7 +529,7 @@ enum comb_status comb_observe_attach(struct comb_observe *observe, struct grpcc_
         return translate(&failure, "metrics", err);
     if (observe->access_log && grpcc_access_log_attach(observe->access_log, server, &failure))
         return translate(&failure, "--access-log", err);
-    return COMB_OK;
+    return observe->sink ? comb_logs_sink_attach(observe->sink, server, err) : COMB_OK;
 }
 
 enum comb_status comb_observe_serve(struct comb_observe *observe, struct grpcc_server *api,

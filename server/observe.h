@@ -7,15 +7,17 @@
 #include "server/admin/admin.h"
 #include "server/core/error.h"
 #include "server/listen.h"
+#include "server/logs/sink.h"
 #include "server/options.h"
 #include "server/services.h"
 
 struct comb_observe;
 
 /* As the options say; what they do not ask for costs nothing. Where the access log cannot be opened
- * the error says why. services are asked for their counters until _free. */
+ * the error says why. services and sink, which may be NULL, are asked for their counters until
+ * _free. */
 enum comb_status comb_observe_open(const struct comb_options *options,
-                                   struct comb_services *services,
+                                   struct comb_services *services, struct comb_logs_sink *sink,
                                    struct comb_observe **ret_observe,
                                    struct comb_error *err) COMB_MUST_CHECK;
 /* Measures and logs the calls of a server that has not started. name: static, "api". */

@@ -96,6 +96,10 @@ static const struct flag flags[] = {
      "--metrics-listen, metrics=ADDRESS"},
     {"log", FLAG_TEXT, MEMBER(log), "LEVELS", "all=info", 0, 0,
      "error, warn, info, debug or trace, by component: all=warn,tree=debug [all=info]"},
+    {"log-store", FLAG_TEXT, MEMBER(log_store), "LEVEL", "info", 0, 0,
+     "what of the log is also kept for `comb log`: the lines of this level and worse ones, as far "
+     "as "
+     "--log lets them be written; off: none [info]"},
     {"access-log", FLAG_TEXT, MEMBER(access_log), "FILE", NULL, 0, 0,
      "a line of JSON for each call, appended to FILE; - for standard output; SIGHUP opens FILE "
      "again"},

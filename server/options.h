@@ -30,6 +30,7 @@ struct comb_options {
     const char *docs_credentials_file;
     bool cluster; /* every row must be shared with other replicas */
     const char *log;
+    const char *log_store; /* the lowest level of the log that is kept in the docs row, or "off" */
     const char *metrics_listen; /* NULL: no metrics */
     const char *access_log;     /* a path, or "-"; NULL: none */
     unsigned drain_delay_ms, drain_grace_ms;

@@ -27,6 +27,7 @@
 #include "server/incarnation.h"
 #include "server/janitor.h"
 #include "server/listen.h"
+#include "server/logs/own.h"
 #include "server/observe.h"
 #include "server/replica.h"
 #include "server/rows.h"
@@ -45,6 +46,8 @@ struct run {
     struct comb_incarnation *incarnation;
     struct comb_janitor *janitor;
     struct comb_observe *observe;
+    struct comb_logs_sink *sink; /* NULL: the log is not kept */
+    struct comb_logs_own own;
     struct grpcc_server *api, *admin;
     sigset_t ends; /* the signals that end it */
     char listen[COMB_ADDRESS_TEXT_MAX], admin_listen[COMB_ADDRESS_TEXT_MAX];
@@ -213,6 +216,34 @@ static void log_runtime(void *data, enum grpcc_log_level level, const char *mess
     comb_log(levels[level], "grpcc", "runtime", comb_log_text("text", comb_str_from(message)));
 }
 
+/* ---- our own log, among the others ---- */
+
+/* From now on lines wait until there is a store. */
+static enum comb_status begin_log(struct run *run, struct comb_error *err)
+{
+    enum comb_log_level level;
+    enum comb_status status = comb_log_set_levels(comb_str_from(run->options->log), err);
+    if (status != COMB_OK)
+        return status;
+    if (!comb_log_level_parse(comb_str_from(run->options->log_store), &level))
+        return comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
+                              "--log-store: must be error, warn, info, debug, trace or off, and is "
+                              "\"%.64s\"",
+                              run->options->log_store);
+    return level == COMB_LOG_OFF ? COMB_OK : comb_logs_sink_new(level, &run->sink, err);
+}
+
+static enum comb_status open_services(struct run *run, struct comb_error *err)
+{
+    enum comb_status status = comb_services_open(&run->services, &run->rows, &run->ctx, err);
+    if (status != COMB_OK)
+        return status;
+    run->own.logs = run->services.logs;
+    comb_uuid_format(&run->services.replica, run->own.replica);
+    return run->sink ? comb_logs_sink_start(run->sink, comb_logs_own_append, &run->own, err)
+                     : COMB_OK;
+}
+
 /* ---- the life ---- */
 
 /* As many descriptors as the machine lets a process have: connections need them. */
@@ -245,7 +276,7 @@ static enum comb_status open_rows(struct run *run, struct comb_error *err)
 
 static enum comb_status start(struct run *run, struct comb_error *err)
 {
-    enum comb_status status = comb_log_set_levels(comb_str_from(run->options->log), err);
+    enum comb_status status = begin_log(run, err);
     if (status == COMB_OK)
         status = comb_home_open(run->options, run->home, err);
     if (status == COMB_OK)
@@ -255,7 +286,7 @@ static enum comb_status start(struct run *run, struct comb_error *err)
                                         comb_rows_store(&run->rows, COMB_ROW_CONFIG), &run->ctx,
                                         &run->incarnation, err);
     if (status == COMB_OK)
-        status = comb_services_open(&run->services, &run->rows, &run->ctx, err);
+        status = open_services(run, err);
     if (status == COMB_OK)
         status = make_administrator(run, err);
     if (status != COMB_OK)
@@ -263,7 +294,7 @@ static enum comb_status start(struct run *run, struct comb_error *err)
     fill_admin(run);
     status = comb_janitor_start(&run->services, run->options, &run->janitor, err);
     if (status == COMB_OK)
-        status = comb_observe_open(run->options, &run->services, &run->observe, err);
+        status = comb_observe_open(run->options, &run->services, run->sink, &run->observe, err);
     if (status == COMB_OK)
         status = start_api(run, err);
     if (status == COMB_OK)
@@ -330,9 +361,11 @@ static void stop(struct run *run)
     grpcc_server_free(run->api);
     comb_observe_free(run->observe);
     comb_janitor_stop(run->janitor);
+    comb_logs_sink_stop(run->sink);
     comb_services_close(&run->services);
     comb_incarnation_stop(run->incarnation);
     comb_rows_done(&run->rows);
+    comb_logs_sink_free(run->sink);
     grpcc_arena_free(run->arena);
 }
 

@@ -86,4 +86,43 @@ follows third
 kill "$following"
 wait "$following" || true
 [ -z "$(grep -F live "$TEST_TMPDIR/followed" | sort | uniq -d)" ] || fail "shown twice: $(cat "$TEST_TMPDIR/followed")"
+
+# The server's own log. What was said before: "draining", when it was stopped.
+own() {
+    local waited=0
+    until output=$(comb log --service combd "$@") && [ -n "$output" ]; do
+        [ "$waited" -lt 300 ] || fail "not in the log: $*"
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+}
+own draining
+own serving
+says "component=run"
+says "replica=$(comb admin info --server "$admin" | sed -n 's/^  replica   \([^,]*\),.*/\1/p')"
+# A call that failed, by whose it was and by its trace.
+expect 3 comb stat /nowhere
+own --user admin call failed NOT_FOUND Stat
+trace=$(sed -n 's/.*trace=\([0-9a-f]*\).*/\1/p' <<<"$output" | head -n 1)
+own --trace "$trace"
+says 'call failed'
+# A warning that is provoked: a configuration that is none.
+cp "$COMB_HOME/config.json" "$TEST_TMPDIR/config.json"
+printf 'this is no JSON' >"$COMB_HOME/config.json"
+own --level warn edited cannot used
+says 'component=config'
+cp "$TEST_TMPDIR/config.json" "$COMB_HOME/config.json"
+stats=$(comb log --service combd Stat NOT_FOUND | wc -l)
 stop_combd
+
+# Not kept: what is of a level below, and nothing at all.
+start_combd --log-store error
+expect 3 comb stat /never
+stop_combd
+start_combd --log-store off
+expect 3 comb stat /never
+[ "$(comb log --service combd Stat NOT_FOUND | wc -l)" = "$stats" ] || fail "a line of level info was kept"
+[ "$(comb log --service combd serving | wc -l)" = 2 ] || fail "not served twice: $(comb log --service combd serving)"
+stop_combd
+expect 2 "$COMBD" --home "$COMB_HOME" --log-store loud
+says '--log-store: must be'
