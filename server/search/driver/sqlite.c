@@ -8,6 +8,9 @@
  * dead_us is 0 while a document has attributes; else it says since when it has none, being a
  * tombstone, or content that came first. below: a folder's tombstone is to be worked off.
  *
+ * The names of documents stand in search_name once more: FTS5 goes through all that has a word and
+ * then asks whether it is in the name, which for a word of many contents and no name is everything.
+ *
  * FTS5 cuts the terms apart at blanks again: its ascii tokenizer takes all that is not ASCII for
  * letters, and terms have nothing else but lower case letters and digits.
  */
@@ -38,6 +41,11 @@ static const struct comb_sql_migration steps[] = {
      "CREATE VIRTUAL TABLE search_text USING fts5 (name, meta, keyed, content,"
      /* Else FTS5 merges all terms of a short prefix anew for every scan. */
      " tokenize = 'ascii', prefix = '1 2 3')"},
+    {"search", 2,
+     "CREATE VIRTUAL TABLE search_name USING fts5 (name, tokenize = 'ascii', prefix = '1 2 3');"
+     "INSERT INTO search_name (rowid, name)"
+     " SELECT rowid, name FROM search_text WHERE name <> '';"
+     "CREATE INDEX search_doc_live ON search_doc (place) WHERE dead_us = 0"},
 };
 static const struct comb_sql_schema schema = {
     .driver = "sqlite", .steps = steps, .n_steps = sizeof steps / sizeof steps[0]};
@@ -56,9 +64,15 @@ static const char matches_sql[] =
     "SELECT " CANDIDATE " FROM search_text CROSS JOIN search_doc ON place = search_text.rowid"
     " WHERE search_text MATCH ?1 AND search_text.rowid < " BEFORE
     " AND search_doc.dead_us = 0 ORDER BY search_text.rowid DESC LIMIT ?4";
-static const char all_sql[] =
-    "SELECT " CANDIDATE " FROM search_doc WHERE place < " BEFORE " AND dead_us = 0 AND ?1 = ''"
-    " ORDER BY place DESC LIMIT ?4";
+/* The same where nothing but names is asked for. */
+static const char names_sql[] =
+    "SELECT " CANDIDATE " FROM search_name CROSS JOIN search_doc ON place = search_name.rowid"
+    " WHERE search_name MATCH ?1 AND search_name.rowid < " BEFORE
+    " AND search_doc.dead_us = 0 ORDER BY search_name.rowid DESC LIMIT ?4";
+/* By an index without the tombstones, however many lie one behind the other. */
+static const char all_sql[] = "SELECT " CANDIDATE " FROM search_doc INDEXED BY search_doc_live"
+                              " WHERE place < " BEFORE " AND dead_us = 0 AND ?1 = ''"
+                              " ORDER BY place DESC LIMIT ?4";
 /* ?1 expression, ?2 a JSON array of numbers: those of them that match. */
 static const char holds_sql[] =
     "SELECT value FROM json_each(?2) WHERE EXISTS"
@@ -84,8 +98,8 @@ static const char to_prune_sql[] = SEARCH_SQLITE_TO_PRUNE;
 static const char purged_sql[] = SEARCH_SQLITE_PURGED;
 
 const char *const comb_search_sqlite_reads[] = {
-    matches_sql,       all_sql,   holds_sql,    texts_sql,  contents_sql, swept_sql,
-    swept_content_sql, below_sql, to_prune_sql, purged_sql, NULL,
+    matches_sql, names_sql,         all_sql,   holds_sql,    texts_sql,  contents_sql,
+    swept_sql,   swept_content_sql, below_sql, to_prune_sql, purged_sql, NULL,
 };
 
 struct comb_sql *search_sqlite_of(struct comb_search_store *self)
@@ -232,8 +246,9 @@ static enum comb_status sqlite_scan(struct comb_search_store *self, struct comb_
         scan->before ? comb_sql_uuid(scan->before) : comb_sql_null(),
         comb_sql_integer(scan->before ? search_sqlite_place(scan->before) : INT64_MAX),
         comb_sql_integer((int64_t)scan->max)};
-    const struct comb_sql_statement statement = {has_words ? matches_sql : all_sql, params, 4,
-                                                 false};
+    const char *words_sql =
+        search_match_is_of_names(scan->query, scan->names_alone) ? names_sql : matches_sql;
+    const struct comb_sql_statement statement = {has_words ? words_sql : all_sql, params, 4, false};
     const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &statement, 1};
     enum comb_status status =
         expression.failed ? comb_error_no_memory(err)

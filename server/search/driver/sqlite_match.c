@@ -100,3 +100,17 @@ size_t search_match_collect(const struct comb_search_condition *query,
 {
     return collect(query, words, 0);
 }
+
+bool search_match_is_of_names(const struct comb_search_condition *query, bool names_alone)
+{
+    const struct comb_search_condition *words[COMB_SEARCH_CONDITIONS_MAX];
+    size_t n = search_match_collect(query, words);
+    for (size_t i = 0; i < n; i++) {
+        bool is_of_name = words[i]->field == COMB_SEARCH_NAME ||
+                          (words[i]->field == COMB_SEARCH_ANY && names_alone);
+        /* What is negated is in no expression. */
+        if (!words[i]->is_negated && !is_of_name)
+            return false;
+    }
+    return true;
+}

@@ -20,6 +20,9 @@ void search_match_words(struct comb_buf *buf, const struct comb_search_condition
 bool search_match_query(struct comb_buf *buf, const struct comb_search_condition *query,
                         bool names_alone, uint64_t *ret_certain);
 
+/* Whether that expression is on names and nothing else. */
+bool search_match_is_of_names(const struct comb_search_condition *query, bool names_alone);
+
 /* All conditions on words of a query; returns their number. */
 size_t search_match_collect(const struct comb_search_condition *query,
                             const struct comb_search_condition *words[COMB_SEARCH_CONDITIONS_MAX]);

@@ -15,6 +15,8 @@ static const char still_to_prune_sql[] =
     "UPDATE search_doc SET below = 1 WHERE id = ?1 AND below = 1";
 static const char prune_text_sql[] =
     "DELETE FROM search_text WHERE rowid IN (" SEARCH_SQLITE_BELOW ")";
+static const char prune_name_sql[] =
+    "DELETE FROM search_name WHERE rowid IN (" SEARCH_SQLITE_BELOW ")";
 /* ?3 now ?4 revision; those of a folder are to be worked off in their turn. */
 static const char prune_sql[] = "UPDATE search_doc SET rev = ?4, below = is_folder, " DEAD
                                 " WHERE place IN (" SEARCH_SQLITE_BELOW ")";
@@ -22,6 +24,8 @@ static const char pruned_sql[] = "UPDATE search_doc SET below = 0 WHERE id = ?1"
                                  " AND NOT EXISTS (SELECT 1 FROM search_doc WHERE parent = ?1)";
 static const char sweep_text_sql[] =
     "DELETE FROM search_text WHERE rowid IN (" SEARCH_SQLITE_SWEPT ")";
+static const char sweep_name_sql[] =
+    "DELETE FROM search_name WHERE rowid IN (" SEARCH_SQLITE_SWEPT ")";
 static const char sweep_sql[] = "UPDATE search_doc SET epoch = ?1, rev = 0, below = 0, " DEAD
                                 " WHERE place IN (" SEARCH_SQLITE_SWEPT ")";
 static const char purge_text_sql[] =
@@ -33,16 +37,16 @@ static const char sweep_content_sql[] =
     "UPDATE search_doc SET content_epoch = ?1, content_rev = 0, blob = NULL, outcome = 0,"
     " reason = 0, text = x'' WHERE place IN (" SEARCH_SQLITE_SWEPT_CONTENT ")";
 
-/* Two statements over the same rows; the second one changes what they are found by. */
-static enum comb_status run_pair(struct comb_search_store *self, struct comb_ctx *ctx,
-                                 const struct comb_sql_statement statements[2], size_t *ret_n,
-                                 struct comb_error *err)
+/* Statements over the same rows; the last one changes what they are found by. */
+static enum comb_status run_all(struct comb_search_store *self, struct comb_ctx *ctx,
+                                const struct comb_sql_statement *statements, size_t n,
+                                size_t *ret_n, struct comb_error *err)
 {
-    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, statements, 2};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, statements, n};
     const struct comb_sql_result *result;
     enum comb_status status = comb_sql_run(search_sqlite_of(self), ctx, &request, &result, err);
     if (status == COMB_OK)
-        *ret_n = (size_t)result->rows[1].changes;
+        *ret_n = (size_t)result->rows[n - 1].changes;
     return status;
 }
 
@@ -54,8 +58,9 @@ enum comb_status search_sqlite_sweep(struct comb_search_store *self, struct comb
                                             comb_sql_integer((int64_t)max),
                                             comb_sql_integer(comb_clock_wall_us())};
     const struct comb_sql_statement statements[] = {{sweep_text_sql, params, 2, false},
+                                                    {sweep_name_sql, params, 2, false},
                                                     {sweep_sql, params, 3, false}};
-    return run_pair(self, ctx, statements, ret_n, err);
+    return run_all(self, ctx, statements, 3, ret_n, err);
 }
 
 enum comb_status search_sqlite_sweep_content(struct comb_search_store *self, struct comb_ctx *ctx,
@@ -66,7 +71,7 @@ enum comb_status search_sqlite_sweep_content(struct comb_search_store *self, str
                                             comb_sql_integer((int64_t)max)};
     const struct comb_sql_statement statements[] = {{sweep_content_text_sql, params, 2, false},
                                                     {sweep_content_sql, params, 2, false}};
-    return run_pair(self, ctx, statements, ret_n, err);
+    return run_all(self, ctx, statements, 2, ret_n, err);
 }
 
 enum comb_status search_sqlite_purge(struct comb_search_store *self, struct comb_ctx *ctx,
@@ -77,7 +82,7 @@ enum comb_status search_sqlite_purge(struct comb_search_store *self, struct comb
                                             comb_sql_integer((int64_t)max)};
     const struct comb_sql_statement statements[] = {{purge_text_sql, params, 2, false},
                                                     {purge_sql, params, 2, false}};
-    return run_pair(self, ctx, statements, ret_n, err);
+    return run_all(self, ctx, statements, 2, ret_n, err);
 }
 
 /* Takes out some of what lies below a tombstone; the last time, its mark. */
@@ -90,9 +95,10 @@ static enum comb_status prune_below(struct comb_search_store *self, struct comb_
                                             comb_sql_integer((int64_t)COMB_SEARCH_REVISION_GONE)};
     const struct comb_sql_statement statements[] = {{still_to_prune_sql, params, 1, true},
                                                     {prune_text_sql, params, 2, false},
+                                                    {prune_name_sql, params, 2, false},
                                                     {prune_sql, params, 4, false},
                                                     {pruned_sql, params, 1, false}};
-    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, statements, 4};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, statements, 5};
     const struct comb_sql_result *result = NULL;
     enum comb_status status = comb_sql_run(search_sqlite_of(self), ctx, &request, &result, err);
     if (status == COMB_ABORTED && result && result->guard_failed == 0) {
@@ -100,7 +106,7 @@ static enum comb_status prune_below(struct comb_search_store *self, struct comb_
         return COMB_OK;
     }
     if (status == COMB_OK)
-        *ret_n = (size_t)(result->rows[2].changes + result->rows[3].changes);
+        *ret_n = (size_t)(result->rows[3].changes + result->rows[4].changes);
     return status;
 }
 

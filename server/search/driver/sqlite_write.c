@@ -30,12 +30,15 @@ static const char same_content_sql[] =
 
 #define PLACE_OF_ID "(SELECT place FROM search_doc WHERE id = ?1)"
 static const char unindex_sql[] = "DELETE FROM search_text WHERE rowid = " PLACE_OF_ID;
+static const char unname_sql[] = "DELETE FROM search_name WHERE rowid = " PLACE_OF_ID;
 /* What there is of the other part stays. */
 #define INDEXED(column)                                                                            \
     "coalesce((SELECT " column " FROM search_text WHERE rowid = search_doc.place), '')"
 static const char index_sql[] =
     "INSERT OR REPLACE INTO search_text (rowid, name, meta, keyed, content)"
     " SELECT place, ?2, ?3, ?4, " INDEXED("content") " FROM search_doc WHERE id = ?1";
+static const char name_sql[] = "INSERT OR REPLACE INTO search_name (rowid, name)"
+                               " SELECT place, ?2 FROM search_doc WHERE id = ?1";
 static const char index_content_sql[] =
     "INSERT OR REPLACE INTO search_text (rowid, name, meta, keyed, content)"
     " SELECT place, " INDEXED("name") ", " INDEXED("meta") ", " INDEXED(
@@ -66,7 +69,7 @@ struct wave_write {
     bool is_refused; /* by the guard: the version, or the place */
 };
 
-enum { CHANGE_STATEMENTS = 3 };
+enum { CHANGE_STATEMENTS = 4 };
 
 /* What is done with one document. */
 struct change {
@@ -95,9 +98,17 @@ static void begin_change(struct change *change, const struct comb_uuid *id,
     change->n_statements = index ? 3 : 2;
 }
 
+/* Also: the statement that keeps the name, of the first parameters of the one for the terms. */
+static void add_naming(struct change *change, const char *naming, size_t n)
+{
+    change->statements[change->n_statements++] =
+        (struct comb_sql_statement){naming, change->index, n, false};
+}
+
 static void put_change(struct change *change, const struct comb_search_document *document)
 {
     begin_change(change, &document->id, &document->version, put_sql, 9, index_sql, 4);
+    add_naming(change, name_sql, 2);
     struct comb_sql_value *value = change->change;
     value[3] = comb_sql_uuid(&document->parent);
     value[4] = comb_sql_integer(document->is_folder);
@@ -113,6 +124,7 @@ static void put_change(struct change *change, const struct comb_search_document 
 static void remove_change(struct change *change, const struct comb_search_removal *removal)
 {
     begin_change(change, &removal->id, &removal->version, remove_sql, 5, unindex_sql, 1);
+    add_naming(change, unname_sql, 1);
     change->change[3] = comb_sql_integer(comb_clock_wall_us());
     change->change[4] = comb_sql_integer(removal->is_folder);
 }

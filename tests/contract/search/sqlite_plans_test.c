@@ -61,9 +61,66 @@ static void every_read_goes_by_an_index_and_none_sorts(void **state)
     free(folder);
 }
 
+/* Documents with a word in the name, or in the text. */
+static void put_words(struct comb_search_store *store, struct test_ctx *t)
+{
+    struct comb_search_document documents[2] = {0};
+    for (uint8_t i = 0; i < 2; i++)
+        documents[i] = (struct comb_search_document){.id = {{i + 1}},
+                                                     .version = {1, 1},
+                                                     .name = STR("red"),
+                                                     .media = STR(""),
+                                                     .name_terms = i ? STR("red") : STR("blue"),
+                                                     .meta_terms = i ? STR("") : STR("red"),
+                                                     .keyed_terms = STR("")};
+    must_ok(store->driver->put(store, &t->ctx, documents, 2, &t->err), &t->err);
+}
+
+static size_t candidates(struct comb_search_store *store, struct test_ctx *t, bool names_alone)
+{
+    struct comb_search_term term = {.term = STR("red")};
+    const struct comb_search_condition query = {
+        .kind = COMB_SEARCH_WORDS, .terms = &term, .n_terms = 1};
+    const struct comb_search_scan scan = {
+        .query = &query, .names_alone = names_alone, .max = COMB_SEARCH_SCAN_MAX};
+    struct comb_search_found found;
+    must_ok(store->driver->scan(store, &t->ctx, &scan, &found, &t->err), &t->err);
+    return found.n;
+}
+
+/* A word that many texts and no name have costs a question for names nothing: the list that is gone
+ * through has names alone. */
+static void names_are_looked_for_among_names(void **state)
+{
+    static const struct comb_sql_statement forget = {.text = "DELETE FROM search_name"};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, &forget, 1};
+    const struct comb_sql_result *result;
+    struct comb_search_store *store = NULL;
+    struct comb_sql *sql = NULL;
+    struct test_ctx t;
+    char *folder = test_folder_new(), *path = test_path(folder, "docs.db");
+    (void)state;
+    test_ctx_init(&t);
+    must_ok(comb_sql_sqlite_open(comb_str_from(path), &sql, &t.err), &t.err);
+    must_ok(comb_search_sqlite_open(sql, &store, &t.err), &t.err);
+    put_words(store, &t);
+    assert_int_equal(candidates(store, &t, true), 1);
+    assert_int_equal(candidates(store, &t, false), 2);
+    must_ok(comb_sql_run(sql, &t.ctx, &request, &result, &t.err), &t.err);
+    assert_int_equal(candidates(store, &t, true), 0);
+    assert_int_equal(candidates(store, &t, false), 2);
+    comb_search_store_close(store);
+    comb_sql_close(sql);
+    test_ctx_done(&t);
+    free(path);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_read_goes_by_an_index_and_none_sorts)};
+        cmocka_unit_test(every_read_goes_by_an_index_and_none_sorts),
+        cmocka_unit_test(names_are_looked_for_among_names),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
