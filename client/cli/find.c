@@ -18,7 +18,7 @@
 struct find {
     struct cli *cli;
     char *query;
-    const char *in, *length, *zero, *facets, *suggest, *limit;
+    const char *in, *length, *zero, *facets, *suggest, *limit, *unread;
     bool colours;
     uint64_t left; /* hits to show */
 };
@@ -115,6 +115,36 @@ static void print_hit(const struct find *find, const struct comb_v1_search_hit *
     }
 }
 
+/* ---- what was not read ---- */
+
+static bool is_unread(const struct comb_v1_search_hit *hit)
+{
+    return hit->reading != COMB_V1_SEARCH_READING_UNSPECIFIED &&
+           hit->reading != COMB_V1_SEARCH_READING_WHOLE;
+}
+
+static const char *reading_word(enum comb_v1_search_reading reading)
+{
+    switch (reading) {
+    case COMB_V1_SEARCH_READING_WAITING:
+        return "waiting";
+    case COMB_V1_SEARCH_READING_CUT:
+        return "cut";
+    case COMB_V1_SEARCH_READING_UNSUPPORTED:
+        return "unsupported";
+    default:
+        return "refused";
+    }
+}
+
+/* How far, and why no further, in front of a hit. */
+static void print_reading(const struct find *find, const struct comb_v1_search_hit *hit)
+{
+    if (!find->cli->json)
+        printf("%-11s  %-10s  ", reading_word(hit->reading),
+               hit->reading_reason[0] ? cli_name(hit->reading_reason) : "-");
+}
+
 /* ---- the three questions ---- */
 
 /* Asks page by page, each in an arena of its own: there may be very many hits. */
@@ -127,14 +157,19 @@ static int find_pages(struct find *find, struct comb_v1_search_query_request *re
     char *token = NULL;
     do {
         grpcc_arena_reset(arena);
-        request->page_size = find->left < PAGE ? (int32_t)find->left : PAGE;
+        request->page_size = find->left < PAGE && !find->unread ? (int32_t)find->left : PAGE;
         if (comb_v1_search_query(cli_channel(cli), arena, NULL, request, &response, &cli->err) !=
             GRPCC_OK)
             return fail(find);
-        for (size_t i = 0; i < response->n_hits; i++)
+        for (size_t i = 0; i < response->n_hits && find->left > 0; i++) {
+            if (find->unread && !is_unread(response->hits[i]))
+                continue;
+            if (find->unread)
+                print_reading(find, response->hits[i]);
             print_hit(find, response->hits[i]);
-        shown += response->n_hits;
-        find->left -= response->n_hits;
+            shown++;
+            find->left--;
+        }
         fflush(stdout);
         token = grpcc_arena_strdup(cli->arena, response->next_page_token);
         if (!token)
@@ -154,6 +189,7 @@ static int find_hits(struct find *find)
         return cli_no_memory();
     comb_v1_search_query_request_set_query(request, find->query);
     request->highlight = find->colours || cli->json;
+    request->reading = find->unread != NULL;
     if (find->in && !(request->in = cli_ref(cli, find->in)))
         return CLI_USAGE;
     struct grpcc_arena *arena = grpcc_arena_new(0);
@@ -230,9 +266,11 @@ int cli_find(struct cli *cli, int argc, char **argv)
                                          {"--facets", false, &find.facets},
                                          {"--suggest", false, &find.suggest},
                                          {"--limit", true, &find.limit},
+                                         {"--unread", false, &find.unread},
                                          {NULL, false, NULL}};
     if (!cli_arguments(options, &argc, argv, 1, 1000,
-                       "comb find [--in PATH] [-l] [-0] [--limit N] [--facets | --suggest] "
+                       "comb find [--in PATH] [-l] [-0] [--limit N] "
+                       "[--facets | --suggest | --unread] "
                        "QUERY...") ||
         (find.limit && !read_limit(find.limit, &find.left)) || !cli_connect(cli))
         return CLI_USAGE;

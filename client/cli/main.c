@@ -48,7 +48,7 @@ static const struct verb verbs[] = {
     {"cluster", "top [--once] [--interval SECONDS]", "the whole installation on one screen",
      cli_cluster},
     {"config", "get|set|rm|ls|history|watch ...", "the configuration", cli_config},
-    {"find", "[--in REF] [-l] [--facets] QUERY...", "search names, contents, metadata", cli_find},
+    {"find", "[-l] [--facets] [--unread] QUERY...", "search names, contents, metadata", cli_find},
     {"doc", "put|get|ls|find|rm|index|store ...", "JSON documents, by store and id", cli_doc},
     {"log", "[WORD...] [--follow]|append ...", "what was logged", cli_log},
     {"feed", "[REF|--user LOGIN|--mine]|follow|...", "who did what to what", cli_feed},

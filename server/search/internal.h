@@ -44,6 +44,14 @@ enum comb_status search_highlight(struct grpcc_arena *arena,
                                   struct comb_v1_search_highlight **ret_highlight,
                                   struct comb_error *err) COMB_MUST_CHECK;
 
+/* ---- reading.c ---- */
+
+/* How far the content of a node has been read, into its hit; content: what the index has of it. */
+enum comb_status search_reading_show(struct grpcc_arena *arena, const struct comb_node *node,
+                                     const struct comb_search_content *content,
+                                     struct comb_v1_search_hit *hit,
+                                     struct comb_error *err) COMB_MUST_CHECK;
+
 /* ---- search.c ---- */
 
 /* Walks hits, from the first on, until `take` answers false, there are no more, or examined_max

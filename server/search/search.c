@@ -64,7 +64,8 @@ static enum comb_status open_state(comb_str state, struct comb_search_at *ret_at
 struct page {
     struct comb_ctx *ctx;
     const struct comb_search_condition *query;
-    const comb_str *texts; /* NULL: no highlights */
+    const comb_str *texts;                      /* NULL: no highlights */
+    const struct comb_search_content *contents; /* NULL: nothing of how far they were read */
     struct comb_v1_search_query_response *response;
 };
 
@@ -100,6 +101,8 @@ static enum comb_status add_hit(void *data, size_t i, int rights,
         extra.title = strrchr(extra.path, '/') + 1;
     if (status == COMB_OK)
         status = comb_tree_node_message(arena, chain->links[0].node, &extra, &hit->node, err);
+    if (status == COMB_OK && page->contents)
+        status = search_reading_show(arena, chain->links[0].node, &page->contents[i], hit, err);
     if (status == COMB_OK && page->texts)
         status = add_highlight(page, hit, COMB_SEARCH_NAME, comb_str_from(hit->node->name), err);
     if (status == COMB_OK && page->texts && page->texts[i].len > 0)
@@ -108,7 +111,7 @@ static enum comb_status add_hit(void *data, size_t i, int rights,
 }
 
 static enum comb_status add_hits(struct comb_search *search, struct page *page,
-                                 const struct comb_search_hit *hits, size_t n, bool highlight,
+                                 const struct comb_search_hit *hits, size_t n, unsigned show,
                                  struct comb_error *err)
 {
     struct comb_search_store *store = search->parts.store;
@@ -118,9 +121,11 @@ static enum comb_status add_hits(struct comb_search *search, struct page *page,
         return comb_error_no_memory(err);
     for (size_t i = 0; i < n; i++)
         ids[i] = hits[i].candidate.id;
-    if (highlight && n > 0)
+    if ((show & COMB_SEARCH_SHOW_HIGHLIGHTS) && n > 0)
         status = store->driver->texts(store, page->ctx, ids, n, COMB_SEARCH_HIGHLIGHT_TEXT_MAX,
                                       &page->texts, err);
+    if (status == COMB_OK && (show & COMB_SEARCH_SHOW_READING) && n > 0)
+        status = store->driver->contents(store, page->ctx, ids, n, &page->contents, err);
     if (status == COMB_OK)
         status =
             comb_access_rights_each(search->parts.access, page->ctx, ids, n, add_hit, page, err);
@@ -129,7 +134,7 @@ static enum comb_status add_hits(struct comb_search *search, struct page *page,
 
 enum comb_status comb_search_query(struct comb_search *search, struct comb_ctx *ctx,
                                    const struct comb_search_question *question, size_t size,
-                                   bool highlight, comb_str state,
+                                   unsigned show, comb_str state,
                                    struct comb_v1_search_query_response *response,
                                    comb_str *ret_state, struct comb_error *err)
 {
@@ -150,7 +155,7 @@ enum comb_status comb_search_query(struct comb_search *search, struct comb_ctx *
         status = comb_search_walk(&walk, ctx, &at, &hits, &n, &more, err);
     struct page page = {.ctx = ctx, .query = query, .response = response};
     if (status == COMB_OK)
-        status = add_hits(search, &page, hits, n, highlight, err);
+        status = add_hits(search, &page, hits, n, show, err);
     *ret_state = STR("");
     if (status == COMB_OK && more)
         status = pack_state(ctx, &at, ret_state, err);

@@ -59,12 +59,18 @@ struct comb_search_question {
     const struct comb_v1_node_ref *in;
 };
 
-/* A page of 1 to COMB_SEARCH_PAGE_MAX hits into response. state: of the page before, "" for the
- * first; *ret_state: for the next page, "": there is none. INVALID_ARGUMENT: the question;
- * NOT_FOUND (NODE_NOT_FOUND): a folder of it. */
+/* What a page shows of its hits besides the nodes. */
+enum comb_search_show {
+    COMB_SEARCH_SHOW_HIGHLIGHTS = 1 << 0,
+    COMB_SEARCH_SHOW_READING = 1 << 1 /* how far contents have been read */
+};
+
+/* A page of 1 to COMB_SEARCH_PAGE_MAX hits into response. show: of comb_search_show. state: of the
+ * page before, "" for the first; *ret_state: for the next page, "": there is none.
+ * INVALID_ARGUMENT: the question; NOT_FOUND (NODE_NOT_FOUND): a folder of it. */
 enum comb_status comb_search_query(struct comb_search *search, struct comb_ctx *ctx,
                                    const struct comb_search_question *question, size_t size,
-                                   bool highlight, comb_str state,
+                                   unsigned show, comb_str state,
                                    struct comb_v1_search_query_response *response,
                                    comb_str *ret_state, struct comb_error *err) COMB_MUST_CHECK;
 enum comb_status comb_search_facets(struct comb_search *search, struct comb_ctx *ctx,

@@ -30,10 +30,16 @@ static enum comb_status query_identity(struct grpcc_arena *arena,
         return comb_error_no_memory(err);
     comb_v1_search_query_request_set_page_token(same, "");
     same->page_size = 0;
-    same->highlight = false;
+    same->highlight = same->reading = false;
     void *packed = comb_v1_search_query_request_pack(arena, same, &size);
     *ret_identity = comb_str_of(packed, size);
     return packed ? COMB_OK : comb_error_no_memory(err);
+}
+
+static unsigned shown(const struct comb_v1_search_query_request *request)
+{
+    return (request->highlight ? COMB_SEARCH_SHOW_HIGHLIGHTS : 0) |
+           (request->reading ? COMB_SEARCH_SHOW_READING : 0);
 }
 
 static void rpc_query(void *self, struct grpcc_call *call,
@@ -57,7 +63,7 @@ static void rpc_query(void *self, struct grpcc_call *call,
         status =
             comb_page_token_open(rpc->sealer, ctx, identity, request->page_token, &state, &err);
     if (status == COMB_OK)
-        status = comb_search_query(rpc->search, ctx, &question, size, request->highlight, state,
+        status = comb_search_query(rpc->search, ctx, &question, size, shown(request), state,
                                    response, &next, &err);
     if (status == COMB_OK && next.len > 0)
         status = comb_page_token_seal(rpc->sealer, ctx, identity, next, &token, &err);

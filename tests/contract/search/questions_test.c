@@ -271,6 +271,7 @@ static void check_hit(const struct comb_v1_search_hit *hit, int user, bool *told
         fail_msg("user %d finds folder %d twice", user, node);
     told[node] = true;
     assert_int_equal(hit->n_highlights, 1);
+    assert_int_equal(hit->reading, COMB_V1_SEARCH_READING_UNSPECIFIED);
     const struct comb_v1_search_highlight *name = hit->highlights[0];
     assert_int_equal(name->n_spans, 2);
     assert_string_equal(name->spans[0]->text, "Report");
@@ -290,8 +291,10 @@ static enum comb_status ask(struct world *w, struct test_ctx *as, int user, int 
             .text = STR("report"), .in = in < 0 ? NULL : ref_of(as, id_of(w, in))};
         comb_str following = STR("");
         as->ctx.strong = true;
-        enum comb_status status = comb_search_query(w->search, &as->ctx, &question, PAGE, true,
-                                                    state, response, &following, &as->err);
+        enum comb_status status =
+            comb_search_query(w->search, &as->ctx, &question, PAGE,
+                              COMB_SEARCH_SHOW_HIGHLIGHTS | COMB_SEARCH_SHOW_READING, state,
+                              response, &following, &as->err);
         if (status != COMB_OK)
             return status;
         for (size_t i = 0; i < response->n_hits; i++)
@@ -427,7 +430,7 @@ static void what_cannot_be_asked_is_refused(void **state)
         struct comb_v1_search_query_response *response =
             comb_v1_search_query_response_new(as->ctx.arena);
         comb_str following;
-        assert_int_equal(comb_search_query(w->search, &as->ctx, &question, PAGE, false, STR(""),
+        assert_int_equal(comb_search_query(w->search, &as->ctx, &question, PAGE, 0, STR(""),
                                            response, &following, &as->err),
                          COMB_INVALID_ARGUMENT);
     }
@@ -439,7 +442,7 @@ static void what_cannot_be_asked_is_refused(void **state)
             comb_v1_search_query_response_new(as->ctx.arena);
         const struct comb_search_question question = {.condition = condition};
         comb_str following;
-        assert_int_equal(comb_search_query(w->search, &as->ctx, &question, PAGE, false, STR(""),
+        assert_int_equal(comb_search_query(w->search, &as->ctx, &question, PAGE, 0, STR(""),
                                            response, &following, &as->err),
                          COMB_INVALID_ARGUMENT);
         struct comb_v1_search_condition *around = comb_v1_search_condition_new(as->ctx.arena);
