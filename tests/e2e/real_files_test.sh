@@ -7,6 +7,7 @@
 . tests/e2e/lib.sh
 
 files=12 uploads=3 load=40
+[ "${COMB_TEST_STORES:-}" != clustered ] || files=4 uploads=1 load=10
 [ -z "${COMB_LONG:-}" ] || files=1500 uploads=200 load=5000
 # Of the 99th percentile, on an idle server, in the long form.
 FRESH_MS_MAX=2000
