@@ -120,7 +120,7 @@ struct comb_audit_page {
     struct comb_audit_place next; /* none: there are no more */
 };
 /* The next page, newest first; up to size entries. Who is no administrator gets his own alone. What
- * is asked for by user, node, method or text is found by the index, where that is there.
+ * is asked for by node, method or text is found by the index, where that is there.
  * PERMISSION_DENIED: he asks for another's. INVALID_ARGUMENT: text has no word, or too many. In
  * ctx's arena. Blocks. */
 enum comb_status comb_audit_query(struct comb_audit *audit, struct comb_ctx *ctx,

@@ -24,7 +24,6 @@ enum { EPOCH_LENGTH = 16 };
 enum key {
     KEY_WORD = 'w',
     KEY_MANY = 'x', /* more words than are kept */
-    KEY_USER = 'u',
     KEY_NODE = 'n',
     KEY_METHOD = 'm',
     KEY_SERVICE = 's'
@@ -205,12 +204,9 @@ static bool add_words(struct keys *keys, const struct comb_v1_audit_record *reco
     return true;
 }
 
-static bool add_ids(struct keys *keys, const struct comb_v1_audit_record *record)
+static bool add_nodes(struct keys *keys, const struct comb_v1_audit_record *record)
 {
     struct comb_uuid id;
-    if (comb_uuid_parse(comb_str_from(record->user_id), &id) &&
-        !add_key(keys, KEY_USER, comb_uuid_bytes(&id)))
-        return false;
     for (size_t i = 0; i < record->n_targets && i < COMB_AUDIT_TARGETS_MAX; i++) {
         const struct comb_v1_audit_target *target = record->targets[i];
         if (strcmp(target->kind, "node") == 0 && comb_uuid_parse(comb_str_from(target->id), &id) &&
@@ -266,7 +262,7 @@ enum comb_status audit_to_item(struct comb_ctx *ctx, uint64_t epoch,
                                         place_time(row->index.time_us), N_DIGITS, line->n,
                                         EPOCH_DIGITS, epoch_part(epoch));
     const char *body = grpcc_arena_printf(arena, "%0*" PRIx64, EPOCH_LENGTH, epoch);
-    if (!id || !at || !body || !add_words(&keys, record) || !add_ids(&keys, record) ||
+    if (!id || !at || !body || !add_words(&keys, record) || !add_nodes(&keys, record) ||
         !add_method(&keys, record))
         return comb_error_no_memory(err);
     *ret_item = (struct comb_item){.id = comb_str_from(id),
@@ -353,17 +349,13 @@ enum comb_status audit_keys_of(struct comb_ctx *ctx, uint64_t epoch,
     struct keys keys = {.ctx = ctx, .epoch = epoch, .keys = ret_keys};
     const struct audit_word *word = longest(asked);
     bool ok = true;
-    /* Who sees his own alone walks over these alone: how long a walk is must tell him nothing. For
-     * others the key that most likely has the fewest lines; the rest is asked of each line. */
-    if (filter->hides && filter->user)
-        ok = add_key(&keys, KEY_USER, comb_uuid_bytes(filter->user));
-    else if (filter->node)
+    /* The one that most likely has the fewest lines; the rest is asked of each. Of a user the trail
+     * itself knows all lines. */
+    if (filter->node)
         ok = add_key(&keys, KEY_NODE, comb_uuid_bytes(filter->node));
     else if (word)
         ok = add_key(&keys, KEY_WORD, word->term) && add_key(&keys, KEY_MANY, STR(""));
-    else if (filter->user)
-        ok = add_key(&keys, KEY_USER, comb_uuid_bytes(filter->user));
-    else
+    else if (!filter->user)
         ok = add_asked_method(&keys, filter->method);
     *ret_n = keys.n;
     return ok ? COMB_OK : comb_error_no_memory(err);

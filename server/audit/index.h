@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The trail's index on the docs row: an item for each line, with keys for who, node, method and
- * words. It is derived, and only says which lines may be meant: what a query gives is read from the
- * trail by their numbers and decided there, so keys may be hashes and may be too many, and nothing
- * that changes later (an intent's result) is in it.
+ * The trail's index on the docs row: an item for each line, with keys for nodes, method and
+ * words; who did it the trail itself has an index for. It is derived, and only says which lines may
+ * be meant: what a query gives is read from the trail by their numbers and decided there, so keys
+ * may be hashes and may be too many, and nothing that changes later (an intent's result) is in it.
  *
  * An item's place is (time of the record, number), the order of queries. All items belong to an
  * epoch, which is that of the lease "audit.index": building anew begins a higher one, whose items
@@ -21,8 +21,8 @@
 
 /* Of one line; what has more words is a candidate for all. */
 #define AUDIT_WORDS_MAX 64
-/* Those, who, the nodes, the method and its service. */
-#define AUDIT_KEYS_MAX (AUDIT_WORDS_MAX + COMB_AUDIT_TARGETS_MAX + 4)
+/* Those, the nodes, the method and its service. */
+#define AUDIT_KEYS_MAX (AUDIT_WORDS_MAX + COMB_AUDIT_TARGETS_MAX + 3)
 /* A letter, and of a hash. */
 #define AUDIT_KEY_LENGTH (1 + 16)
 /* Keys of a walk. */
