@@ -9,7 +9,7 @@
 
 #define US_PER_S 1000000LL
 /* What a page looks at. */
-#define EXAMINED_MAX 100
+#define EXAMINED_MAX 60
 /* What one test may use of time. */
 #define SPAN_US (100000 * US_PER_S)
 

@@ -167,11 +167,15 @@ static void one_may_begin_a_while_ago(void **state)
     struct fixture *f = *state;
     struct comb_log_filter filter = {.service = STR("ago")};
     static struct news news;
-    char text[16];
+    static struct comb_log_entry entries[150];
+    static char texts[150][8];
     for (int i = 0; i < 150; i++) {
-        snprintf(text, sizeof text, "%d", i);
-        say_now(f, -600 * US_PER_S, "ago", text);
+        snprintf(texts[i], sizeof texts[i], "%d", i);
+        entries[i] = entry_of(f, 0, texts[i]);
+        entries[i].time_us = comb_clock_wall_us() - 600 * US_PER_S + i;
+        entries[i].service = STR("ago");
     }
+    append(f, entries, 150);
     filter.since_us = comb_clock_wall_us() - 1200 * US_PER_S;
     struct comb_log_follow *one = follow(f, &filter);
     take_news(f, one, &news);
