@@ -144,13 +144,20 @@ struct comb_sql_stats {
         retries; /* requests; durable commits; requests run again after a lost transaction */
 };
 
-/* A step of the schema. Applied in order of (area, version), each in a transaction of its own
- * together with its record. */
+/*
+ * A step of the schema. Applied in order of (area, version), each in a transaction of its own
+ * together with its record. A release adds one step to an area at the most, and the statements of
+ * the release before work on what it made (docs/upgrade.md).
+ */
 struct comb_sql_migration {
     const char *area; /* "tree" */
     int version;      /* 1, 2, … */
     const char *text; /* statements, separated by ";" */
 };
+
+/* Steps of an area that a program need not know: those of the release after its own, which another
+ * replica may have applied. A store with more of them is refused. */
+#define COMB_SQL_STEPS_AHEAD_MAX 1
 
 /* What an area has for one driver of the row. */
 struct comb_sql_schema {

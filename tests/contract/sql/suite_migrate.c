@@ -61,9 +61,27 @@ static void another_history_is_refused(void **state)
                                              {"c", 3, "CREATE TABLE c3 (x INTEGER)"}};
     struct fixture *f = *state;
     must_ok(comb_sql_migrate(f->sql, two, 2, &f->t.err), &f->t.err);
-    must_fail(COMB_FAILED_PRECONDITION, comb_sql_migrate(f->sql, two, 1, &f->t.err), &f->t.err);
     must_fail(COMB_FAILED_PRECONDITION, comb_sql_migrate(f->sql, other, 2, &f->t.err), &f->t.err);
     must_fail(COMB_INTERNAL, comb_sql_migrate(f->sql, gap, 2, &f->t.err), &f->t.err);
+}
+
+/* While replicas are replaced one by one, those of the release before start on the newer schema. */
+static void one_unknown_step_is_lived_with_and_two_are_refused(void **state)
+{
+    const struct comb_sql_migration three[] = {{"a", 1, "CREATE TABLE a (x INTEGER)"},
+                                               {"a", 2, "ALTER TABLE a ADD COLUMN y INTEGER"},
+                                               {"a", 3, "ALTER TABLE a ADD COLUMN z INTEGER"}};
+    const struct comb_sql_migration other[] = {{"a", 1, "CREATE TABLE a (w INTEGER)"}};
+    struct fixture *f = *state;
+    must_ok(comb_sql_migrate(f->sql, three, 2, &f->t.err), &f->t.err);
+    must_ok(comb_sql_migrate(f->sql, three, 1, &f->t.err), &f->t.err);
+    must_fail(COMB_FAILED_PRECONDITION, comb_sql_migrate(f->sql, other, 1, &f->t.err), &f->t.err);
+    must_ok(comb_sql_migrate(f->sql, three, 3, &f->t.err), &f->t.err);
+    must_ok(comb_sql_migrate(f->sql, three, 2, &f->t.err), &f->t.err);
+    must_fail(COMB_FAILED_PRECONDITION, comb_sql_migrate(f->sql, three, 1, &f->t.err), &f->t.err);
+    assert_non_null(strstr(f->t.err.msg, "newer version of Comb (a 3, this one knows 1)"));
+    /* Each step stays applied once, whoever came after it. */
+    assert_int_equal(number(f, "SELECT count(*) FROM comb_migration WHERE area = 'a'"), 3);
 }
 
 static void prepared_statements_notice_a_step(void **state)
@@ -85,8 +103,11 @@ static void prepared_statements_notice_a_step(void **state)
 int run_suite_migrate(void)
 {
     const struct CMUnitTest migrate[] = {
-        TEST(a_store_keeps_what_it_is_and_holds), TEST(steps_are_applied_once_and_in_order),
-        TEST(a_step_that_fails_leaves_nothing),   TEST(another_history_is_refused),
+        TEST(a_store_keeps_what_it_is_and_holds),
+        TEST(steps_are_applied_once_and_in_order),
+        TEST(a_step_that_fails_leaves_nothing),
+        TEST(another_history_is_refused),
+        TEST(one_unknown_step_is_lived_with_and_two_are_refused),
         TEST(prepared_statements_notice_a_step),
     };
     return cmocka_run_group_tests(migrate, NULL, NULL);

@@ -261,7 +261,7 @@ static enum comb_status apply(PGconn *pq, const struct comb_sql_migration *migra
     return result ? COMB_OK : err->status;
 }
 
-/* Refuses a database whose area has steps that this program does not know. */
+/* Refuses a database whose area has more steps than a program of the release before may meet. */
 static enum comb_status check_newest(PGconn *pq, const struct comb_sql_migration *last,
                                      int64_t deadline_ns, struct comb_error *err)
 {
@@ -272,7 +272,7 @@ static enum comb_status check_newest(PGconn *pq, const struct comb_sql_migration
         return status;
     long version = newest ? strtol(newest, NULL, 10) : 0;
     free(newest);
-    if (version <= last->version)
+    if (version <= last->version + COMB_SQL_STEPS_AHEAD_MAX)
         return COMB_OK;
     return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
                           "the database was made by a newer version of Comb (%s %ld, this one "

@@ -331,7 +331,7 @@ static enum comb_status migrate_one(struct comb_sqlite_conn *conn, struct grpcc_
     return run(conn, arena, record_migration_text, params, 4, &rows, err);
 }
 
-/* Refuses a database whose area has steps that this program does not know. */
+/* Refuses a database whose area has more steps than a program of the release before may meet. */
 static enum comb_status check_newest(struct comb_sqlite_conn *conn, struct grpcc_arena *arena,
                                      const struct comb_sql_migration *last, struct comb_error *err)
 {
@@ -340,7 +340,7 @@ static enum comb_status check_newest(struct comb_sqlite_conn *conn, struct grpcc
     enum comb_status status = run(conn, arena, newest_migration_text, &area, 1, &rows, err);
     if (status != COMB_OK)
         return status;
-    if (comb_sql_at(rows, 0, 0)->integer > last->version)
+    if (comb_sql_at(rows, 0, 0)->integer > last->version + COMB_SQL_STEPS_AHEAD_MAX)
         return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
                               "the database was made by a newer version of Comb (%s %lld, this one "
                               "knows %d): use that version",
