@@ -70,12 +70,12 @@ works_on() {
     coproc client { exec "$@" 2>"$TEST_TMPDIR/$name.log"; }
     # shellcheck disable=SC2154 # coproc assigns it
     local pid=$client_PID from=${client[0]} to=${client[1]}
-    read -r -t 60 -u "$from" line && [ "$line" = ready ] || fail "$name: $(cat "$TEST_TMPDIR/$name.log")"
+    read -r -t 120 -u "$from" line && [ "$line" = ready ] || fail "$name: $(cat "$TEST_TMPDIR/$name.log")"
     kill -KILL "$second_pid"
     wait "$second_pid" || true
     second_pid=
     echo "it is gone" >&"$to"
-    read -r -t 60 -u "$from" line && [ "$line" = "done" ] || fail "$name, without the second: $(cat "$TEST_TMPDIR/$name.log")"
+    read -r -t 120 -u "$from" line && [ "$line" = "done" ] || fail "$name, without the second: $(cat "$TEST_TMPDIR/$name.log")"
     wait "$pid" || fail "$name ended with status $?"
     # What it wrote is there for everybody.
     [ "$(comb ls "/personal/by-$name" | wc -l)" = 4 ] || fail "$name left $(comb ls "/personal/by-$name")"

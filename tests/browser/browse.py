@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 
-RESULT_S = 60
+RESULT_S = 150
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"]
 TYPES = {".html": "text/html", ".js": "text/javascript", ".proto": "text/plain"}
