@@ -243,17 +243,50 @@ char *cli_secret(struct cli *cli, const char *prompt, const char *file)
     return secret;
 }
 
-struct google_protobuf_timestamp *cli_read_time(struct cli *cli, const char *text)
+/* "-2h", "+7d". */
+static bool read_relative(const char *text, int64_t *ret_seconds)
+{
+    static const struct {
+        char name;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    char *end;
+    if (*text != '-' && *text != '+')
+        return false;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (errno || end == text || !*end || end[1] || labs(number) > INT32_MAX)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (units[i].name != *end)
+            continue;
+        *ret_seconds = time(NULL) + number * units[i].seconds;
+        return true;
+    }
+    return false;
+}
+
+static bool read_absolute(const char *text, int64_t *ret_seconds)
 {
     struct tm local = {.tm_isdst = -1};
-    struct google_protobuf_timestamp *time = google_protobuf_timestamp_new(cli->arena);
     const char *end = strptime(text, "%Y-%m-%d", &local);
     if (end && *end)
         end = strptime(end, " %H:%M", &local);
-    if (!end || *end || !time) {
-        fprintf(stderr, "comb: a time is YYYY-MM-DD or \"YYYY-MM-DD HH:MM\"\n");
+    if (!end || *end)
+        return false;
+    *ret_seconds = mktime(&local);
+    return true;
+}
+
+struct google_protobuf_timestamp *cli_read_time(struct cli *cli, const char *text)
+{
+    struct google_protobuf_timestamp *time = google_protobuf_timestamp_new(cli->arena);
+    if (time && !read_relative(text, &time->seconds) && !read_absolute(text, &time->seconds)) {
+        fprintf(stderr,
+                "comb: a time is YYYY-MM-DD, \"YYYY-MM-DD HH:MM\", -2h or +7d (s, m, h, d, "
+                "w); not \"%s\"\n",
+                text);
         return NULL;
     }
-    time->seconds = mktime(&local);
     return time;
 }

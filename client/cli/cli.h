@@ -87,7 +87,8 @@ struct comb_v1_node_ref *cli_ref(struct cli *cli, const char *text) GRPCC_MUST_C
  * the run's arena; NULL, said on stderr. */
 char *cli_secret(struct cli *cli, const char *prompt, const char *file) GRPCC_MUST_CHECK;
 
-/* Local time, "2026-01-31" or "2026-01-31 12:00", in the run's arena; NULL, said on stderr. */
+/* Local time, "2026-01-31" or "2026-01-31 12:00"; or "-2h", two hours ago, "+7d", in seven days: s,
+ * m, h, d, w. In the run's arena; NULL, said on stderr. */
 struct google_protobuf_timestamp *cli_read_time(struct cli *cli, const char *text) GRPCC_MUST_CHECK;
 
 /* ---- output.c ---- */

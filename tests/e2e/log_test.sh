@@ -37,7 +37,15 @@ says '"level":"LOG_LEVEL_INFO"'
 expect 0 comb log --service nobody
 [ -z "$output" ] || fail "nobody has logged: $output"
 
+expect 0 comb log --service mail --since -1h --until +1m
+says 'queue is long'
+expect 0 comb log --service mail --until -1w
+[ -z "$output" ] || fail "a week ago there was: $output"
+
 # What is asked wrongly, and who may ask.
+expect 2 comb log --since yesterday
+says '-2h or +7d'
+expect 2 comb log --since -2y
 expect 2 comb log --level loud
 expect 2 comb log --count week
 expect 2 comb log --follow --oldest
