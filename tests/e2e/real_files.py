@@ -26,7 +26,8 @@ WORDS = 10
 KINDS = (".pdf", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".eml", ".mbox", ".html")
 # Pages are everywhere: they leave room for the others.
 SHARE_OF_PAGES = 0.5
-FILE_BYTES_MAX = 8 << 20
+# Far from what comb-extract's limits of time end, on a busy machine too.
+FILE_BYTES_MAX = 2 << 20
 # Well below what the index keeps of a text.
 TEXT_BYTES_MAX = 200_000
 FOUND_S_MAX = 60
