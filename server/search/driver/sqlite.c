@@ -42,7 +42,8 @@ static const struct comb_sql_migration steps[] = {
      /* Else FTS5 merges all terms of a short prefix anew for every scan. */
      " tokenize = 'ascii', prefix = '1 2 3')"},
     {"search", 2,
-     "CREATE VIRTUAL TABLE search_name USING fts5 (name, tokenize = 'ascii', prefix = '1 2 3');"
+     "CREATE VIRTUAL TABLE search_name USING fts5 (name, tokenize = 'ascii',"
+     " prefix = '1 2 3 4 5 6 7 8');"
      "INSERT INTO search_name (rowid, name)"
      " SELECT rowid, name FROM search_text WHERE name <> '';"
      "CREATE INDEX search_doc_live ON search_doc (place) WHERE dead_us = 0"},
