@@ -2,10 +2,11 @@
 /*
  * docs_bench FOLDER [ENTRIES]: whether pages of the docs row take the same time at the beginning
  * and at the end of many entries, for who may read all, a hundredth or a ten thousandth of them. In
- * this process and on SQLite: the walk of the search over its index, and the scan of the items that
- * feeds and logs are made of. Who may read what is decided by a number here, so what a decision on
- * permissions costs is no part of it. The same calls are made at both ends, turn by turn. Prints a
- * table in Markdown; fails where a page has not what it must have, or looks at more than it may.
+ * this process and on SQLite: the walk of the search over its index, the scan of the items that
+ * feeds and logs are made of, and queries of logs. Who may read what is decided by a number here,
+ * so what a decision on permissions costs is no part of it. The same calls are made at both ends,
+ * turn by turn. Prints a table in Markdown; fails where a page has not what it must have, or looks
+ * at more than it may.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "server/core/clock.h"
 #include "server/docs/docs.h"
 #include "server/items/items_driver.h"
+#include "server/logs/logs.h"
 #include "server/search/hits.h"
 #include "server/search/query.h"
 #include "server/search/terms.h"
@@ -30,7 +32,8 @@ enum { LAST_PART = 10 };
 struct docs_bench {
     struct comb_docs *docs;
     struct comb_search_store *search;
-    struct comb_items_store *items;
+    struct comb_items_store *items, *log_items;
+    struct comb_logs *logs;
     unsigned entries, rounds;
     /* Of the walk that is measured: who may read one of so many, and how many were looked at. */
     unsigned one_of;
@@ -131,6 +134,27 @@ static void put_items(struct docs_bench *bench, unsigned first, unsigned n)
                                       .body = STR("what a record of an activity is long")};
     }
     must(bench, bench->items->driver->put(bench->items, &bench->ctx, items, n, &bench->err));
+}
+
+/* One microsecond lies between two entries. */
+static const int64_t LOGS_BEGIN_US = 1700000000000000;
+
+static void put_logs(struct docs_bench *bench, unsigned first, unsigned n)
+{
+    struct comb_uuid batch = comb_uuid_new();
+    struct grpcc_arena *arena = bench->ctx.arena;
+    struct comb_log_entry *entries = grpcc_arena_calloc(arena, n, sizeof *entries);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned number = first + i;
+        entries[i] = (struct comb_log_entry){
+            .time_us = LOGS_BEGIN_US + number,
+            .level = number % 100 ? COMB_LOG_INFO : COMB_LOG_ERROR,
+            .service = number % 2 ? STR("web") : STR("mail"),
+            .user = key_of(bench, number),
+            .message = comb_str_from(grpcc_arena_printf(
+                arena, "a request ended %s w%u", number % 2 ? "odd" : "even", number % 1000))};
+    }
+    must(bench, comb_logs_append(bench->logs, &bench->ctx, &batch, 0, entries, n, &bench->err));
 }
 
 static void fill(struct docs_bench *bench, unsigned step,
@@ -339,6 +363,44 @@ static void measure_items(struct docs_bench *bench)
     }
 }
 
+/* ---- logs ---- */
+
+static size_t logs_call(struct docs_bench *bench, const void *data, unsigned before)
+{
+    struct comb_log_query query = {.filter = *(const struct comb_log_filter *)data, .max = PAGE};
+    struct comb_log_page page;
+    if (before)
+        query.filter.until_us = LOGS_BEGIN_US + before;
+    must(bench, comb_logs_query(bench->logs, &bench->ctx, &query, &page, &bench->err));
+    return page.n;
+}
+
+static void measure_logs(struct docs_bench *bench)
+{
+    /* one_of: as of the searches; a page looks at COMB_LOGS_PAGE_EXAMINED_MAX entries at most. */
+    static const struct {
+        const char *what;
+        struct comb_log_filter filter;
+        unsigned one_of;
+    } cases[] = {
+        {"logs, all", {.level = 0}, 1},
+        {"logs, `request`", {.text = {"request", 7}}, 1},
+        {"logs, `w500`", {.text = {"w500", 4}}, 1000},
+        {"logs, errors", {.level = COMB_LOG_ERROR}, 100},
+        {"logs, `request` of a user", {.text = {"request", 7}, .user = {"n7", 2}}, 100},
+        {"logs, `even odd`", {.text = {"even odd", 8}}, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct row row = {.what = cases[i].what};
+        size_t least = cases[i].one_of ? bench->entries / cases[i].one_of : 0;
+        measure(bench, logs_call, &cases[i].filter, &row);
+        if (row.first.entries != (least < PAGE ? least : PAGE)) {
+            fprintf(stderr, "docs_bench: %s: found %zu\n", row.what, row.first.entries);
+            exit(1);
+        }
+    }
+}
+
 static void open_stores(struct docs_bench *bench, const char *folder)
 {
     char url[512];
@@ -348,6 +410,10 @@ static void open_stores(struct docs_bench *bench, const char *folder)
     must(bench, comb_search_store_open(bench->docs, &bench->search, &bench->err));
     must(bench,
          comb_items_store_open(bench->docs, COMB_ITEMS_ACTIVITIES, &bench->items, &bench->err));
+    must(bench,
+         comb_items_store_open(bench->docs, COMB_ITEMS_LOGS, &bench->log_items, &bench->err));
+    const struct comb_logs_parts parts = {.store = bench->log_items};
+    must(bench, comb_logs_new(&parts, &bench->logs, &bench->err));
 }
 
 int main(int argc, char **argv)
@@ -367,14 +433,20 @@ int main(int argc, char **argv)
     fill(&bench, COMB_SEARCH_PUT_MAX, put_documents);
     int64_t searched = comb_clock_monotonic_ns();
     fill(&bench, COMB_ITEM_SCAN_MAX, put_items);
-    printf("%u documents put in %.0f s, as many items in %.0f s.\n\n", bench.entries,
-           (double)(searched - begin) / 1e9, (double)(comb_clock_monotonic_ns() - searched) / 1e9);
+    int64_t followed = comb_clock_monotonic_ns();
+    fill(&bench, COMB_LOGS_APPEND_MAX, put_logs);
+    printf("%u documents put in %.0f s, as many items in %.0f s, entries of logs in %.0f s.\n\n",
+           bench.entries, (double)(searched - begin) / 1e9, (double)(followed - searched) / 1e9,
+           (double)(comb_clock_monotonic_ns() - followed) / 1e9);
     puts("| what | entries of a call, first and last | calls a page of 100 | first: p50, p99 µs |"
          " last: p50, p99 µs | last / first | CPU µs a call |\n|---|---|---|---|---|---|---|");
     measure_search(&bench);
     measure_items(&bench);
+    measure_logs(&bench);
     getrusage(RUSAGE_SELF, &usage);
     printf("\nThe most memory that the process had: %ld MiB.\n", usage.ru_maxrss >> 10);
+    comb_logs_free(bench.logs);
+    comb_items_store_close(bench.log_items);
     comb_items_store_close(bench.items);
     comb_search_store_close(bench.search);
     comb_docs_close(bench.docs);
