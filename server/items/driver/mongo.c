@@ -16,20 +16,41 @@ struct collection {
     struct comb_mongo_index indexes[N_INDEXES];
 };
 
-#define COLLECTION(name)                                                                           \
-    {                                                                                              \
-        .items = name, .notes = name "_note", .by_place = name "_at", .by_key = name "_keys",      \
-        .indexes = {                                                                               \
-            {name, name "_at", "{\"at\": 1}", NULL},                                               \
-            {name, name "_keys", "{\"k\": 1, \"at\": -1}", NULL},                                  \
-            {name "_note", name "_note_key", "{\"key\": 1}", NULL},                                \
-        },                                                                                         \
-    }
+#define BY_PLACE "{\"at\": 1}"
+#define BY_KEY "{\"k\": 1, \"at\": -1}"
+#define BY_NOTE "{\"key\": 1}"
 
 static const struct collection collections[] = {
-    [COMB_ITEMS_ACTIVITIES] = COLLECTION("activity"),
-    [COMB_ITEMS_AUDIT] = COLLECTION("audit_line"),
-    [COMB_ITEMS_LOGS] = COLLECTION("log_entry"),
+    [COMB_ITEMS_ACTIVITIES] =
+        {
+            .items = "activity",
+            .notes = "activity_note",
+            .by_place = "activity_at",
+            .by_key = "activity_keys",
+            .indexes = {{"activity", "activity_at", BY_PLACE, NULL},
+                        {"activity", "activity_keys", BY_KEY, NULL},
+                        {"activity_note", "activity_note_key", BY_NOTE, NULL}},
+        },
+    [COMB_ITEMS_AUDIT] =
+        {
+            .items = "audit_line",
+            .notes = "audit_line_note",
+            .by_place = "audit_line_at",
+            .by_key = "audit_line_keys",
+            .indexes = {{"audit_line", "audit_line_at", BY_PLACE, NULL},
+                        {"audit_line", "audit_line_keys", BY_KEY, NULL},
+                        {"audit_line_note", "audit_line_note_key", BY_NOTE, NULL}},
+        },
+    [COMB_ITEMS_LOGS] =
+        {
+            .items = "log_entry",
+            .notes = "log_entry_note",
+            .by_place = "log_entry_at",
+            .by_key = "log_entry_keys",
+            .indexes = {{"log_entry", "log_entry_at", BY_PLACE, NULL},
+                        {"log_entry", "log_entry_keys", BY_KEY, NULL},
+                        {"log_entry_note", "log_entry_note_key", BY_NOTE, NULL}},
+        },
 };
 
 struct mongo {
