@@ -16,6 +16,9 @@
 
 enum { ARGUMENTS_MAX = 192 };
 
+/* A machine may be so busy that a run is over before its clients have connected. */
+#define SECONDS_MAX 60
+
 /* Runs it to its end and gives what it printed, in a buffer that the next call uses again. */
 static const char *run(const struct postgres_server *server, const char *const *arguments)
 {
@@ -72,6 +75,18 @@ static double children_cpu(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
+/* Runs it for so many seconds, or twice as many again, until it has done something. */
+static const char *run_for(const struct postgres_server *server, const char *const *argv,
+                           char *of_seconds, size_t size, unsigned seconds)
+{
+    for (;; seconds *= 2) {
+        snprintf(of_seconds, size, "%u", seconds);
+        const char *output = run(server, argv);
+        if (number_after(output, "actually processed: ") > 0 || seconds > SECONDS_MAX)
+            return output;
+    }
+}
+
 struct pgbench_result pgbench_run(const struct postgres_server *server, const char *database,
                                   unsigned clients, unsigned seconds, const char *const *arguments)
 {
@@ -80,12 +95,11 @@ struct pgbench_result pgbench_run(const struct postgres_server *server, const ch
                                        "2",     "-c", of_clients, "-T",       of_seconds};
     size_t n = 10;
     snprintf(of_clients, sizeof of_clients, "%u", clients);
-    snprintf(of_seconds, sizeof of_seconds, "%u", seconds);
     while (*arguments && n < ARGUMENTS_MAX - 2)
         argv[n++] = *arguments++;
     argv[n] = database;
     double cpu_s = children_cpu();
-    const char *output = run(server, argv);
+    const char *output = run_for(server, argv, of_seconds, sizeof of_seconds, seconds);
     struct pgbench_result result = {
         .rate = number_after(output, "\ntps = "),
         .n = (size_t)number_after(output, "actually processed: "),

@@ -15,8 +15,9 @@ struct pgbench_result {
     double own_cpu_s;  /* of pgbench itself */
 };
 
-/* Runs it for so many seconds, prepared, with two threads. arguments: more of them,
- * NULL-terminated. Ends the program where a transaction fails. */
+/* Runs it for so many seconds (longer where that was too short for one transaction), prepared, with
+ * two threads. arguments: more of them, NULL-terminated. Ends the program where a transaction
+ * fails. */
 struct pgbench_result pgbench_run(const struct postgres_server *server, const char *database,
                                   unsigned clients, unsigned seconds, const char *const *arguments);
 /* Fills a database with what `pgbench -S` reads. */
