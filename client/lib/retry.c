@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How core words that it has no connection. There is no other sign; a text that is not among these
- * is taken for an answer, which is the safe side: what may not be repeated then is not. */
+/* How core words that it has no connection, or that a call came too late for the one that goes: the
+ * server has not seen it. There is no other sign; a text that is not among these is taken for an
+ * answer, which is the safe side: what may not be repeated then is not. */
 static const char *const UNCONNECTED[] = {
     "failed to connect to all addresses",
     "connections to all backends failing",
     "DNS resolution failed",
     "empty address list",
+    "GOAWAY received",
 };
 
 bool comb_retry_is_unconnected(enum grpcc_status status, const struct grpcc_error *err)

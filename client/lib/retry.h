@@ -55,7 +55,8 @@ struct comb_retry_verdict {
 struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_status status,
                                            const struct grpcc_error *err, bool token_expired,
                                            bool silent, uint32_t random);
-/* Whether err says that there was no connection: the call has surely not begun. */
+/* Whether err says that there was no connection, or one that was going: the call has surely not
+ * begun. */
 bool comb_retry_is_unconnected(enum grpcc_status status, const struct grpcc_error *err);
 /* Whether err, of a call that nobody here cancelled, says that a server which shuts down has turned
  * it away: the call has surely not begun. */
