@@ -12,11 +12,13 @@
 #include "tests/support/sql_row.h"
 
 enum { WORKERS = 4, WRITES = 12 };
-/* Between two times at which all sessions that write are ended. */
-enum { KILL_EVERY_MS = 40 };
+/* Between two times at which all sessions that write are ended, at the least: one write is answered
+ * between them, or on a busy machine no session would live long enough to write. */
+enum { KILL_EVERY_MS = 40, LOOK_EVERY_MS = 2 };
 
 struct worker {
     struct fixture *f;
+    _Atomic int *n_written; /* by all workers */
     struct comb_uuid folder;
     uint64_t revision; /* of the last answer */
     int repeated, replayed;
@@ -70,6 +72,7 @@ static void *write_on(void *data)
             w->repeated += status != COMB_OK;
         } while (may_repeat(status));
         must_ok(status, &t.err);
+        atomic_fetch_add(w->n_written, 1);
         w->replayed += t.ctx.replayed;
         w->revision = changed.view.node.revision;
         seen = t.ctx.reached;
@@ -81,6 +84,7 @@ static void *write_on(void *data)
 struct killer {
     struct comb_sql *sql;
     _Atomic bool stop;
+    _Atomic int n_written;
     int killed;
 };
 
@@ -90,18 +94,22 @@ static void *kill_on(void *data)
         .text = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE application_name = 'comb writes'"};
     const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &end, 1};
-    const struct timespec pause = {0, KILL_EVERY_MS * 1000 * 1000};
+    const struct timespec pause = {0, KILL_EVERY_MS * 1000 * 1000},
+                          look = {0, LOOK_EVERY_MS * 1000 * 1000};
     struct killer *killer = data;
     struct test_ctx t;
 
     test_ctx_init(&t);
     while (!killer->stop) {
         const struct comb_sql_result *result;
+        int n_written = killer->n_written;
 
         test_ctx_next(&t);
         if (comb_sql_run(killer->sql, &t.ctx, &request, &result, &t.err) == COMB_OK)
             killer->killed += (int)comb_sql_at(&result->rows[0], 0, 0)->integer;
         nanosleep(&pause, NULL);
+        while (!killer->stop && killer->n_written == n_written)
+            nanosleep(&look, NULL);
     }
     test_ctx_done(&t);
     return NULL;
@@ -120,7 +128,8 @@ static void what_is_repeated_happens_once(void **state)
     for (int i = 0; i < WORKERS; i++) {
         char name[] = {(char)('a' + i), '\0'};
 
-        workers[i] = (struct worker){.f = f, .folder = mkdir_at(f, "/work", name).id};
+        workers[i] = (struct worker){
+            .f = f, .n_written = &killer.n_written, .folder = mkdir_at(f, "/work", name).id};
     }
     assert_int_equal(pthread_create(&killing, NULL, kill_on, &killer), 0);
     for (int i = 0; i < WORKERS; i++)
