@@ -481,7 +481,13 @@ static enum comb_status make_consumers(struct comb_services *s, struct comb_erro
 static enum comb_status make_of_other_rows(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_search_parts search = {
-        .store = s->search_store, .access = s->access, .find_user = find_user, .data = s};
+        .store = s->search_store,
+        .access = s->access,
+        .reach = {s->facts, s->permissions_store, s->tree_store},
+        .patience = COMB_SEARCH_PATIENCE,
+        .find_user = find_user,
+        .data = s,
+    };
     enum comb_status status = comb_directory_new(s->registry, &s->directory, err);
     if (status == COMB_OK)
         status = comb_config_new(s->config_store, s->facts, &s->config, err);

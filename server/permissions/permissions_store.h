@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store of permission entries: pieces of plans only. Entries are read through server/facts,
- * together with the chain that they are on; what is decided about them is the domain's.
+ * The store of permission entries: pieces of plans, and where roles have entries at all. For
+ * decisions entries are read through server/facts, together with the chain that they are on; what
+ * is decided about them is the domain's.
  *
- * A slot adds statements to a plan, whose parameters live in ctx->arena; it never blocks, and fails
- * only without room (RESOURCE_EXHAUSTED) or where the plan is full (INTERNAL: a bug). Threads: any,
- * at once.
+ * A plan_ slot adds statements to a plan, whose parameters live in ctx->arena; it never blocks, and
+ * fails only without room (RESOURCE_EXHAUSTED) or where the plan is full (INTERNAL: a bug).
+ * Threads: any, at once.
  */
 #ifndef COMB_PERMISSIONS_STORE_H
 #define COMB_PERMISSIONS_STORE_H
@@ -14,6 +15,9 @@
 #include "server/mutation/mutation.h"
 
 struct comb_permissions_store;
+
+#define COMB_PERMISSIONS_ROLES_MAX 1000
+#define COMB_PERMISSIONS_READABLE_MAX 9999
 
 struct comb_permissions_store_driver {
     const char *name; /* "sql" */
@@ -36,6 +40,14 @@ struct comb_permissions_store_driver {
     enum comb_status (*plan_forget)(struct comb_permissions_store *self, struct comb_ctx *ctx,
                                     struct comb_plan *plan, const struct comb_uuid *role,
                                     struct comb_error *err);
+    /* Nodes on which an entry of one of n roles, up to COMB_PERMISSIONS_ROLES_MAX, that has not
+     * expired by now_us lets read, in no order: up to max, at most
+     * COMB_PERMISSIONS_READABLE_MAX. Whether it can be read there, the rule says. Blocks; errors:
+     * those of the sql row. */
+    enum comb_status (*readable)(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                 const struct comb_uuid *roles, size_t n, int64_t now_us,
+                                 size_t max, const struct comb_uuid **ret_nodes, size_t *ret_n,
+                                 struct comb_error *err);
     void (*close)(struct comb_permissions_store *self);
 };
 

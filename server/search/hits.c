@@ -13,6 +13,7 @@ struct course {
     struct comb_search_at at;
     bool has_rank;
     size_t examined_max, examined, scan_max;
+    const struct comb_search_few *few; /* NULL: any document may be a hit */
     struct comb_search_hit *hits;
     size_t n;
 };
@@ -56,22 +57,57 @@ static enum comb_status take(struct course *course, const struct comb_search_fou
                 (struct comb_search_hit){found->candidates[i], course->at.rank};
         course->at.id = found->candidates[i].id;
         course->at.has_id = true;
+        course->at.examined++;
+        course->at.hits += hit;
         course->examined++;
     }
     return COMB_OK;
+}
+
+/* The next of the few, below what was looked at last. */
+static void choose(const struct course *course, struct comb_search_scan *scan)
+{
+    const struct comb_search_few *few = course->few;
+    size_t first = 0;
+    while (course->at.has_id && first < few->n &&
+           memcmp(&few->ids[first], &course->at.id, sizeof course->at.id) >= 0)
+        first++;
+    scan->among = few->ids + first;
+    scan->n_among = few->n - first < scan->max ? few->n - first : scan->max;
+}
+
+/* Behind a batch of which all was looked at: where the rank goes on, or the next one. */
+static void pass(struct course *course, const struct comb_search_scan *scan, bool more)
+{
+    struct comb_search_at *at = &course->at;
+    if (more)
+        return;
+    if (scan->among && scan->n_among > 0) {
+        at->id = scan->among[scan->n_among - 1];
+        at->has_id = true;
+        more = !comb_uuid_equal(&at->id, &course->few->ids[course->few->n - 1]);
+    }
+    if (!more) {
+        at->rank++;
+        at->has_id = false;
+    }
 }
 
 /* One batch of candidates. */
 static enum comb_status advance(struct course *course, struct comb_error *err)
 {
     const struct comb_search_walk *walk = course->walk;
-    const struct comb_search_scan scan = {.query = walk->query,
-                                          .names_alone = course->at.rank == RANK_NAMES,
-                                          .before = course->at.has_id ? &course->at.id : NULL,
-                                          .max = course->scan_max};
-    struct comb_search_found found;
-    enum comb_status status =
-        walk->store->driver->scan(walk->store, course->ctx, &scan, &found, err);
+    const struct comb_uuid last = course->at.id;
+    struct comb_search_scan scan = {.query = walk->query,
+                                    .names_alone = course->at.rank == RANK_NAMES,
+                                    .before = course->at.has_id ? &last : NULL,
+                                    .max = course->scan_max};
+    struct comb_search_found found = {.n = 0};
+    enum comb_status status = COMB_OK;
+    if (course->few)
+        choose(course, &scan);
+    if (!scan.among || scan.n_among > 0)
+        status = walk->store->driver->scan(walk->store, course->ctx, &scan, &found, err);
     if (status == COMB_OK && found.n > 0 && walk->judge->prepare)
         status =
             walk->judge->prepare(walk->judge->data, course->ctx, found.candidates, found.n, err);
@@ -81,10 +117,36 @@ static enum comb_status advance(struct course *course, struct comb_error *err)
         return status;
     bool is_through =
         found.n == 0 || comb_uuid_equal(&course->at.id, &found.candidates[found.n - 1].id);
-    if (is_through && !found.more)
-        course->at = (struct comb_search_at){.rank = course->at.rank + 1};
+    if (is_through)
+        pass(course, &scan, found.more);
     course->scan_max =
         course->scan_max * 2 < COMB_SEARCH_SCAN_MAX ? course->scan_max * 2 : COMB_SEARCH_SCAN_MAX;
+    return COMB_OK;
+}
+
+/* Whether it is time to ask who can be a hit at all: it costs more than a page of frequent hits. */
+static bool wants_to_know(const struct course *course)
+{
+    const struct comb_search_at *at = &course->at;
+    if (course->few || !course->walk->judge->narrow)
+        return false;
+    return at->reach == COMB_SEARCH_REACH_FEW ||
+           (at->reach == COMB_SEARCH_REACH_UNKNOWN && at->examined >= course->walk->patience &&
+            (uint64_t)at->hits * COMB_SEARCH_RARE <= at->examined);
+}
+
+static enum comb_status narrow(struct course *course, struct comb_error *err)
+{
+    const struct comb_search_judge *judge = course->walk->judge;
+    struct comb_search_few *few = grpcc_arena_zalloc(course->ctx->arena, sizeof *few);
+    bool are_few = false;
+    if (!few)
+        return comb_error_no_memory(err);
+    enum comb_status status = judge->narrow(judge->data, course->ctx, few, &are_few, err);
+    if (status != COMB_OK)
+        return status;
+    course->at.reach = are_few ? COMB_SEARCH_REACH_FEW : COMB_SEARCH_REACH_MANY;
+    course->few = are_few ? few : NULL;
     return COMB_OK;
 }
 
@@ -106,8 +168,12 @@ enum comb_status comb_search_walk(const struct comb_search_walk *walk, struct co
     if (!course.hits)
         return comb_error_no_memory(err);
     while (status == COMB_OK && course.at.rank < RANKS && course.n < walk->max &&
-           course.examined < course.examined_max)
-        status = advance(&course, err);
+           course.examined < course.examined_max) {
+        if (wants_to_know(&course))
+            status = narrow(&course, err);
+        if (status == COMB_OK)
+            status = advance(&course, err);
+    }
     if (status != COMB_OK)
         return status;
     *at = course.at;

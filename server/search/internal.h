@@ -21,6 +21,13 @@ enum comb_status search_question_read(struct comb_search *search, struct comb_ct
 
 /* ---- rights.c ---- */
 
+/* What a caller can read at all, once it has been asked for. */
+struct search_reach {
+    struct comb_ctx *keeper; /* in whose arena it lives: as long as all walks of a call */
+    bool is_known;
+    struct comb_reach reach;
+};
+
 /* Decides what the caller may see. */
 struct search_rights {
     struct comb_search *search;
@@ -31,6 +38,7 @@ struct search_rights {
     /* The owners of the hits, in their order; NULL: nobody wants to know. */
     struct comb_uuid *owners;
     size_t n_owners;
+    struct search_reach *reach;
 };
 struct comb_search_judge search_rights_judge(struct search_rights *rights);
 

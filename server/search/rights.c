@@ -72,8 +72,38 @@ static bool may_see(void *data, const struct comb_search_candidate *candidate)
     return verdict->may_read;
 }
 
+/* Folders that every hit lies in. */
+static void add_folders(const struct comb_search_condition *query,
+                        struct comb_reach_question *question)
+{
+    if (query->kind == COMB_SEARCH_IN && question->n_within < COMB_REACH_WITHIN_MAX)
+        question->within[question->n_within++] = query->id;
+    for (size_t i = 0; query->kind == COMB_SEARCH_AND && i < query->n_parts; i++)
+        add_folders(query->parts[i], question);
+}
+
+static enum comb_status narrow(void *data, struct comb_ctx *ctx, struct comb_search_few *ret_few,
+                               bool *ret_are_few, struct comb_error *err)
+{
+    struct search_rights *self = data;
+    struct search_reach *reach = self->reach;
+    struct comb_reach_question question = {.n_within = 0};
+    (void)ctx;
+    if (!reach->is_known) {
+        add_folders(self->query, &question);
+        enum comb_status status = comb_reach_find(&self->search->parts.reach, reach->keeper,
+                                                  &question, &reach->reach, err);
+        if (status != COMB_OK)
+            return status;
+        reach->is_known = true;
+    }
+    *ret_few = (struct comb_search_few){reach->reach.ids, reach->reach.n};
+    *ret_are_few = reach->reach.are_few;
+    return COMB_OK;
+}
+
 struct comb_search_judge search_rights_judge(struct search_rights *rights)
 {
     return (struct comb_search_judge){
-        .prepare = prepare, .is_in = is_in, .may_see = may_see, .data = rights};
+        .prepare = prepare, .narrow = narrow, .is_in = is_in, .may_see = may_see, .data = rights};
 }

@@ -26,9 +26,11 @@ void comb_search_free(struct comb_search *search)
     comb_memory_free(search);
 }
 
-/* ---- where a page goes on: rank, and the id below which ---- */
+/* ---- where a page goes on: rank and reach, and the id below which ---- */
 
 #define STATE_SIZE (1 + sizeof((struct comb_uuid *)0)->bytes)
+/* Of the first byte: the rank is below. */
+#define REACH_SHIFT 4
 
 static enum comb_status pack_state(struct comb_ctx *ctx, const struct comb_search_at *at,
                                    comb_str *ret_state, struct comb_error *err)
@@ -36,7 +38,7 @@ static enum comb_status pack_state(struct comb_ctx *ctx, const struct comb_searc
     char *state = grpcc_arena_alloc(ctx->arena, STATE_SIZE);
     if (!state)
         return comb_error_no_memory(err);
-    state[0] = (char)at->rank;
+    state[0] = (char)(at->rank | (unsigned)at->reach << REACH_SHIFT);
     memcpy(state + 1, at->id.bytes, sizeof at->id.bytes);
     *ret_state = comb_str_of(state, at->has_id ? STATE_SIZE : 1);
     return COMB_OK;
@@ -52,7 +54,8 @@ static enum comb_status open_state(comb_str state, struct comb_search_at *ret_at
         return comb_error_set_subject(err, COMB_INVALID_ARGUMENT,
                                       COMB_V1_ERROR_REASON_PAGE_TOKEN_INVALID, "page_token",
                                       "the page token is of another query");
-    ret_at->rank = (unsigned char)state.ptr[0];
+    ret_at->rank = (unsigned char)state.ptr[0] & ((1u << REACH_SHIFT) - 1);
+    ret_at->reach = (enum comb_search_reach)((unsigned char)state.ptr[0] >> REACH_SHIFT);
     ret_at->has_id = state.len == STATE_SIZE;
     if (ret_at->has_id)
         memcpy(ret_at->id.bytes, state.ptr + 1, sizeof ret_at->id.bytes);
@@ -138,7 +141,8 @@ enum comb_status comb_search_query(struct comb_search *search, struct comb_ctx *
                                    struct comb_v1_search_query_response *response,
                                    comb_str *ret_state, struct comb_error *err)
 {
-    struct search_rights rights = {.search = search};
+    struct search_reach reach = {.keeper = ctx};
+    struct search_rights rights = {.search = search, .reach = &reach};
     const struct comb_search_judge judge = search_rights_judge(&rights);
     struct comb_search_condition *query = NULL;
     const struct comb_search_hit *hits;
@@ -149,8 +153,11 @@ enum comb_status comb_search_query(struct comb_search *search, struct comb_ctx *
     if (status == COMB_OK)
         status = search_question_read(search, ctx, question, &query, err);
     rights.query = query;
-    const struct comb_search_walk walk = {
-        .store = search->parts.store, .query = query, .judge = &judge, .max = size};
+    const struct comb_search_walk walk = {.store = search->parts.store,
+                                          .query = query,
+                                          .judge = &judge,
+                                          .max = size,
+                                          .patience = search->parts.patience};
     if (status == COMB_OK)
         status = comb_search_walk(&walk, ctx, &at, &hits, &n, &more, err);
     struct page page = {.ctx = ctx, .query = query, .response = response};
@@ -165,17 +172,18 @@ enum comb_status comb_search_query(struct comb_search *search, struct comb_ctx *
 /* ---- all hits ---- */
 
 static enum comb_status step(struct comb_search *search, struct comb_ctx *ctx,
-                             const struct comb_search_condition *query, struct comb_search_at *at,
-                             size_t examined_max, search_take take, void *data, bool *ret_more,
-                             struct comb_error *err)
+                             const struct comb_search_condition *query, struct search_reach *reach,
+                             struct comb_search_at *at, search_take take, void *data,
+                             bool *ret_more, struct comb_error *err)
 {
-    struct search_rights rights = {.search = search, .query = query};
+    struct search_rights rights = {.search = search, .query = query, .reach = reach};
     const struct comb_search_judge judge = search_rights_judge(&rights);
     const struct comb_search_walk walk = {.store = search->parts.store,
                                           .query = query,
                                           .judge = &judge,
                                           .max = EACH_STEP,
-                                          .examined_max = examined_max};
+                                          .examined_max = EACH_STEP,
+                                          .patience = search->parts.patience};
     const struct comb_search_hit *hits;
     size_t n = 0, i = 0;
     rights.owners = grpcc_arena_calloc(ctx->arena, EACH_STEP, sizeof *rights.owners);
@@ -196,6 +204,7 @@ enum comb_status search_each(struct comb_search *search, struct comb_ctx *ctx,
 {
     struct comb_ctx own = *ctx;
     struct comb_search_at at = {0};
+    struct search_reach reach = {.keeper = ctx};
     enum comb_status status = COMB_OK;
     bool more = true;
     own.arena = grpcc_arena_new(0);
@@ -205,7 +214,7 @@ enum comb_status search_each(struct comb_search *search, struct comb_ctx *ctx,
     for (size_t examined = 0; status == COMB_OK && more && examined < examined_max;
          examined += EACH_STEP) {
         grpcc_arena_reset(own.arena);
-        status = step(search, &own, query, &at, EACH_STEP, take, data, &more, err);
+        status = step(search, &own, query, &reach, &at, take, data, &more, err);
     }
     grpcc_arena_free(own.arena);
     comb_ctx_reach(ctx, own.reached);

@@ -14,6 +14,7 @@
 
 #include "comb/v1/search.grpcc.h"
 #include "server/permissions/access.h"
+#include "server/permissions/reach.h"
 #include "server/search/search_driver.h"
 
 struct comb_search;
@@ -34,12 +35,18 @@ struct comb_search;
 /* Of a text, bytes that are looked through for a highlight, and of the piece that is shown. */
 #define COMB_SEARCH_HIGHLIGHT_TEXT_MAX ((size_t)32 << 10)
 #define COMB_SEARCH_HIGHLIGHT_BYTES_MAX 240
+/* See comb_search_parts.patience: what so many cost is less than the question. */
+#define COMB_SEARCH_PATIENCE 400
 /* What a page's state has at most. */
 #define COMB_SEARCH_STATE_MAX 32
 
 struct comb_search_parts {
     struct comb_search_store *store; /* borrowed */
     struct comb_access *access;      /* borrowed */
+    struct comb_reach_parts reach;
+    /* Candidates behind which, where hits are rare among them, it is asked what the caller can read
+     * at all: COMB_SEARCH_PATIENCE, and 0 in tests. */
+    size_t patience;
     /* The id of a user by id or login; NOT_FOUND. */
     enum comb_status (*find_user)(void *data, struct comb_ctx *ctx, comb_str id_or_login,
                                   struct comb_uuid *ret_id, struct comb_error *err);

@@ -158,6 +158,10 @@ struct comb_search_scan {
     bool names_alone;
     const struct comb_uuid *before; /* ids below it; NULL: from the newest on */
     size_t max;                     /* at most COMB_SEARCH_SCAN_MAX; a store may give fewer */
+    /* These documents alone, by falling id, at most max, all below `before`; NULL: any. What it
+     * costs depends on them, not on how many others have the words. */
+    const struct comb_uuid *among;
+    size_t n_among;
 };
 
 struct comb_search_found {

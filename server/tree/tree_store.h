@@ -101,6 +101,14 @@ struct comb_tree_store_driver {
                              const struct comb_tree_details **ret_details, size_t *ret_n,
                              struct comb_error *err);
 
+    /* Ids of some nodes, up to COMB_TREE_BELOW_MAX, and of all below them, each once, in no order:
+     * up to max of them in all, at most COMB_TREE_BELOW_MAX. One that does not exist may be among
+     * them. Raises ctx->reached. Blocks. */
+    enum comb_status (*below)(struct comb_tree_store *self, struct comb_ctx *ctx,
+                              const struct comb_uuid *ids, size_t n, size_t max,
+                              const struct comb_uuid **ret_ids, size_t *ret_n,
+                              struct comb_error *err);
+
     /* ---- pieces of plans; node: the row as it will be ---- */
 
     /* A new row. Violates UNIQUE where the parent has the name. */
@@ -149,6 +157,7 @@ struct comb_tree_store_driver {
     void (*close)(struct comb_tree_store *self); /* NULL is fine */
 };
 #define COMB_TREE_DETAILS_MAX 1000
+#define COMB_TREE_BELOW_MAX 9999
 
 struct comb_tree_store {
     const struct comb_tree_store_driver *driver;

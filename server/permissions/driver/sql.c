@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of permission entries over the SQL row. Its statements are the same in all dialects. */
+/* The store of permission entries over the SQL row. Its statements are the same in all dialects,
+ * but for the one that reads. */
+#include "server/backend/sql/sql_read.h"
 #include "server/core/memory.h"
 #include "server/permissions/driver/schema.h"
 
@@ -18,6 +20,12 @@ static const char DELETE_ENTRY[] = "DELETE FROM entry WHERE node = ?1 AND role =
 static const char DELETE_ROLE[] = "DELETE FROM entry WHERE role = ?1";
 
 #define ENTRY_PARAMS 6
+
+struct permissions_sql {
+    struct comb_permissions_store base;
+    struct comb_sql *sql;
+    const struct comb_permissions_dialect *dialect;
+};
 
 static enum comb_status add(struct comb_ctx *ctx, struct comb_plan *plan, const char *text,
                             const struct comb_sql_value *params, size_t n_params, bool guard,
@@ -100,6 +108,34 @@ static enum comb_status sql_plan_forget(struct comb_permissions_store *self, str
     return add(ctx, plan, DELETE_ROLE, &param, 1, false, err);
 }
 
+static enum comb_status sql_readable(struct comb_permissions_store *self, struct comb_ctx *ctx,
+                                     const struct comb_uuid *roles, size_t n, int64_t now_us,
+                                     size_t max, const struct comb_uuid **ret_nodes, size_t *ret_n,
+                                     struct comb_error *err)
+{
+    const struct permissions_sql *store = (const struct permissions_sql *)self;
+    const struct comb_sql_value params[] = {comb_sql_blob(comb_str_of(roles, n * sizeof *roles)),
+                                            comb_sql_integer((int64_t)n), comb_sql_integer(now_us),
+                                            comb_sql_integer((int64_t)max)};
+    const struct comb_sql_statement statement = {store->dialect->readable, params, 4, false};
+    const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(store->sql, ctx, &request, &result, err);
+    if (status != COMB_OK)
+        return status;
+    const struct comb_sql_rows *rows = &result->rows[0];
+    struct comb_uuid *nodes = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *nodes);
+    if (nodes == NULL)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        if (!comb_sql_uuid_at(rows, i, 0, &nodes[i]))
+            return comb_sql_row_damaged("entry", err);
+    }
+    *ret_nodes = nodes;
+    *ret_n = rows->n_rows;
+    return COMB_OK;
+}
+
 static void sql_close(struct comb_permissions_store *self)
 {
     comb_memory_free(self);
@@ -111,6 +147,7 @@ static const struct comb_permissions_store_driver driver = {
     .plan_revoke = sql_plan_revoke,
     .plan_insert = sql_plan_insert,
     .plan_forget = sql_plan_forget,
+    .readable = sql_readable,
     .close = sql_close,
 };
 
@@ -120,17 +157,21 @@ const struct comb_sql_schema *const comb_permissions_schemas[] = {
     NULL,
 };
 
-/* It only adds to plans, which the mutation layer runs. */
 enum comb_status comb_permissions_store_open(struct comb_sql *sql,
                                              struct comb_permissions_store **ret_store,
                                              struct comb_error *err)
 {
-    (void)sql;
-    struct comb_permissions_store *store = comb_memory_zalloc(sizeof *store);
+    const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_permissions_schemas, err);
+    if (schema == NULL) {
+        return COMB_INTERNAL;
+    }
+    struct permissions_sql *store = comb_memory_zalloc(sizeof *store);
     if (store == NULL) {
         return comb_error_no_memory(err);
     }
-    store->driver = &driver;
-    *ret_store = store;
+    store->base.driver = &driver;
+    store->sql = sql;
+    store->dialect = schema->dialect;
+    *ret_store = &store->base;
     return COMB_OK;
 }

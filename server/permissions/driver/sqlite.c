@@ -10,8 +10,17 @@ static const struct comb_sql_migration steps[] = {
      "CREATE INDEX entry_by_role ON entry (role);"},
 };
 
+static const struct comb_permissions_dialect dialect = {
+    .readable = "WITH RECURSIVE asked(position, id) AS (SELECT 0, substr(?1, 1, 16)"
+                " UNION ALL SELECT position + 1, substr(?1, (position + 1) * 16 + 1, 16)"
+                " FROM asked WHERE position + 1 < ?2)"
+                " SELECT e.node FROM asked a CROSS JOIN entry e ON e.role = a.id"
+                " WHERE (e.rights & 1) = 1 AND (e.expire_us = 0 OR e.expire_us > ?3) LIMIT ?4",
+};
+
 const struct comb_sql_schema comb_permissions_schema_sqlite = {
     .driver = "sqlite",
     .steps = steps,
     .n_steps = sizeof steps / sizeof steps[0],
+    .dialect = &dialect,
 };

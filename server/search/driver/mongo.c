@@ -61,11 +61,11 @@ static void add_projection(bson_t *command, const struct search_need *need)
     bson_append_document_begin(command, "projection", -1, &projection);
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         bson_append_int32(&projection, members[i], -1, 1);
-    if (need->wants_content)
+    if (need->wants.content)
         bson_append_int32(&projection, "ct", -1, 1);
-    if (need->wants_meta)
+    if (need->wants.meta)
         bson_append_int32(&projection, "mt", -1, 1);
-    if (need->wants_keyed)
+    if (need->wants.keyed)
         bson_append_int32(&projection, "kt", -1, 1);
     bson_append_document_end(command, &projection);
 }
@@ -81,22 +81,33 @@ static void add_page(bson_t *command, const char *sort_key, int order, size_t ma
     bson_append_bool(command, "singleBatch", -1, true);
 }
 
+/* {_id: {$in: [...]}}, or {_id: {$lt: before}}. */
+static void add_ids(bson_t *filter, const struct comb_search_scan *scan)
+{
+    bson_t id;
+    if (!scan->among && !scan->before)
+        return;
+    bson_append_document_begin(filter, "_id", -1, &id);
+    if (scan->among)
+        search_mongo_add_ids(&id, "$in", scan->among, scan->n_among);
+    else
+        search_mongo_add_id(&id, "$lt", scan->before);
+    bson_append_document_end(filter, &id);
+}
+
 static bson_t *scan_command(const struct comb_search_scan *scan, const struct search_need *need,
                             size_t max)
 {
-    bson_t *command = bson_new(), filter, below;
+    bson_t *command = bson_new(), filter;
+    const char *index = need->n > 0 ? "search_entries" : "search_dead";
     bson_append_utf8(command, "find", -1, SEARCH_MONGO_COLLECTION, -1);
     bson_append_document_begin(command, "filter", -1, &filter);
     add_clauses(&filter, need);
-    if (scan->before) {
-        bson_append_document_begin(&filter, "_id", -1, &below);
-        search_mongo_add_id(&below, "$lt", scan->before);
-        bson_append_document_end(&filter, &below);
-    }
+    add_ids(&filter, scan);
     bson_append_document_end(command, &filter);
     add_projection(command, need);
     add_page(command, "_id", -1, max);
-    bson_append_utf8(command, "hint", -1, need->n > 0 ? "search_entries" : "search_dead", -1);
+    bson_append_utf8(command, "hint", -1, scan->among ? "_id_" : index, -1);
     return command;
 }
 
@@ -159,7 +170,7 @@ static enum comb_status mongo_scan(struct comb_search_store *self, struct comb_c
     enum comb_status status = search_need_of(ctx->arena, scan->query, scan->names_alone, need, err);
     if (status != COMB_OK)
         return status;
-    bool is_large = need->wants_content || need->wants_meta || need->wants_keyed;
+    bool is_large = search_wants_any(need->wants);
     size_t max = is_large && scan->max > LARGE_MAX ? LARGE_MAX : scan->max;
     bson_t *command = scan_command(scan, need, max);
     status = comb_mongo_read(search_mongo_of(self), ctx, command, &reply, err);

@@ -119,17 +119,6 @@ enum comb_status search_entries_of(struct grpcc_arena *arena,
 
 /* ---- of a query ---- */
 
-static bool looks_at_name_alone(const struct comb_search_condition *words, bool names_alone)
-{
-    return words->field == COMB_SEARCH_NAME ||
-           (words->field == COMB_SEARCH_ANY && names_alone && !words->is_negated);
-}
-
-static bool is_keyed(const struct comb_search_condition *words)
-{
-    return words->field == COMB_SEARCH_META && words->key.len > 0;
-}
-
 /* The entry that a document with this term has; ptr is NULL without room. */
 static comb_str entry_of(struct grpcc_arena *arena, const struct comb_search_condition *words,
                          const struct comb_search_term *term, bool names_alone)
@@ -143,9 +132,9 @@ static comb_str entry_of(struct grpcc_arena *arena, const struct comb_search_con
         }
         return with_mark(arena, '*', comb_str_of(term->term.ptr, bytes));
     }
-    if (looks_at_name_alone(words, names_alone))
+    if (search_looks_at_name_alone(words, names_alone))
         return with_mark(arena, '/', term->term);
-    if (!is_keyed(words))
+    if (!search_is_keyed(words))
         return term->term;
     comb_search_key_mark(words->key, mark);
     char *entry = grpcc_arena_alloc(arena, sizeof mark + term->term.len);
@@ -168,8 +157,8 @@ static bool need(struct needing *needing, const struct comb_search_condition *qu
 static bool is_exact(const struct comb_search_condition *words, bool names_alone)
 {
     return words->n_terms == 1 && !words->terms[0].is_prefix &&
-           (words->field == COMB_SEARCH_ANY || is_keyed(words) ||
-            looks_at_name_alone(words, names_alone));
+           (words->field == COMB_SEARCH_ANY || search_is_keyed(words) ||
+            search_looks_at_name_alone(words, names_alone));
 }
 
 static bool need_words(struct needing *needing, const struct comb_search_condition *words,
@@ -228,20 +217,6 @@ static bool need(struct needing *needing, const struct comb_search_condition *qu
     }
 }
 
-/* Which terms are read, to decide what is not certain. */
-static void want(const struct comb_search_condition *query, bool names_alone,
-                 struct search_need *need)
-{
-    for (size_t i = 0; i < query->n_parts; i++)
-        want(query->parts[i], names_alone, need);
-    if (query->kind != COMB_SEARCH_WORDS || need->certain >> query->number & 1 ||
-        looks_at_name_alone(query, names_alone))
-        return;
-    need->wants_content |= query->field != COMB_SEARCH_META;
-    need->wants_keyed |= is_keyed(query);
-    need->wants_meta |= query->field != COMB_SEARCH_CONTENT && !is_keyed(query);
-}
-
 enum comb_status search_need_of(struct grpcc_arena *arena,
                                 const struct comb_search_condition *query, bool names_alone,
                                 struct search_need *ret_need, struct comb_error *err)
@@ -249,45 +224,8 @@ enum comb_status search_need_of(struct grpcc_arena *arena,
     struct needing needing = {.arena = arena, .names_alone = names_alone, .need = ret_need};
     ret_need->n = 0;
     ret_need->certain = 0;
-    ret_need->wants_content = ret_need->wants_meta = ret_need->wants_keyed = false;
     if (!need(&needing, query, true))
         return comb_error_no_memory(err);
-    want(query, names_alone, ret_need);
+    ret_need->wants = search_wanted_by(query, names_alone, ret_need->certain);
     return COMB_OK;
-}
-
-static bool words_hold(const struct comb_search_condition *words, bool names_alone,
-                       const struct search_fields *fields)
-{
-    char mark[COMB_SEARCH_KEY_MARK_BYTES];
-    switch (words->field) {
-    case COMB_SEARCH_NAME:
-        return comb_search_terms_have(fields->name, words, STR(""));
-    case COMB_SEARCH_CONTENT:
-        return comb_search_terms_have(fields->content, words, STR(""));
-    case COMB_SEARCH_META:
-        if (!is_keyed(words))
-            return comb_search_terms_have(fields->meta, words, STR(""));
-        comb_search_key_mark(words->key, mark);
-        return comb_search_terms_have(fields->keyed, words, comb_str_of(mark, sizeof mark));
-    case COMB_SEARCH_ANY:
-        break;
-    }
-    if (comb_search_terms_have(fields->name, words, STR("")))
-        return true;
-    return !looks_at_name_alone(words, names_alone) &&
-           (comb_search_terms_have(fields->meta, words, STR("")) ||
-            comb_search_terms_have(fields->content, words, STR("")));
-}
-
-uint64_t search_holds(const struct comb_search_condition *query, bool names_alone,
-                      const struct search_fields *fields, uint64_t certain)
-{
-    uint64_t holds = certain;
-    for (size_t i = 0; i < query->n_parts; i++)
-        holds |= search_holds(query->parts[i], names_alone, fields, certain);
-    if (query->kind == COMB_SEARCH_WORDS && !(certain >> query->number & 1) &&
-        words_hold(query, names_alone, fields))
-        holds |= UINT64_C(1) << query->number;
-    return holds;
 }

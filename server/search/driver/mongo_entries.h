@@ -12,7 +12,7 @@
 #ifndef COMB_SEARCH_DRIVER_MONGO_ENTRIES_H
 #define COMB_SEARCH_DRIVER_MONGO_ENTRIES_H
 
-#include "server/search/search_driver.h"
+#include "server/search/driver/holds.h"
 
 /* Of a document's attributes, of which the terms are looked at, and of its content. In arena,
  * sorted, each once. */
@@ -31,22 +31,13 @@ struct search_clause {
 struct search_need {
     struct search_clause clauses[COMB_SEARCH_TERMS_MAX];
     size_t n;
-    uint64_t certain; /* conditions on words that hold for whatever has all of that */
-    /* The fields whose terms tell of the other conditions. */
-    bool wants_content, wants_meta, wants_keyed;
+    uint64_t certain;           /* conditions on words that hold for whatever has all of that */
+    struct search_wanted wants; /* to decide the other ones */
 };
 
 enum comb_status search_need_of(struct grpcc_arena *arena,
                                 const struct comb_search_condition *query, bool names_alone,
                                 struct search_need *ret_need,
                                 struct comb_error *err) COMB_MUST_CHECK;
-
-/* The terms of a document, those that are wanted. */
-struct search_fields {
-    comb_str name, content, meta, keyed;
-};
-/* Which conditions on words hold for it. */
-uint64_t search_holds(const struct comb_search_condition *query, bool names_alone,
-                      const struct search_fields *fields, uint64_t certain);
 
 #endif

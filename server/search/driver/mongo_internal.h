@@ -19,6 +19,7 @@ struct comb_mongo *search_mongo_of(struct comb_search_store *self);
 /* ---- BSON (mongo_write.c) ---- */
 
 void search_mongo_add_id(bson_t *to, const char *key, const struct comb_uuid *id);
+void search_mongo_add_ids(bson_t *to, const char *key, const struct comb_uuid *ids, size_t n);
 void search_mongo_add_text(bson_t *to, const char *key, comb_str text);
 void search_mongo_add_texts(bson_t *to, const char *key, const comb_str *texts, size_t n);
 const char *search_mongo_key(uint32_t index, char buffer[SEARCH_MONGO_KEY_SIZE]);

@@ -64,17 +64,23 @@ comb_str search_mongo_text_at(comb_str document, const char *key)
     return text.ptr ? text : STR("");
 }
 
-bson_t *search_mongo_find(const struct comb_uuid *ids, size_t n)
+void search_mongo_add_ids(bson_t *to, const char *key, const struct comb_uuid *ids, size_t n)
 {
     char buffer[SEARCH_MONGO_KEY_SIZE];
-    bson_t *command = bson_new(), filter, in, array;
+    bson_t array;
+    bson_append_array_begin(to, key, -1, &array);
+    for (size_t i = 0; i < n; i++)
+        search_mongo_add_id(&array, search_mongo_key((uint32_t)i, buffer), &ids[i]);
+    bson_append_array_end(to, &array);
+}
+
+bson_t *search_mongo_find(const struct comb_uuid *ids, size_t n)
+{
+    bson_t *command = bson_new(), filter, in;
     bson_append_utf8(command, "find", -1, SEARCH_MONGO_COLLECTION, -1);
     bson_append_document_begin(command, "filter", -1, &filter);
     bson_append_document_begin(&filter, "_id", -1, &in);
-    bson_append_array_begin(&in, "$in", -1, &array);
-    for (size_t i = 0; i < n; i++)
-        search_mongo_add_id(&array, search_mongo_key((uint32_t)i, buffer), &ids[i]);
-    bson_append_array_end(&in, &array);
+    search_mongo_add_ids(&in, "$in", ids, n);
     bson_append_document_end(&filter, &in);
     bson_append_document_end(command, &filter);
     bson_append_int64(command, "batchSize", -1, (int64_t)n);

@@ -54,26 +54,26 @@ static const struct comb_sql_schema *const schemas[] = {&schema, NULL};
 
 /* ---- statements ---- */
 
-#define CANDIDATE                                                                                  \
-    "search_doc.place, id, parent, epoch, rev, is_folder, size, modified_us, "                     \
-    "search_doc.name, media"
 /* ?2 the id or NULL, ?3 its number where it is not there. */
 #define BEFORE "coalesce((SELECT place FROM search_doc WHERE id = ?2), ?3)"
 
 /* ?1 expression, BEFORE, ?4 max. */
 static const char matches_sql[] =
-    "SELECT " CANDIDATE " FROM search_text CROSS JOIN search_doc ON place = search_text.rowid"
+    "SELECT " SEARCH_SQLITE_CANDIDATE
+    " FROM search_text CROSS JOIN search_doc ON place = search_text.rowid"
     " WHERE search_text MATCH ?1 AND search_text.rowid < " BEFORE
     " AND search_doc.dead_us = 0 ORDER BY search_text.rowid DESC LIMIT ?4";
 /* The same where nothing but names is asked for. */
 static const char names_sql[] =
-    "SELECT " CANDIDATE " FROM search_name CROSS JOIN search_doc ON place = search_name.rowid"
+    "SELECT " SEARCH_SQLITE_CANDIDATE
+    " FROM search_name CROSS JOIN search_doc ON place = search_name.rowid"
     " WHERE search_name MATCH ?1 AND search_name.rowid < " BEFORE
     " AND search_doc.dead_us = 0 ORDER BY search_name.rowid DESC LIMIT ?4";
 /* By an index without the tombstones, however many lie one behind the other. */
-static const char all_sql[] = "SELECT " CANDIDATE " FROM search_doc INDEXED BY search_doc_live"
-                              " WHERE place < " BEFORE " AND dead_us = 0 AND ?1 = ''"
-                              " ORDER BY place DESC LIMIT ?4";
+static const char all_sql[] =
+    "SELECT " SEARCH_SQLITE_CANDIDATE " FROM search_doc INDEXED BY search_doc_live"
+    " WHERE place < " BEFORE " AND dead_us = 0 AND ?1 = ''"
+    " ORDER BY place DESC LIMIT ?4";
 /* ?1 expression, ?2 a JSON array of numbers: those of them that match. */
 static const char holds_sql[] =
     "SELECT value FROM json_each(?2) WHERE EXISTS"
@@ -97,10 +97,13 @@ static const char swept_content_sql[] = SEARCH_SQLITE_SWEPT_CONTENT;
 static const char below_sql[] = SEARCH_SQLITE_BELOW;
 static const char to_prune_sql[] = SEARCH_SQLITE_TO_PRUNE;
 static const char purged_sql[] = SEARCH_SQLITE_PURGED;
+/* And the one that looks at a few documents alone. */
+static const char among_sql[] = SEARCH_SQLITE_AMONG;
+static const char terms_sql[] = SEARCH_SQLITE_TERMS;
 
 const char *const comb_search_sqlite_reads[] = {
-    matches_sql, names_sql,         all_sql,   holds_sql,    texts_sql,  contents_sql,
-    swept_sql,   swept_content_sql, below_sql, to_prune_sql, purged_sql, NULL,
+    matches_sql,       names_sql, all_sql,      holds_sql,  texts_sql, contents_sql, swept_sql,
+    swept_content_sql, below_sql, to_prune_sql, purged_sql, among_sql, terms_sql,    NULL,
 };
 
 struct comb_sql *search_sqlite_of(struct comb_search_store *self)
@@ -110,18 +113,11 @@ struct comb_sql *search_sqlite_of(struct comb_search_store *self)
 
 /* ---- scanning ---- */
 
-/* A candidate and its number. */
-struct found {
-    struct comb_search_candidate *candidates;
-    int64_t *places;
-    size_t n;
-};
-
-static enum comb_status read_candidates(struct comb_ctx *ctx, const struct comb_sql_rows *rows,
-                                        uint64_t certain, struct found *ret_found,
-                                        struct comb_error *err)
+enum comb_status search_sqlite_candidates(struct comb_ctx *ctx, const struct comb_sql_rows *rows,
+                                          uint64_t certain, struct search_found *ret_found,
+                                          struct comb_error *err)
 {
-    struct found found = {.n = rows->n_rows};
+    struct search_found found = {.n = rows->n_rows};
     found.candidates = grpcc_arena_calloc(ctx->arena, found.n, sizeof *found.candidates);
     found.places = grpcc_arena_calloc(ctx->arena, found.n, sizeof *found.places);
     if (!found.candidates || !found.places)
@@ -147,7 +143,7 @@ static enum comb_status read_candidates(struct comb_ctx *ctx, const struct comb_
 }
 
 /* [1,2,3]. In arena; ptr is NULL without room. */
-static comb_str json_array(struct grpcc_arena *arena, const int64_t *numbers, size_t n)
+comb_str search_sqlite_array(struct grpcc_arena *arena, const int64_t *numbers, size_t n)
 {
     struct comb_buf buf;
     comb_str text = {NULL, 0};
@@ -176,7 +172,8 @@ static comb_str words_expression(struct grpcc_arena *arena,
     return text;
 }
 
-static void mark_holding(const struct comb_sql_rows *rows, struct found *found, unsigned number)
+static void mark_holding(const struct comb_sql_rows *rows, struct search_found *found,
+                         unsigned number)
 {
     size_t at = 0;
     /* Both are in the order of the candidates. */
@@ -192,12 +189,13 @@ static void mark_holding(const struct comb_sql_rows *rows, struct found *found, 
 /* Asks for each of n conditions on words which of the candidates it holds for. */
 static enum comb_status ask_holds(struct comb_search_store *self, struct comb_ctx *ctx,
                                   const struct comb_search_condition *const *words, size_t n,
-                                  bool names_alone, struct found *found, struct comb_error *err)
+                                  bool names_alone, struct search_found *found,
+                                  struct comb_error *err)
 {
     struct comb_sql_value params[HOLDS_REQUEST_MAX][2];
     struct comb_sql_statement statements[HOLDS_REQUEST_MAX];
     const struct comb_sql_result *result;
-    comb_str places = json_array(ctx->arena, found->places, found->n);
+    comb_str places = search_sqlite_array(ctx->arena, found->places, found->n);
     for (size_t i = 0; i < n; i++) {
         comb_str expression = words_expression(ctx->arena, words[i], names_alone);
         if (!expression.ptr || !places.ptr)
@@ -216,7 +214,7 @@ static enum comb_status ask_holds(struct comb_search_store *self, struct comb_ct
 /* What the scan's own expression does not say. */
 static enum comb_status complete(struct comb_search_store *self, struct comb_ctx *ctx,
                                  const struct comb_search_scan *scan, uint64_t certain,
-                                 struct found *found, struct comb_error *err)
+                                 struct search_found *found, struct comb_error *err)
 {
     const struct comb_search_condition *all[COMB_SEARCH_CONDITIONS_MAX];
     const struct comb_search_condition *asked[COMB_SEARCH_CONDITIONS_MAX];
@@ -238,8 +236,10 @@ static enum comb_status sqlite_scan(struct comb_search_store *self, struct comb_
 {
     const struct comb_sql_result *result;
     struct comb_buf expression;
-    struct found found;
+    struct search_found found;
     uint64_t certain = 0;
+    if (scan->among)
+        return search_sqlite_scan_among(self, ctx, scan, ret_found, err);
     comb_buf_init(&expression, SEARCH_MATCH_BYTES_MAX);
     bool has_words = search_match_query(&expression, scan->query, scan->names_alone, &certain);
     const struct comb_sql_value params[] = {
@@ -256,7 +256,7 @@ static enum comb_status sqlite_scan(struct comb_search_store *self, struct comb_
                           : comb_sql_run(search_sqlite_of(self), ctx, &request, &result, err);
     comb_buf_done(&expression);
     if (status == COMB_OK)
-        status = read_candidates(ctx, &result->rows[0], certain, &found, err);
+        status = search_sqlite_candidates(ctx, &result->rows[0], certain, &found, err);
     if (status == COMB_OK)
         status = complete(self, ctx, scan, certain, &found, err);
     if (status != COMB_OK)
@@ -283,7 +283,7 @@ static enum comb_status sqlite_texts(struct comb_search_store *self, struct comb
                                      const comb_str **ret_texts, struct comb_error *err)
 {
     const struct comb_sql_value params[] = {comb_sql_blob(comb_str_of(ids, n * sizeof *ids)),
-                                            comb_sql_text(json_array(ctx->arena, NULL, n)),
+                                            comb_sql_text(search_sqlite_array(ctx->arena, NULL, n)),
                                             comb_sql_integer((int64_t)bytes_max)};
     const struct comb_sql_statement statement = {texts_sql, params, 3, false};
     const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &statement, 1};
@@ -309,8 +309,9 @@ static enum comb_status sqlite_contents(struct comb_search_store *self, struct c
                                         const struct comb_search_content **ret_contents,
                                         struct comb_error *err)
 {
-    const struct comb_sql_value params[] = {comb_sql_blob(comb_str_of(ids, n * sizeof *ids)),
-                                            comb_sql_text(json_array(ctx->arena, NULL, n))};
+    const struct comb_sql_value params[] = {
+        comb_sql_blob(comb_str_of(ids, n * sizeof *ids)),
+        comb_sql_text(search_sqlite_array(ctx->arena, NULL, n))};
     const struct comb_sql_statement statement = {contents_sql, params, 2, false};
     const struct comb_sql_request request = {COMB_SQL_SCAN, 0, &statement, 1};
     const struct comb_sql_result *result;

@@ -29,6 +29,7 @@ struct comb_tree_dialect_page {
 struct comb_tree_dialect {
     struct comb_tree_dialect_page pages[3][2]; /* [enum comb_tree_key][descending] */
     const char *details;                       /* ?1 ids, 16 bytes each; ?2 their number */
+    const char *below;                         /* the same; ?3 max */
     const char *place_below; /* COMB_TREE_SET_PLACE where ?5 does not lie below ?1 */
     const char *totals_add;  /* ?1 ids, ?2 JSON array of [bytes, files, folders] */
     const char *totals_count;

@@ -53,6 +53,11 @@ static const struct comb_tree_dialect dialect = {
                " CROSS JOIN LATERAL (SELECT * FROM node WHERE id = a.id OFFSET 0) n"
                " LEFT JOIN LATERAL (SELECT * FROM folder_total WHERE node = n.id OFFSET 0) t"
                " ON true",
+    /* What is not fetched is not looked for. */
+    .below = "WITH RECURSIVE below(id) AS (SELECT a.id FROM " ASKED
+             " UNION SELECT c.id FROM below b CROSS JOIN LATERAL"
+             " (SELECT id FROM node WHERE parent = b.id OFFSET 0) c)"
+             " SELECT id FROM below LIMIT ?3",
     /* Asked in the statement's own snapshot, which is younger than the lock that the request has
      * taken in a statement before. */
     .place_below = COMB_TREE_SET_PLACE

@@ -93,6 +93,7 @@ static const struct comb_tree_store_driver driver = {
     .children = comb_tree_sql_children,
     .details = comb_tree_sql_details,
     .walk = comb_tree_sql_walk,
+    .below = comb_tree_sql_below,
     .plan_insert = comb_tree_sql_plan_insert,
     .plan_content = comb_tree_sql_plan_content,
     .plan_place = comb_tree_sql_plan_place,

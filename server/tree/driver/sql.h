@@ -45,6 +45,10 @@ enum comb_status comb_tree_sql_walk(struct comb_tree_store *base, struct comb_ct
                                     const struct comb_uuid *after, size_t max,
                                     const struct comb_tree_details **ret_details, size_t *ret_n,
                                     struct comb_error *err);
+enum comb_status comb_tree_sql_below(struct comb_tree_store *base, struct comb_ctx *ctx,
+                                     const struct comb_uuid *ids, size_t n, size_t max,
+                                     const struct comb_uuid **ret_ids, size_t *ret_n,
+                                     struct comb_error *err);
 enum comb_status comb_tree_sql_plan_insert(struct comb_tree_store *base, struct comb_ctx *ctx,
                                            struct comb_plan *plan, const struct comb_node *node,
                                            comb_str meta, struct comb_error *err);

@@ -246,3 +246,35 @@ enum comb_status comb_tree_sql_walk(struct comb_tree_store *base, struct comb_ct
     *ret_n = n;
     return COMB_OK;
 }
+
+enum comb_status comb_tree_sql_below(struct comb_tree_store *base, struct comb_ctx *ctx,
+                                     const struct comb_uuid *ids, size_t n, size_t max,
+                                     const struct comb_uuid **ret_ids, size_t *ret_n,
+                                     struct comb_error *err)
+{
+    const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
+    const struct comb_sql_value params[] = {comb_sql_blob(comb_str_of(ids, n * sizeof *ids)),
+                                            comb_sql_integer((int64_t)n),
+                                            comb_sql_integer((int64_t)max)};
+    const struct comb_sql_statement statements[] = {
+        {.text = store->dialect->below, .params = params, .n_params = 3},
+        {.text = comb_position_sql(store->sql)},
+    };
+    const struct comb_sql_request request = {
+        .kind = COMB_SQL_SCAN, .statements = statements, .n_statements = 2};
+    const struct comb_sql_result *result;
+    enum comb_status status = comb_sql_run(store->sql, ctx, &request, &result, err);
+
+    if (status != COMB_OK)
+        return status;
+    size_t found = result->rows[0].n_rows;
+    struct comb_uuid *below = grpcc_arena_calloc(ctx->arena, found, sizeof *below);
+    if (!below)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < found; i++)
+        below[i] = comb_tree_sql_uuid(comb_sql_at(&result->rows[0], i, 0));
+    comb_ctx_reach(ctx, comb_tree_sql_head(store, &result->rows[1]));
+    *ret_ids = below;
+    *ret_n = found;
+    return COMB_OK;
+}

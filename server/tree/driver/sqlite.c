@@ -44,6 +44,9 @@ static const struct comb_tree_dialect dialect = {
     .details = ASKED "SELECT " COMB_TREE_NODE_COLUMNS
                      ", n.meta, t.bytes, t.files, t.folders, a.position FROM asked a"
                      " CROSS JOIN node n ON n.id = a.id LEFT JOIN folder_total t ON t.node = n.id",
+    .below = ASKED ", below(id) AS (SELECT id FROM asked UNION SELECT c.id FROM below b"
+                   " CROSS JOIN node c INDEXED BY node_by_update ON c.parent = b.id LIMIT ?3)"
+                   " SELECT id FROM below",
     .place_below = COMB_TREE_SET_PLACE
     " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS (SELECT n.id, n.parent FROM node n"
     " WHERE n.id = ?5 UNION SELECT n.id, n.parent FROM above a JOIN node n ON n.id = a.parent)"

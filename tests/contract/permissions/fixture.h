@@ -39,5 +39,6 @@ struct comb_request_key new_key(void);
 int run_suite_access(void);
 int run_suite_changes(void);
 int run_suite_check(void);
+int run_suite_reach(void);
 
 #endif

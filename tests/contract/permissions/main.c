@@ -6,5 +6,6 @@ int main(void)
     int failed = run_suite_access();
     failed += run_suite_changes();
     failed += run_suite_check();
+    failed += run_suite_reach();
     return failed;
 }

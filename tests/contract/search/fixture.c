@@ -167,12 +167,12 @@ static const struct comb_search_condition *parse(struct fixture *f, struct grpcc
     return parsed;
 }
 
-const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max)
+static const char *hits_of(struct fixture *f, const struct comb_search_judge *judge,
+                           const char *query, size_t size, size_t examined_max)
 {
     static char names[1 << 20];
-    static const struct comb_search_judge judge = {.is_in = is_in, .may_see = may_see};
     struct comb_search_walk walk = {
-        .store = f->store, .judge = &judge, .max = size, .examined_max = examined_max};
+        .store = f->store, .judge = judge, .max = size, .examined_max = examined_max};
     struct comb_search_at at = {0};
     struct grpcc_arena *arena = grpcc_arena_new(0);
     size_t length = 0;
@@ -192,6 +192,31 @@ const char *hits_by(struct fixture *f, const char *query, size_t size, size_t ex
     }
     grpcc_arena_free(arena);
     return names;
+}
+
+const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max)
+{
+    static const struct comb_search_judge judge = {.is_in = is_in, .may_see = may_see};
+    return hits_of(f, &judge, query, size, examined_max);
+}
+
+static enum comb_status narrow(void *data, struct comb_ctx *ctx, struct comb_search_few *ret_few,
+                               bool *ret_are_few, struct comb_error *err)
+{
+    (void)ctx;
+    (void)err;
+    *ret_few = *(const struct comb_search_few *)data;
+    *ret_are_few = true;
+    return COMB_OK;
+}
+
+const char *hits_among(struct fixture *f, const struct comb_search_few *few, const char *query,
+                       size_t size, size_t examined_max)
+{
+    struct comb_search_few copy = *few;
+    const struct comb_search_judge judge = {
+        .is_in = is_in, .may_see = may_see, .narrow = narrow, .data = &copy};
+    return hits_of(f, &judge, query, size, examined_max);
 }
 
 /* ---- a plain search ---- */

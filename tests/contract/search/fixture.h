@@ -50,6 +50,9 @@ void doc_remove(struct fixture *f, unsigned id, uint64_t epoch, uint64_t revisio
 /* Names of the hits, one blank between them; page by page, `size` hits each. */
 const char *hits_by(struct fixture *f, const char *query, size_t size, size_t examined_max);
 #define must_hit(f, query, expected) assert_string_equal(hits_by(f, query, 100, 0), expected)
+/* The same of a few documents alone, which are known from the beginning. */
+const char *hits_among(struct fixture *f, const struct comb_search_few *few, const char *query,
+                       size_t size, size_t examined_max);
 
 /* The same by looking at each of n documents, whose terms outlive the test's arena: copied. */
 void plain_hits_of(const struct made *made, size_t n);

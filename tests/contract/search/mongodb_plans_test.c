@@ -8,7 +8,7 @@
 #include "tests/support/mongo_server.h"
 #include "tests/support/support.h"
 
-enum { COMMANDS_MAX = 128 };
+enum { COMMANDS_MAX = 256, SCANS = 8 };
 
 /* What the driver asked. */
 static bson_t *commands[COMMANDS_MAX];
@@ -24,15 +24,19 @@ static void observe(void *data, const bson_t *command)
 static void scan(struct comb_search_store *store, struct test_ctx *t, const char *text)
 {
     const struct comb_search_condition *query;
-    const struct comb_uuid before = {{1, 2, 3}};
+    const struct comb_uuid before = {{1, 2, 3}}, few = {{1, 2, 2}};
     struct comb_search_found found;
     test_ctx_next(t);
     must_ok(comb_search_parse(t->ctx.arena, comb_str_from(text), 1714996800000000LL, "query",
                               &query, &t->err),
             &t->err);
-    for (int i = 0; i < 4; i++) {
-        const struct comb_search_scan scan = {
-            .query = query, .names_alone = i & 1, .before = i & 2 ? &before : NULL, .max = 10};
+    for (int i = 0; i < SCANS; i++) {
+        const struct comb_search_scan scan = {.query = query,
+                                              .names_alone = i & 1,
+                                              .before = i & 2 ? &before : NULL,
+                                              .max = 10,
+                                              .among = i & 4 ? &few : NULL,
+                                              .n_among = i & 4 ? 1 : 0};
         must_ok(store->driver->scan(store, &t->ctx, &scan, &found, &t->err), &t->err);
     }
 }
@@ -91,7 +95,7 @@ static void every_question_goes_by_an_index(void **state)
     must_ok(store->driver->remove(store, &t.ctx, &removal, 1, &t.err), &t.err);
     must_ok(store->driver->prune(store, &t.ctx, 10, &n, &t.err), &t.err);
     comb_mongo_observe(mongo, NULL, NULL);
-    assert_int_equal(n_commands, 4 * sizeof queries / sizeof *queries + 8);
+    assert_int_equal(n_commands, SCANS * sizeof queries / sizeof *queries + 8);
     for (size_t i = 0; i < n_commands; i++) {
         must_go_by_an_index(mongo, &t, commands[i]);
         bson_destroy(commands[i]);

@@ -24,17 +24,18 @@ static struct world {
     struct comb_docs *docs;
     struct comb_search_store *store;
     struct comb_search_indexer *indexer;
-    struct comb_search *search;
+    /* One as it is, and one that asks at once what a user can read at all. */
+    struct comb_search *searches[2];
     struct comb_consumers_store *leases;
     struct comb_consumers *consumers;
     struct test_ctx admin;
-    struct comb_uuid root;
+    struct comb_uuid roots[2]; /* of the workspace that everybody may read, and of the other */
 } world;
 
 /* What the oracle knows. entries: comb.v1.Rights, 0: none. */
 static struct {
     struct comb_uuid id;
-    int parent; /* -1: the root of the workspace, which everybody may read */
+    int parent; /* -1: the root of the workspace that everybody may read; -2: of the other */
     bool is_recycled;
     int entries[USERS_LONG];
 } nodes[NODES];
@@ -58,10 +59,13 @@ static void open_search(struct world *w)
 {
     const struct comb_consumers_options options = {
         .sql = w->areas.sql, .store = w->leases, .lease_ms = 60000, .poll_ms = 20};
-    const struct comb_search_parts parts = {.store = w->store,
-                                            .access = w->areas.access,
-                                            .find_user = find_user,
-                                            .data = w->areas.identity};
+    struct comb_search_parts parts = {
+        .store = w->store,
+        .access = w->areas.access,
+        .reach = {w->areas.facts, w->areas.permissions, w->areas.tree_store},
+        .patience = COMB_SEARCH_PATIENCE,
+        .find_user = find_user,
+        .data = w->areas.identity};
     struct comb_consumer consumer;
     struct comb_error err;
     must_ok(comb_search_indexer_new(w->store, w->areas.tree_store, &w->indexer, &err), &err);
@@ -69,14 +73,17 @@ static void open_search(struct world *w)
     must_ok(comb_consumers_new(&options, &w->consumers, &err), &err);
     must_ok(comb_consumers_add(w->consumers, &consumer, &err), &err);
     must_ok(comb_consumers_start(w->consumers, &err), &err);
-    must_ok(comb_search_new(&parts, &w->search, &err), &err);
+    must_ok(comb_search_new(&parts, &w->searches[0], &err), &err);
+    parts.patience = 0;
+    must_ok(comb_search_new(&parts, &w->searches[1], &err), &err);
 }
 
-static void make_workspace(struct world *w)
+static void make_workspace(struct world *w, const char *slug, int rights,
+                           struct comb_uuid *ret_root)
 {
     const struct comb_request_key key = test_key();
-    const struct comb_workspaces_new_workspace input = {.slug = STR("common"),
-                                                        .default_rights = COMB_V1_RIGHTS_READ};
+    const struct comb_workspaces_new_workspace input = {.slug = comb_str_from(slug),
+                                                        .default_rights = rights};
     const struct comb_access_options options = {.need = COMB_V1_NEED_READ, .field = "node"};
     struct comb_workspace_view view;
     struct comb_access_node node;
@@ -85,12 +92,12 @@ static void make_workspace(struct world *w)
                                    &w->admin.err),
             &w->admin.err);
     struct comb_v1_node_ref *ref = comb_v1_node_ref_new(w->admin.ctx.arena);
-    comb_v1_node_ref_set_path(ref, "/common");
+    comb_v1_node_ref_set_path(ref, grpcc_arena_printf(w->admin.ctx.arena, "/%s", slug));
     w->admin.ctx.strong = true;
     must_ok(
         comb_access_resolve(w->areas.access, &w->admin.ctx, ref, &options, &node, &w->admin.err),
         &w->admin.err);
-    w->root = node.node->id;
+    *ret_root = node.node->id;
 }
 
 static int setup_all(void **state)
@@ -112,7 +119,8 @@ static int setup_all(void **state)
     w->docs = test_docs_row_open();
     must_ok(comb_search_store_open(w->docs, &w->store, &err), &err);
     open_search(w);
-    make_workspace(w);
+    make_workspace(w, "common", COMB_V1_RIGHTS_READ, &w->roots[0]);
+    make_workspace(w, "closed", COMB_V1_RIGHTS_UNSPECIFIED, &w->roots[1]);
     if (getenv("COMB_LONG"))
         n_users = USERS_LONG;
     *state = w;
@@ -124,7 +132,8 @@ static int teardown_all(void **state)
     struct world *w = *state;
     comb_consumers_stop(w->consumers);
     comb_consumers_free(w->consumers);
-    comb_search_free(w->search);
+    comb_search_free(w->searches[0]);
+    comb_search_free(w->searches[1]);
     comb_search_indexer_free(w->indexer);
     comb_search_store_close(w->store);
     test_docs_row_close(w->docs);
@@ -171,7 +180,7 @@ static struct comb_v1_node_ref *ref_of(struct test_ctx *as, const struct comb_uu
 
 static const struct comb_uuid *id_of(const struct world *w, int node)
 {
-    return node < 0 ? &w->root : &nodes[node].id;
+    return node < 0 ? &w->roots[-1 - node] : &nodes[node].id;
 }
 
 static void make_folder(struct world *w, int node)
@@ -251,7 +260,7 @@ static bool may_read(int user, int node)
         if (!nearest)
             nearest = rights;
     }
-    return !nearest || (nearest & COMB_V1_RIGHTS_READ);
+    return nearest ? (nearest & COMB_V1_RIGHTS_READ) != 0 : node == -1;
 }
 
 /* ---- what a user is told ---- */
@@ -278,7 +287,12 @@ static void check_hit(const struct comb_v1_search_hit *hit, int user, bool *told
     assert_true(name->spans[0]->is_match);
 }
 
-/* All pages of a question; OK or how it ended. */
+static struct comb_search *any_search(const struct world *w)
+{
+    return w->searches[draw(2)];
+}
+
+/* All pages of a question, each from either search; OK or how it ended. */
 static enum comb_status ask(struct world *w, struct test_ctx *as, int user, int in, bool *told)
 {
     char next[COMB_SEARCH_STATE_MAX];
@@ -292,7 +306,7 @@ static enum comb_status ask(struct world *w, struct test_ctx *as, int user, int 
         comb_str following = STR("");
         as->ctx.strong = true;
         enum comb_status status =
-            comb_search_query(w->search, &as->ctx, &question, PAGE,
+            comb_search_query(any_search(w), &as->ctx, &question, PAGE,
                               COMB_SEARCH_SHOW_HIGHLIGHTS | COMB_SEARCH_SHOW_READING, state,
                               response, &following, &as->err);
         if (status != COMB_OK)
@@ -341,7 +355,7 @@ static void check_counts(struct world *w, struct test_ctx *as, size_t expected)
         comb_v1_search_facets_response_new(as->ctx.arena);
     const struct comb_search_question question = {.text = STR("report")};
     as->ctx.strong = true;
-    must_ok(comb_search_facets(w->search, &as->ctx, &question, response, &as->err), &as->err);
+    must_ok(comb_search_facets(any_search(w), &as->ctx, &question, response, &as->err), &as->err);
     assert_int_equal(response->hits, expected);
     assert_false(response->is_at_least);
     for (size_t i = 0; i < response->n_facets; i++) {
@@ -359,8 +373,8 @@ static void check_suggestions(struct world *w, struct test_ctx *as, int user, si
     struct comb_v1_search_suggest_response *response =
         comb_v1_search_suggest_response_new(as->ctx.arena);
     as->ctx.strong = true;
-    must_ok(comb_search_suggest(w->search, &as->ctx, STR("report f"), COMB_SEARCH_SUGGESTIONS_MAX,
-                                response, &as->err),
+    must_ok(comb_search_suggest(any_search(w), &as->ctx, STR("report f"),
+                                COMB_SEARCH_SUGGESTIONS_MAX, response, &as->err),
             &as->err);
     assert_int_equal(response->n_suggestions, expected);
     for (size_t i = 0; i < response->n_suggestions; i++) {
@@ -397,7 +411,7 @@ static void random_rights_are_kept(void **state)
         test_areas_user(&w->areas, &w->admin, login);
     }
     for (int i = 0; i < NODES; i++) {
-        nodes[i].parent = (int)draw((unsigned)i + 1) - 1;
+        nodes[i].parent = (int)draw((unsigned)i + 2) - 2;
         make_folder(w, i);
     }
     for (int i = 0; i < GRANTS * (n_users / USERS); i++)
@@ -407,7 +421,7 @@ static void random_rights_are_kept(void **state)
         for (int user = 0; user < n_users; user++)
             told += check_user(w, user);
         for (int i = 0; i < MOVES && round == 0; i++) {
-            int node = (int)draw(NODES), target = (int)draw(NODES + 1) - 1;
+            int node = (int)draw(NODES), target = (int)draw(NODES + 2) - 2;
             if (target < 0 || !is_below(target, node))
                 move_folder(w, node, target);
         }
@@ -430,7 +444,7 @@ static void what_cannot_be_asked_is_refused(void **state)
         struct comb_v1_search_query_response *response =
             comb_v1_search_query_response_new(as->ctx.arena);
         comb_str following;
-        assert_int_equal(comb_search_query(w->search, &as->ctx, &question, PAGE, 0, STR(""),
+        assert_int_equal(comb_search_query(w->searches[0], &as->ctx, &question, PAGE, 0, STR(""),
                                            response, &following, &as->err),
                          COMB_INVALID_ARGUMENT);
     }
@@ -442,7 +456,7 @@ static void what_cannot_be_asked_is_refused(void **state)
             comb_v1_search_query_response_new(as->ctx.arena);
         const struct comb_search_question question = {.condition = condition};
         comb_str following;
-        assert_int_equal(comb_search_query(w->search, &as->ctx, &question, PAGE, 0, STR(""),
+        assert_int_equal(comb_search_query(w->searches[0], &as->ctx, &question, PAGE, 0, STR(""),
                                            response, &following, &as->err),
                          COMB_INVALID_ARGUMENT);
         struct comb_v1_search_condition *around = comb_v1_search_condition_new(as->ctx.arena);

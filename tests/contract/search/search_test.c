@@ -348,6 +348,8 @@ static void random_queries_give_what_a_plain_search_gives(void **state)
     struct fixture *f = *state;
     static struct made made[N];
     static char names[N][64], texts[N][128], tags[N][32];
+    struct comb_uuid ids[N];
+    const struct comb_search_few few = {ids, N};
     char query[512];
     for (unsigned i = 0; i < N; i++) {
         /* A name of one word: what is compared are lists of names. */
@@ -368,13 +370,51 @@ static void random_queries_give_what_a_plain_search_gives(void **state)
     }
     made_put(f, made, N, true);
     plain_hits_of(made, N);
+    for (int i = 0; i < N; i++)
+        ids[i] = made[N - 1 - i].document.id;
     for (int i = 0; i < QUERIES; i++) {
         draw_query(query, sizeof query, 3);
         const char *expected = plain_hits(f, query);
         const char *found = hits_by(f, query, 10, 0);
         if (strcmp(found, expected) != 0)
             fail_msg("%s\ngives %s\nnot %s", query, found, expected);
+        if (i % 4 > 0)
+            continue;
+        found = hits_among(f, &few, query, 5 + draw(10), draw(2) * 17);
+        if (strcmp(found, expected) != 0)
+            fail_msg("%s\namong all gives %s\nnot %s", query, found, expected);
     }
+}
+
+/* Of a few documents those are hits that are hits among all; what is gone or never was is none. */
+static void a_few_documents_are_looked_at_alone(void **state)
+{
+    enum { N = 30 };
+    struct fixture *f = *state;
+    const struct comb_uuid ids[] = {doc_id(70000), doc_id(30), doc_id(21), doc_id(20),
+                                    doc_id(15),    doc_id(9),  doc_id(3)};
+    const struct comb_search_few few = {ids, sizeof ids / sizeof *ids}, none = {ids, 0};
+    static struct made made[N];
+    char names[N][8];
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "n%u", i + 1);
+        made[i] = doc_make(f, &(struct doc){.id = i + 1,
+                                            .version = {1, 1},
+                                            .name = names[i],
+                                            .text = i % 3 == 2 ? "red green" : "green red",
+                                            .parent = (i + 1) % 2});
+    }
+    made_put(f, made, N, true);
+    doc_put(f, &(struct doc){.id = 15, .version = {1, 2}, .name = "red"});
+    doc_remove(f, 9, 1, 2);
+    assert_string_equal(hits_among(f, &few, "green", 100, 0), "n30 n21 n20 red n3");
+    assert_string_equal(hits_among(f, &few, "red", 100, 0), "red n30 n21 n20 n3");
+    assert_string_equal(hits_among(f, &few, "red", 1, 1), "red n30 n21 n20 n3");
+    assert_string_equal(hits_among(f, &few, "\"red green\"", 2, 0), "n30 n21 red n3");
+    assert_string_equal(hits_among(f, &few, "gree* -in:/0", 100, 0), "n21 n3");
+    assert_string_equal(hits_among(f, &few, "type:file", 100, 2), "n30 n21 n20 red n3");
+    assert_string_equal(hits_among(f, &few, "blue", 100, 0), "");
+    assert_string_equal(hits_among(f, &none, "red", 100, 0), "");
 }
 
 /* ---- limits ---- */
@@ -427,6 +467,7 @@ int main(void)
         FIXTURE_TEST(a_walk_stops_at_its_budget),
         FIXTURE_TEST(a_page_goes_on_where_its_last_document_is_gone),
         FIXTURE_TEST(texts_come_back_in_whole_characters),
+        FIXTURE_TEST(a_few_documents_are_looked_at_alone),
         FIXTURE_TEST(random_queries_give_what_a_plain_search_gives),
         FIXTURE_TEST(a_long_document_is_found_by_its_end),
         FIXTURE_TEST(a_query_at_its_limits_is_answered),
