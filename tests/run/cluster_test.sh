@@ -50,7 +50,7 @@ by_envoy() { COMB_HOME=$dir/client-envoy COMB_PIN=1 "$comb" "$@"; }
 
 bazel/cluster --dir "$dir" --replicas 3 --proxied >out 2>&1 &
 script=$!
-for _ in $(seq 1200); do
+for _ in $(seq 2400); do
     ! grep -q '^Ready\. Ctrl-C stops\.$' out || break
     kill -0 "$script" 2>/dev/null || fail "bazel/cluster ended"
     sleep 0.1

@@ -65,7 +65,7 @@ says '^2 files, .*; 87 unchanged'
 
 bazel/run source "${flags[@]}" >out 2>&1 &
 script=$!
-for _ in $(seq 1200); do
+for _ in $(seq 2400); do
     ! grep -q '^Ready\. Ctrl-C stops\.$' out || break
     kill -0 "$script" 2>/dev/null || fail "bazel/run ended"
     sleep 0.05
