@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "google/protobuf/timestamp.grpcc.h"
+#include "server/core/timestamp.h"
 #include "server/registry/registry_rpc.h"
 
 /* What a client may want to know before it chooses: the drivers, as "sql=postgres". */
@@ -50,15 +50,13 @@ static comb_str tell_body(void *data, struct grpcc_arena *arena)
         return (comb_str){0};
     comb_v1_registry_entry_set_version(entry, COMB_VERSION);
     entry->installation_id = comb_uuid_text(arena, &info->installation);
-    entry->start_time = google_protobuf_timestamp_new(arena);
+    entry->start_time = comb_timestamp_new(arena, info->start_us);
     entry->draining = info->is_draining(info->data);
     if (!entry->installation_id || !entry->start_time ||
         !comb_v1_registry_entry_add_addresses(arena, entry, info->advertise) ||
         !comb_v1_registry_entry_add_admin_addresses(arena, entry, info->admin_listen) ||
         !add_capabilities(replica, arena, entry) || !add_load(replica, arena, entry))
         return (comb_str){0};
-    entry->start_time->seconds = info->start_us / 1000000;
-    entry->start_time->nanos = (int32_t)(info->start_us % 1000000 * 1000);
     return comb_registry_body(arena, entry);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/activities/activities_rpc.h"
 
-#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/rpc/rpc.h"
 
@@ -12,19 +11,6 @@
 /* ---- conversions ---- */
 
 /* 0 where it is absent. */
-static enum comb_status read_time(const struct google_protobuf_timestamp *message,
-                                  const char *field, int64_t *ret_us, struct comb_error *err)
-{
-    struct timespec time;
-    *ret_us = 0;
-    if (!message)
-        return COMB_OK;
-    if (!grpcc_timestamp_to_timespec(message, &time) || time.tv_sec < 0)
-        return comb_error_field(err, field, "is a time from 1970 on");
-    *ret_us = (int64_t)time.tv_sec * COMB_US_PER_S + time.tv_nsec / 1000;
-    return COMB_OK;
-}
-
 /* A node that the caller may read. */
 static enum comb_status read_node(const struct comb_activities_rpc *rpc, struct comb_ctx *ctx,
                                   const struct comb_v1_node_ref *ref, struct comb_uuid *ret_id,
@@ -81,10 +67,7 @@ static comb_str pack_query(struct grpcc_arena *arena,
     struct comb_v1_activities_feed_request same = *request;
     same.page_size = 0;
     same.page_token = (char *)"";
-    size_t size = protobuf_c_message_get_packed_size(&same.base);
-    uint8_t *bytes = grpcc_arena_alloc(arena, size + 1);
-    return bytes ? comb_str_of((char *)bytes, protobuf_c_message_pack(&same.base, bytes))
-                 : (comb_str){0};
+    return comb_rpc_pack(arena, &same.base);
 }
 
 static enum comb_status feed(const struct comb_activities_rpc *rpc, struct comb_ctx *ctx,
@@ -104,7 +87,7 @@ static enum comb_status feed(const struct comb_activities_rpc *rpc, struct comb_
         !(request->scope && request->scope->mine))
         status = comb_error_field(err, "scope", "is mine, with unread and with include_own");
     if (status == COMB_OK)
-        status = read_time(request->since, "since", &query.since_us, err);
+        status = comb_rpc_time(request->since, "since", &query.since_us, err);
     if (status == COMB_OK)
         status =
             comb_page_token_open(rpc->sealer, ctx, same, request->page_token, &query.before, err);
@@ -146,7 +129,7 @@ static enum comb_status digest(const struct comb_activities_rpc *rpc, struct com
     int period = (int)request->period;
     if (period < COMB_V1_ACTIVITY_PERIOD_HOUR || period > COMB_V1_ACTIVITY_PERIOD_WEEK)
         return comb_error_field(err, "period", "is HOUR, DAY or WEEK");
-    enum comb_status status = read_time(request->since, "since", &since_us, err);
+    enum comb_status status = comb_rpc_time(request->since, "since", &since_us, err);
     if (since_us == 0)
         since_us = comb_clock_wall_us() - PERIODS_DEFAULT * lengths[period];
     if (status == COMB_OK)
@@ -294,7 +277,7 @@ static void rpc_purge(void *self, struct grpcc_call *call,
     struct comb_request_key key;
     int64_t before_us = 0;
     bool more = false;
-    enum comb_status status = response ? read_time(request->before, "before", &before_us, &err)
+    enum comb_status status = response ? comb_rpc_time(request->before, "before", &before_us, &err)
                                        : comb_error_no_memory(&err);
     if (status == COMB_OK && before_us == 0 && request->keep == 0)
         status = comb_error_field(&err, "before", "or keep is given");

@@ -2,9 +2,9 @@
 /* Activities counted by period, user, kind of thing done, and folder. */
 #include <stdlib.h>
 
-#include "grpcc/wkt.h"
 #include "server/activities/internal.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 #define US_PER_HOUR (3600LL * COMB_US_PER_S)
 #define US_PER_DAY (24 * US_PER_HOUR)
@@ -37,13 +37,6 @@ static int64_t begin_of(enum comb_v1_activity_period period, int64_t us)
     return us - (us + MONDAY_US) % (7 * US_PER_DAY);
 }
 
-static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
-{
-    const struct timespec time = {.tv_sec = us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
-}
-
 static bool is_same(const struct line *a, const struct line *b)
 {
     return a->period_us == b->period_us && a->type == b->type && a->kind == b->kind &&
@@ -58,7 +51,7 @@ static enum comb_status begin_line(struct digest *digest, const struct activitie
     struct comb_v1_activity_digest_line *message = comb_v1_activity_digest_line_new(arena);
     if (!message)
         return comb_error_no_memory(err);
-    message->period = time_of(arena, line->period_us);
+    message->period = comb_timestamp_new(arena, line->period_us);
     comb_v1_activity_digest_line_set_actor_id(message,
                                               grpcc_arena_strdup(arena, record->known->actor_id));
     message->type = line->type;
@@ -139,7 +132,7 @@ static enum comb_status give(struct digest *digest, const struct activities_walk
     }
     response->complete = walk->is_through;
     if (walk->examined > 0)
-        response->reached = time_of(arena, walk->reached_us);
+        response->reached = comb_timestamp_new(arena, walk->reached_us);
     return walk->examined > 0 && !response->reached ? comb_error_no_memory(err) : COMB_OK;
 }
 

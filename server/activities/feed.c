@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The walk over items, and pages of activities. */
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
 #include "server/activities/internal.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 /* Items are in the order of the feed, times nearly so: how much later one may stand behind another
  * is less than this, since no transaction is open for longer. */
@@ -108,13 +108,6 @@ struct page {
     size_t n, max;
 };
 
-static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
-{
-    const struct timespec time = {.tv_sec = us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
-}
-
 /* Changes of one node by one user soon after each other are one; so is what follows on making it.
  */
 static bool is_together(const struct shown *shown, const struct activities_record *record)
@@ -135,7 +128,7 @@ static enum comb_status add_to(struct page *page, struct shown *shown,
     activity->type = record->known->type;
     activity->change = record->known->change;
     activity->count++;
-    activity->first_published = time_of(page->eyes->ctx->arena, record->time_us);
+    activity->first_published = comb_timestamp_new(page->eyes->ctx->arena, record->time_us);
     shown->first_us = record->time_us;
     return activity->first_published ? COMB_OK : comb_error_no_memory(err);
 }
@@ -167,7 +160,7 @@ static enum comb_status show(struct page *page, const struct activities_record *
     activity->type = record->known->type;
     activity->change = record->known->change;
     activity->count = 1;
-    activity->published = activity->first_published = time_of(arena, record->time_us);
+    activity->published = activity->first_published = comb_timestamp_new(arena, record->time_us);
     activity->unread = page->read_at.ptr && comb_str_compare(record->at, page->read_at) > 0;
     enum comb_status status =
         activities_see_object(page->eyes, record, sight, &activity->object, err);

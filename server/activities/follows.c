@@ -5,9 +5,9 @@
  * only rises.
  */
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
 #include "server/activities/internal.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 /* Behind all keys that begin with what stands in front of it. */
 #define BEYOND "~"
@@ -180,8 +180,6 @@ static struct comb_v1_activity_follow *to_follow(struct grpcc_arena *arena,
                                                  const struct comb_uuid *user, const char *path,
                                                  int64_t create_us)
 {
-    const struct timespec time = {.tv_sec = create_us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(create_us % COMB_US_PER_S) * 1000};
     struct comb_v1_activity_follow *follow = comb_v1_activity_follow_new(arena);
     if (!follow)
         return NULL;
@@ -190,7 +188,7 @@ static struct comb_v1_activity_follow *to_follow(struct grpcc_arena *arena,
     else
         comb_v1_activity_follow_set_user_id(follow, comb_uuid_text(arena, user));
     comb_v1_activity_follow_set_path(follow, path);
-    follow->create_time = grpcc_timestamp_new(arena, &time);
+    follow->create_time = comb_timestamp_new(arena, create_us);
     return grpcc_arena_failed(arena) ? NULL : follow;
 }
 

@@ -3,9 +3,8 @@
 
 #include <inttypes.h>
 
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
 #include "server/core/hash.h"
+#include "server/core/timestamp.h"
 
 static comb_str to_hex(struct grpcc_arena *arena, const char *before, const uint8_t *bytes,
                        size_t n)
@@ -185,8 +184,6 @@ static enum comb_status pack(struct grpcc_arena *arena, const struct comb_feed_r
                              struct comb_item *item, struct comb_error *err)
 {
     const struct comb_feed_entry *entry = &record->entry;
-    const struct timespec time = {.tv_sec = record->time_us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(record->time_us % COMB_US_PER_S) * 1000};
     struct comb_v1_activity *activity = comb_v1_activity_new(arena);
     if (!activity)
         return comb_error_no_memory(err);
@@ -194,7 +191,7 @@ static enum comb_status pack(struct grpcc_arena *arena, const struct comb_feed_r
     activity->change = (enum comb_v1_change_kind)entry->kind;
     if (!comb_uuid_is_nil(&record->actor))
         comb_v1_activity_set_actor_id(activity, comb_uuid_text(arena, &record->actor));
-    activity->published = grpcc_timestamp_new(arena, &time);
+    activity->published = comb_timestamp_new(arena, record->time_us);
     activity->object = to_object(arena, entry);
     set_places(arena, entry, activity);
     if (grpcc_arena_failed(arena))
@@ -246,17 +243,15 @@ enum comb_status activities_read_item(struct comb_ctx *ctx, const struct comb_it
     struct activities_record record = {.id = item->id, .at = item->at};
     struct comb_v1_activity *known = NULL;
     struct grpcc_error native;
-    struct timespec time;
     if (comb_v1_activity_unpack(ctx->arena, NULL, item->body.ptr, item->body.len, &known,
                                 &native) != GRPCC_OK ||
         !known->object || !known->published ||
-        !grpcc_timestamp_to_timespec(known->published, &time) ||
+        !comb_timestamp_read(known->published, &record.time_us) ||
         !read_id(known->object->id, &record.node) || !read_id(known->actor_id, &record.actor) ||
         !read_id(known->target ? known->target->id : "", &record.target) ||
         !read_id(known->origin ? known->origin->id : "", &record.origin))
         return comb_error_set(err, COMB_DATA_LOSS, 0, "activity %.*s is damaged",
                               COMB_STR_ARG(item->id));
-    record.time_us = (int64_t)time.tv_sec * COMB_US_PER_S + time.tv_nsec / 1000;
     record.known = known;
     *ret_record = record;
     return COMB_OK;

@@ -7,6 +7,7 @@
 #include "google/protobuf/timestamp.grpcc.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/core/timestamp.h"
 #include "server/rpc/rpc.h"
 
 #define DRAIN_MS_MAX 600000
@@ -76,11 +77,9 @@ static bool fill_info(struct grpcc_arena *arena, const struct comb_admin *admin,
     comb_v1_admin_info_response_set_version(response, COMB_VERSION);
     response->replica_id = comb_uuid_text(arena, &admin->replica);
     response->installation_id = comb_uuid_text(arena, &admin->installation);
-    response->start_time = google_protobuf_timestamp_new(arena);
+    response->start_time = comb_timestamp_new(arena, admin->start_us);
     if (!response->replica_id || !response->installation_id || !response->start_time)
         return false;
-    response->start_time->seconds = admin->start_us / 1000000;
-    response->start_time->nanos = (int32_t)(admin->start_us % 1000000 * 1000);
     response->draining = admin->is_draining(admin->data);
     return comb_v1_admin_info_response_add_listen_addresses(arena, response, admin->listen) &&
            comb_v1_admin_info_response_add_admin_addresses(arena, response, admin->admin_listen) &&
@@ -129,14 +128,7 @@ static struct comb_v1_admin_store *store_message(struct grpcc_arena *arena,
     message->requests = status->requests;
     message->failures = status->failures;
     message->reconnects = status->reconnects;
-    if (status->since_us == 0)
-        return message;
-    message->since_time = google_protobuf_timestamp_new(arena);
-    if (!message->since_time)
-        return NULL;
-    message->since_time->seconds = status->since_us / 1000000;
-    message->since_time->nanos = (int32_t)(status->since_us % 1000000 * 1000);
-    return message;
+    return comb_timestamp_set(arena, status->since_us, &message->since_time) ? message : NULL;
 }
 
 static void stores(void *self, struct grpcc_call *call,

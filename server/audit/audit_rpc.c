@@ -4,19 +4,9 @@
 #include <string.h>
 
 #include "comb/v1/audit.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 /* ---- messages ---- */
-
-static bool set_time(struct grpcc_arena *arena, int64_t us,
-                     struct google_protobuf_timestamp **ret_time)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    *ret_time = grpcc_timestamp_new(arena, &time);
-    return *ret_time != NULL;
-}
 
 static enum comb_status add_entries(struct grpcc_arena *arena, const struct comb_audit_page *page,
                                     struct comb_v1_audit_query_response *response,
@@ -25,7 +15,7 @@ static enum comb_status add_entries(struct grpcc_arena *arena, const struct comb
     for (size_t i = 0; i < page->n; i++) {
         const struct comb_audit_entry *from = &page->entries[i];
         struct comb_v1_audit_entry *entry = comb_v1_audit_entry_new(arena);
-        if (!entry || !set_time(arena, from->number_us, &entry->number_time))
+        if (!entry || !comb_timestamp_set(arena, from->number_us, &entry->number_time))
             return comb_error_no_memory(err);
         entry->number = from->n;
         entry->record = from->record;
@@ -105,11 +95,10 @@ static enum comb_status read_filter(const struct comb_v1_audit_filter *from,
     filter->result = (int)from->result;
     filter->method = comb_str_from(from->method);
     filter->text = comb_str_from(from->text);
-    if (from->since)
-        filter->since_us = from->since->seconds * COMB_US_PER_S + from->since->nanos / 1000;
-    if (from->until)
-        filter->until_us = from->until->seconds * COMB_US_PER_S + from->until->nanos / 1000;
-    return COMB_OK;
+    status = comb_rpc_time(from->since, "filter.since", &filter->since_us, err);
+    if (status == COMB_OK)
+        status = comb_rpc_time(from->until, "filter.until", &filter->until_us, err);
+    return status;
 }
 
 /* What must be the same for all pages. */

@@ -2,18 +2,13 @@
 /* Numbering and chaining what is in the intake. */
 #include <string.h>
 
-#include "grpcc/wkt.h"
 #include "server/audit/internal.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/mutation/audit.h"
 
 /* A batch is not begun with less: what is left in the intake waits for the next round. */
 #define LEFT_MS_MIN 1000
-
-static int64_t time_of(const struct google_protobuf_timestamp *time)
-{
-    return time ? time->seconds * COMB_US_PER_S + time->nanos / 1000 : 0;
-}
 
 /* An id as text; what is none is nil, as where there is none. */
 static struct comb_uuid id_of(const char *text)
@@ -32,11 +27,12 @@ bool audit_index_of(struct grpcc_arena *arena, comb_str bytes, struct comb_audit
         GRPCC_OK)
         return false;
     *ret_index = (struct comb_audit_index){
-        .time_us = time_of(record->time),
         .user = id_of(record->user_id),
         .intent = id_of(record->intent_id),
         .code = record->code,
     };
+    if (!comb_timestamp_read(record->time, &ret_index->time_us))
+        return false;
     for (size_t i = 0; i < record->n_targets; i++) {
         if (strcmp(record->targets[i]->kind, "node") == 0) {
             ret_index->node = id_of(record->targets[i]->id);

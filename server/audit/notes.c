@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
 #include "server/audit/internal.h"
 #include "server/core/clock.h"
 #include "server/core/memory.h"
+#include "server/core/timestamp.h"
 #include "server/mutation/audit.h"
 
 #define REASON_PREFIX "ERROR_REASON_"
@@ -215,15 +215,6 @@ void comb_audit_refuse(struct comb_audit *audit, struct comb_ctx *ctx, enum comb
     pthread_mutex_unlock(&audit->lock);
 }
 
-static bool set_time(struct grpcc_arena *arena, int64_t us,
-                     struct google_protobuf_timestamp **ret_time)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    *ret_time = grpcc_timestamp_new(arena, &time);
-    return *ret_time != NULL;
-}
-
 static enum comb_status record_of(struct comb_ctx *ctx, const struct audit_refusals *refusals,
                                   struct comb_audit_pending *ret_pending, struct comb_error *err)
 {
@@ -238,8 +229,9 @@ static enum comb_status record_of(struct comb_ctx *ctx, const struct audit_refus
     struct comb_v1_audit_record *record =
         comb_audit_record_new(&then, COMB_V1_AUDIT_KIND_REFUSAL, &id);
     if (!record || !set_result(ctx->arena, record, refusals->code, refusals->reason) ||
-        !set_time(ctx->arena, refusals->last_us, &record->time) ||
-        (refusals->count > 1 && !set_time(ctx->arena, refusals->first_us, &record->first_time)))
+        !comb_timestamp_set(ctx->arena, refusals->last_us, &record->time) ||
+        (refusals->count > 1 &&
+         !comb_timestamp_set(ctx->arena, refusals->first_us, &record->first_time)))
         return comb_error_no_memory(err);
     record->count = refusals->count;
     record->hidden_count = refusals->hidden;

@@ -2,16 +2,8 @@
 #include "server/auth/auth_rpc.h"
 
 #include "comb/v1/auth.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
 #include "server/core/memory.h"
-
-static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
-}
+#include "server/core/timestamp.h"
 
 /* Overwrites a secret of a request, which nobody reads any more. */
 static void wipe(const char *secret)
@@ -29,8 +21,8 @@ static enum comb_status pair_of(struct grpcc_arena *arena, const struct comb_aut
     /* Both texts are NUL-terminated and live in the call's arena, as the message does. */
     pair->access_token = (char *)tokens->access.ptr;
     pair->refresh_token = (char *)tokens->refresh.ptr;
-    pair->access_expire_time = time_of(arena, tokens->access_expire_us);
-    pair->refresh_expire_time = time_of(arena, tokens->refresh_expire_us);
+    pair->access_expire_time = comb_timestamp_new(arena, tokens->access_expire_us);
+    pair->refresh_expire_time = comb_timestamp_new(arena, tokens->refresh_expire_us);
     if (!pair->access_expire_time || !pair->refresh_expire_time)
         return comb_error_no_memory(err);
     *ret_pair = pair;
@@ -142,7 +134,7 @@ static void rpc_who_am_i(void *self, struct grpcc_call *call,
     if (status == COMB_OK) {
         response->token_id = comb_uuid_text(arena, &principal->token);
         if (principal->expire_us > 0)
-            response->expire_time = time_of(arena, principal->expire_us);
+            response->expire_time = comb_timestamp_new(arena, principal->expire_us);
         if (!response->token_id || (principal->expire_us > 0 && !response->expire_time))
             status = comb_error_no_memory(&err);
     }
@@ -171,12 +163,9 @@ static enum comb_status scopes_of(struct grpcc_arena *arena,
 static enum comb_status end_of(const struct comb_v1_auth_create_token_request *request,
                                int64_t *ret_expire_us, struct comb_error *err)
 {
-    struct timespec time;
-    if (!request->expire_time)
-        return COMB_OK;
-    if (!grpcc_timestamp_to_timespec(request->expire_time, &time) || time.tv_sec <= 0)
+    if (!comb_timestamp_read(request->expire_time, ret_expire_us) ||
+        (request->expire_time && *ret_expire_us == 0))
         return comb_error_field(err, "expire_time", "must lie ahead");
-    *ret_expire_us = (int64_t)time.tv_sec * COMB_US_PER_S + time.tv_nsec / 1000;
     return COMB_OK;
 }
 
@@ -186,7 +175,7 @@ static enum comb_status answer_token(struct grpcc_arena *arena, const struct com
 {
     response->token = (char *)token->text.ptr;
     response->token_id = comb_uuid_text(arena, &token->id);
-    response->expire_time = time_of(arena, token->expire_us);
+    response->expire_time = comb_timestamp_new(arena, token->expire_us);
     return response->token_id && response->expire_time ? COMB_OK : comb_error_no_memory(err);
 }
 

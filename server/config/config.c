@@ -2,11 +2,10 @@
 #include "server/config/config.h"
 
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
 #include "server/config/internal.h"
 #include "server/config/schema.h"
-#include "server/core/clock.h"
 #include "server/core/memory.h"
+#include "server/core/timestamp.h"
 
 /* How often a change is decided anew when a schema changed meanwhile. */
 enum { ATTEMPTS_MAX = 4 };
@@ -348,8 +347,6 @@ struct comb_v1_config_entry *comb_config_message(struct grpcc_arena *arena,
                                                  const struct comb_config_entry *entry)
 {
     struct comb_v1_config_entry *message = comb_v1_config_entry_new(arena);
-    const struct timespec time = {.tv_sec = (time_t)(entry->time_us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(entry->time_us % COMB_US_PER_S) * 1000};
 
     if (!message)
         return NULL;
@@ -358,7 +355,7 @@ struct comb_v1_config_entry *comb_config_message(struct grpcc_arena *arena,
     message->actor = comb_str_dup(arena, entry->actor);
     message->revision = entry->revision;
     if (entry->time_us > 0)
-        message->time = grpcc_timestamp_new(arena, &time);
+        message->time = comb_timestamp_new(arena, entry->time_us);
     if (!message->path || !message->value || !message->actor ||
         (entry->time_us > 0 && !message->time))
         return NULL;

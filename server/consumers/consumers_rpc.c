@@ -4,31 +4,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "google/protobuf/timestamp.grpcc.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 /* What a question for warnings may take: the check itself has its answer already. */
 #define WARN_MS 2000
 #define US_PER_MS 1000
 
 /* ---- conversions; NULL: there is no memory ---- */
-
-/* 0 gives NULL, and *ok stays. */
-static struct google_protobuf_timestamp *to_time(struct grpcc_arena *arena, int64_t us, bool *ok)
-{
-    struct google_protobuf_timestamp *time;
-    if (us == 0)
-        return NULL;
-    time = google_protobuf_timestamp_new(arena);
-    if (!time) {
-        *ok = false;
-        return NULL;
-    }
-    time->seconds = us / COMB_US_PER_S;
-    time->nanos = (int32_t)(us % COMB_US_PER_S * 1000);
-    return time;
-}
-
 static struct comb_v1_admin_feed_place *to_place(struct grpcc_arena *arena,
                                                  struct comb_cursor cursor)
 {
@@ -85,7 +68,7 @@ static struct comb_v1_admin_consumer *to_consumer(struct grpcc_arena *arena,
     message->held = lease->is_held;
     message->this_replica = status->is_of_this_server;
     message->fence = lease->fence;
-    message->held_until_time = to_time(arena, lease->expire_us, &ok);
+    ok = comb_timestamp_set(arena, lease->expire_us, &message->held_until_time) && ok;
     if (lease->place.cursor.incarnation != 0) {
         message->place = to_place(arena, lease->place.cursor);
         ok = ok && message->place;
@@ -93,13 +76,13 @@ static struct comb_v1_admin_consumer *to_consumer(struct grpcc_arena *arena,
     /* What does not consume the feed is not built from it either. */
     if (!status->is_other)
         message->rebuild = to_rebuild(&lease->place);
-    message->advance_time = to_time(arena, lease->advance_us, &ok);
+    ok = comb_timestamp_set(arena, lease->advance_us, &message->advance_time) && ok;
     message->lag_entries = status->n_behind;
     message->lag_ms = lag_ms_of(status);
     message->epoch = lease->place.epoch;
     message->attempts = status->is_other ? 0 : lease->attempts;
     message->error_code = (uint32_t)lease->code;
-    message->error_time = to_time(arena, lease->fail_us, &ok);
+    ok = comb_timestamp_set(arena, lease->fail_us, &message->error_time) && ok;
     message->set_aside = lease->n_aside;
     return ok && message->name && message->error ? message : NULL;
 }
@@ -146,8 +129,8 @@ static struct comb_v1_admin_set_aside *to_set_aside(struct grpcc_arena *arena,
     comb_v1_admin_set_aside_set_kind(message, kind_name(aside->kind));
     message->subject_id = comb_uuid_text(arena, &aside->subject);
     message->revision = aside->revision;
-    message->time = to_time(arena, aside->time_us, &ok);
-    message->set_aside_time = to_time(arena, aside->aside_us, &ok);
+    ok = comb_timestamp_set(arena, aside->time_us, &message->time) && ok;
+    ok = comb_timestamp_set(arena, aside->aside_us, &message->set_aside_time) && ok;
     message->code = (uint32_t)aside->code;
     message->message = to_text(arena, aside->message);
     message->retrying = aside->is_wanted;

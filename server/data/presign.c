@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* URLs by which contents are read from the data store itself. */
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/data/internal.h"
 #include "server/tree/tree_message.h"
 
@@ -78,8 +78,6 @@ enum comb_status comb_data_presign(struct comb_data *data, struct comb_ctx *ctx,
         .response = response,
     };
     int64_t expire_us = comb_clock_wall_us() + presign.ttl_s * COMB_US_PER_S;
-    const struct timespec expire = {.tv_sec = expire_us / COMB_US_PER_S,
-                                    .tv_nsec = expire_us % COMB_US_PER_S * 1000};
     struct comb_access_node node;
     struct comb_data_blob blob;
     enum comb_status status;
@@ -98,6 +96,6 @@ enum comb_status comb_data_presign(struct comb_data *data, struct comb_ctx *ctx,
                      : add_object(&presign, ctx, &blob.session, &blob.id, 0, blob.size, err);
     if (status != COMB_OK)
         return status;
-    response->expire_time = grpcc_timestamp_new(ctx->arena, &expire);
+    response->expire_time = comb_timestamp_new(ctx->arena, expire_us);
     return response->expire_time ? COMB_OK : comb_error_no_memory(err);
 }

@@ -3,9 +3,8 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
 #include "server/core/memory.h"
+#include "server/core/timestamp.h"
 #include "server/data/internal.h"
 
 static enum comb_status not_found(struct comb_error *err, const char *upload_id)
@@ -101,15 +100,13 @@ enum comb_status comb_data_upload_message(struct comb_data *data, struct comb_ct
                                           struct comb_v1_upload **ret_message,
                                           struct comb_error *err)
 {
-    const struct timespec expire = {.tv_sec = upload->expire_us / COMB_US_PER_S,
-                                    .tv_nsec = upload->expire_us % COMB_US_PER_S * 1000};
     struct comb_v1_upload *message = comb_v1_upload_new(ctx->arena);
     enum comb_status status;
 
     if (!message)
         return comb_error_no_memory(err);
     message->id = comb_uuid_text(ctx->arena, &upload->id);
-    message->expire_time = grpcc_timestamp_new(ctx->arena, &expire);
+    message->expire_time = comb_timestamp_new(ctx->arena, upload->expire_us);
     message->has_size = upload->has_size;
     message->size = upload->size;
     message->part_bytes_max = COMB_DATA_PART_BYTES_MAX;

@@ -3,16 +3,9 @@
 
 #include "comb/v1/document.grpcc.h"
 #include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 /* ---- conversions ---- */
-
-static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
-}
 
 /* Text of the message; the caller where it is empty. */
 static enum comb_status read_owner(const struct comb_ctx *ctx, const char *text,
@@ -39,9 +32,10 @@ static struct comb_v1_document *to_message(struct grpcc_arena *arena,
     message->id = id;
     message->body = body;
     message->revision = document->revision;
-    message->create_time = time_of(arena, document->create_us);
-    message->update_time = time_of(arena, document->update_us);
-    message->expire_time = document->expire_us ? time_of(arena, document->expire_us) : NULL;
+    message->create_time = comb_timestamp_new(arena, document->create_us);
+    message->update_time = comb_timestamp_new(arena, document->update_us);
+    message->expire_time =
+        document->expire_us ? comb_timestamp_new(arena, document->expire_us) : NULL;
     return message->create_time && message->update_time ? message : NULL;
 }
 
@@ -208,10 +202,7 @@ static comb_str pack_query(struct grpcc_arena *arena,
     struct comb_v1_documents_query_request same = *request;
     same.page_size = 0;
     same.page_token = (char *)"";
-    size_t size = protobuf_c_message_get_packed_size(&same.base);
-    uint8_t *bytes = grpcc_arena_alloc(arena, size + 1);
-    return bytes ? comb_str_of((char *)bytes, protobuf_c_message_pack(&same.base, bytes))
-                 : (comb_str){0};
+    return comb_rpc_pack(arena, &same.base);
 }
 
 static enum comb_status read_query(const struct comb_v1_documents_query_request *request,

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/identity/user_message.h"
 
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/identity/etag.h"
-
-static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
-}
 
 static char *etag_of(struct grpcc_arena *arena, uint64_t revision)
 {
@@ -47,7 +39,7 @@ enum comb_status comb_identity_user_message(struct grpcc_arena *arena, const str
     if (all) {
         message->email = comb_str_dup(arena, user->email);
         message->disabled = user->disabled;
-        message->create_time = time_of(arena, user->create_us);
+        message->create_time = comb_timestamp_new(arena, user->create_us);
         message->etag = etag_of(arena, user->revision);
         message->personal_workspace_id = comb_uuid_text(arena, &user->personal);
         if (!message->email || !message->create_time || !message->etag ||
@@ -70,7 +62,7 @@ enum comb_status comb_identity_role_message(struct grpcc_arena *arena, const str
     message->label = comb_str_dup(arena, role->label);
     message->override = role->override;
     message->built_in = role->built_in;
-    message->create_time = time_of(arena, role->create_us);
+    message->create_time = comb_timestamp_new(arena, role->create_us);
     message->etag = etag_of(arena, role->revision);
     if (!message->id || !message->name || !message->label || !message->create_time ||
         !message->etag)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries of each period. */
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/logs/internal.h"
 
 struct counter {
@@ -20,7 +21,7 @@ static bool add_period(struct counter *counter, int64_t begin_us)
     struct comb_v1_log_count *count = comb_v1_log_count_new(counter->arena);
     if (!count)
         return false;
-    count->period = logs_timestamp(counter->arena, begin_us);
+    count->period = comb_timestamp_new(counter->arena, begin_us);
     counter->begin_us = begin_us;
     return count->period &&
            comb_v1_logs_count_response_add_counts(counter->arena, counter->response, count);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/logs/logs_rpc.h"
 
-#include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/logs/tails_rpc.h"
 #include "server/rpc/rpc.h"
@@ -10,20 +9,6 @@
 #define MESSAGE_ARENA_MAX (64u << 20)
 
 /* ---- conversions ---- */
-
-/* 0 where it is absent. */
-static enum comb_status read_time(const struct google_protobuf_timestamp *message,
-                                  const char *field, int64_t *ret_us, struct comb_error *err)
-{
-    struct timespec time;
-    *ret_us = 0;
-    if (!message)
-        return COMB_OK;
-    if (!grpcc_timestamp_to_timespec(message, &time) || time.tv_sec < 0)
-        return comb_error_field(err, field, "is a time from 1970 on");
-    *ret_us = (int64_t)time.tv_sec * COMB_US_PER_S + time.tv_nsec / 1000;
-    return COMB_OK;
-}
 
 static enum comb_status read_filter(const struct comb_v1_log_filter *message,
                                     struct comb_log_filter *ret, struct comb_error *err)
@@ -36,18 +21,10 @@ static enum comb_status read_filter(const struct comb_v1_log_filter *message,
     ret->service = comb_str_from(message->service);
     ret->user = comb_str_from(message->user);
     ret->trace = comb_str_from(message->trace_id);
-    enum comb_status status = read_time(message->since, "filter.since", &ret->since_us, err);
+    enum comb_status status = comb_rpc_time(message->since, "filter.since", &ret->since_us, err);
     if (status == COMB_OK)
-        status = read_time(message->until, "filter.until", &ret->until_us, err);
+        status = comb_rpc_time(message->until, "filter.until", &ret->until_us, err);
     return status;
-}
-
-/* What must stay the same from page to page. ptr NULL: no room. */
-static comb_str pack(struct grpcc_arena *arena, const ProtobufCMessage *same)
-{
-    size_t size = protobuf_c_message_get_packed_size(same);
-    uint8_t *bytes = grpcc_arena_alloc(arena, size + 1);
-    return bytes ? comb_str_of((char *)bytes, protobuf_c_message_pack(same, bytes)) : (comb_str){0};
 }
 
 /* ---- Append ---- */
@@ -76,7 +53,7 @@ static enum comb_status read_entry(struct grpcc_arena *arena,
         .values = values,
         .n_values = message->n_fields,
     };
-    return read_time(message->time, "entries.time", &ret->time_us, err);
+    return comb_rpc_time(message->time, "entries.time", &ret->time_us, err);
 }
 
 static enum comb_status append_batch(struct comb_logs *logs, struct comb_ctx *ctx,
@@ -167,7 +144,7 @@ static enum comb_status query(const struct comb_logs_rpc *rpc, struct comb_ctx *
     struct comb_log_page page;
     same.page_size = 0;
     same.page_token = (char *)"";
-    const comb_str packed = pack(ctx->arena, &same.base);
+    const comb_str packed = comb_rpc_pack(ctx->arena, &same.base);
     if (!packed.ptr)
         return comb_error_no_memory(err);
     if ((int)request->order_by < 0 || request->order_by > COMB_V1_LOG_ORDER_OLDEST)
@@ -213,7 +190,7 @@ static enum comb_status count(const struct comb_logs_rpc *rpc, struct comb_ctx *
     comb_str behind = {0};
     int period = (int)request->period;
     same.page_token = (char *)"";
-    const comb_str packed = pack(ctx->arena, &same.base);
+    const comb_str packed = comb_rpc_pack(ctx->arena, &same.base);
     if (!packed.ptr)
         return comb_error_no_memory(err);
     if (period < COMB_V1_LOG_PERIOD_MINUTE || period > COMB_V1_LOG_PERIOD_DAY)

@@ -6,6 +6,7 @@
 #include "grpcc/wkt.h"
 #include "server/core/clock.h"
 #include "server/core/hash.h"
+#include "server/core/timestamp.h"
 #include "server/text/tokens.h"
 
 /* Hexadecimal digits of a place. */
@@ -114,13 +115,6 @@ int64_t logs_time_of(comb_str place)
     for (size_t i = 0; i < sizeof bytes; i++)
         time_us = time_us << 8 | bytes[i];
     return time_us;
-}
-
-struct google_protobuf_timestamp *logs_timestamp(struct grpcc_arena *arena, int64_t time_us)
-{
-    const struct timespec time = {.tv_sec = time_us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(time_us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
 }
 
 static enum comb_status make_place(struct grpcc_arena *arena, const struct comb_uuid *batch,
@@ -310,7 +304,7 @@ enum comb_status logs_read_item(struct grpcc_arena *arena, const struct comb_ite
         return comb_error_set(err, COMB_DATA_LOSS, 0, "log entry %.*s is damaged",
                               COMB_STR_ARG(item->id));
     const char *id = comb_str_dup(arena, item->id);
-    entry->time = logs_timestamp(arena, time_us);
+    entry->time = comb_timestamp_new(arena, time_us);
     if (!id || !entry->time)
         return comb_error_no_memory(err);
     comb_v1_log_entry_set_id(entry, id);

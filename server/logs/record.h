@@ -37,8 +37,6 @@ comb_str logs_trace_key(struct grpcc_arena *arena, comb_str trace);
 
 /* Before every place of that time, and behind those of earlier ones. ptr NULL: no room. */
 comb_str logs_place(struct grpcc_arena *arena, int64_t time_us);
-/* NULL: no room. */
-struct google_protobuf_timestamp *logs_timestamp(struct grpcc_arena *arena, int64_t time_us);
 /* -1: it is no place. */
 int64_t logs_time_of(comb_str place);
 

@@ -11,6 +11,7 @@
 #include "server/core/clock.h"
 #include "server/core/cond.h"
 #include "server/core/memory.h"
+#include "server/core/timestamp.h"
 #include "server/logs/record.h"
 #include "server/rpc/rpc.h"
 
@@ -78,8 +79,8 @@ static struct comb_v1_logs_tail_response *to_message(struct grpcc_arena *arena,
         answer->gap = comb_v1_log_gap_new(arena);
         if (!answer->gap)
             return NULL;
-        answer->gap->since = logs_timestamp(arena, news->gap_since_us);
-        answer->gap->until = logs_timestamp(arena, news->gap_until_us);
+        answer->gap->since = comb_timestamp_new(arena, news->gap_since_us);
+        answer->gap->until = comb_timestamp_new(arena, news->gap_until_us);
         if (!answer->gap->since || !answer->gap->until)
             return NULL;
     }

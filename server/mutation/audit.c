@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/mutation/audit.h"
 
-#include "grpcc/wkt.h"
 #include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/mutation/dialect.h"
 
 char *comb_audit_text(struct grpcc_arena *arena, comb_str text, size_t max)
@@ -41,13 +41,11 @@ comb_audit_record_new(struct comb_ctx *ctx, enum comb_v1_audit_kind kind, struct
     struct comb_v1_audit_record *record = comb_v1_audit_record_new(arena);
     struct comb_uuid id = comb_uuid_new();
     int64_t now_us = comb_clock_wall_us();
-    const struct timespec now = {.tv_sec = (time_t)(now_us / COMB_US_PER_S),
-                                 .tv_nsec = (long)(now_us % COMB_US_PER_S) * 1000};
     comb_str login = comb_str_is_empty(who->login) ? ctx->claimed_login : who->login;
     if (!record)
         return NULL;
     record->kind = kind;
-    record->time = grpcc_timestamp_new(arena, &now);
+    record->time = comb_timestamp_new(arena, now_us);
     if (!record->time || !set_id(arena, &id, &record->id) ||
         !set_id(arena, &who->user, &record->user_id) ||
         !set_id(arena, &who->token, &record->token_id) ||

@@ -7,21 +7,9 @@
 
 #include "comb/v1/operations.grpcc.h"
 #include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 /* ---- messages ---- */
-
-/* False: no room. A time of 0 is absent. */
-static bool set_time(struct grpcc_arena *arena, int64_t us,
-                     struct google_protobuf_timestamp **ret_time)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    if (us == 0)
-        return true;
-    *ret_time = grpcc_timestamp_new(arena, &time);
-    return *ret_time != NULL;
-}
 
 static bool set_progress(struct grpcc_arena *arena, const struct comb_operation_progress *progress,
                          struct comb_v1_operation *message)
@@ -76,10 +64,10 @@ enum comb_status comb_operations_message(struct grpcc_arena *arena,
     message->etag = grpcc_arena_printf(arena, "r%" PRIu64, operation->revision);
     if (!message->id || !message->kind || !message->owner_id || !message->etag ||
         !set_progress(arena, &operation->progress, message) ||
-        !set_time(arena, operation->create_us, &message->create_time) ||
-        !set_time(arena, operation->start_us, &message->start_time) ||
-        !set_time(arena, operation->update_us, &message->update_time) ||
-        !set_time(arena, operation->end_us, &message->end_time))
+        !comb_timestamp_set(arena, operation->create_us, &message->create_time) ||
+        !comb_timestamp_set(arena, operation->start_us, &message->start_time) ||
+        !comb_timestamp_set(arena, operation->update_us, &message->update_time) ||
+        !comb_timestamp_set(arena, operation->end_us, &message->end_time))
         return comb_error_no_memory(err);
     enum comb_status status = set_outcome(arena, operation, message, err);
     if (status == COMB_OK)

@@ -4,10 +4,7 @@
 #include <string.h>
 
 #include "comb/v1/permissions.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
-
-#define NS_PER_US 1000
+#include "server/core/timestamp.h"
 
 /* ----------------------------------------------------------------------------- from the request */
 
@@ -34,15 +31,9 @@ static enum comb_status read_subject(const struct comb_v1_subject *message,
 static enum comb_status read_expiry(const struct google_protobuf_timestamp *message,
                                     int64_t *ret_expire_us, struct comb_error *err)
 {
-    struct timespec time = {0};
-    if (message == NULL) {
-        *ret_expire_us = 0;
-        return COMB_OK;
-    }
-    if (!grpcc_timestamp_to_timespec(message, &time) || time.tv_sec <= 0) {
+    if (!comb_timestamp_read(message, ret_expire_us) || (message != NULL && *ret_expire_us == 0)) {
         return comb_error_field(err, "expire_time", "not a time that lies ahead");
     }
-    *ret_expire_us = time.tv_sec * COMB_US_PER_S + time.tv_nsec / NS_PER_US;
     return COMB_OK;
 }
 
@@ -58,13 +49,6 @@ static enum comb_status check_rights(int rights, int max, struct comb_error *err
 
 /* ----------------------------------------------------------------------------- to the response */
 
-static struct google_protobuf_timestamp *time_message(struct grpcc_arena *arena, int64_t us)
-{
-    struct timespec time = {.tv_sec = us / COMB_US_PER_S,
-                            .tv_nsec = us % COMB_US_PER_S * NS_PER_US};
-    return grpcc_timestamp_new(arena, &time);
-}
-
 /* NULL: no room. */
 static struct comb_v1_permission_entry *entry_message(struct grpcc_arena *arena,
                                                       const struct comb_permission *permission)
@@ -75,10 +59,10 @@ static struct comb_v1_permission_entry *entry_message(struct grpcc_arena *arena,
     char *node_id = comb_uuid_text(arena, &entry->node);
     char *role = comb_uuid_text(arena, &entry->role);
     char *granted_by = comb_uuid_text(arena, &entry->granted_by);
-    struct google_protobuf_timestamp *create_time = time_message(arena, entry->create_us);
+    struct google_protobuf_timestamp *create_time = comb_timestamp_new(arena, entry->create_us);
     struct google_protobuf_timestamp *expire_time = NULL;
     if (entry->expire_us != 0) {
-        expire_time = time_message(arena, entry->expire_us);
+        expire_time = comb_timestamp_new(arena, entry->expire_us);
     }
     if (message == NULL || subject == NULL || node_id == NULL || role == NULL ||
         granted_by == NULL || create_time == NULL ||

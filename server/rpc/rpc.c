@@ -11,6 +11,7 @@
 #include "grpcc/wkt.h"
 #include "server/core/limits.h"
 #include "server/core/log.h"
+#include "server/core/timestamp.h"
 #include "server/rpc/audited.h"
 #include "server/rpc/call.h"
 
@@ -225,6 +226,22 @@ enum comb_status comb_rpc_claim(struct grpcc_call *call, struct comb_mutations *
     enum comb_status status = comb_rpc_request_key(call, request_id, request, ret_key, err);
     return status == COMB_OK ? comb_mutation_claim(mutations, comb_rpc_ctx(call), ret_key, err)
                              : status;
+}
+
+comb_str comb_rpc_pack(struct grpcc_arena *arena, const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = grpcc_arena_alloc(arena, size + 1);
+    return bytes ? comb_str_of((char *)bytes, protobuf_c_message_pack(message, bytes))
+                 : (comb_str){0};
+}
+
+enum comb_status comb_rpc_time(const struct google_protobuf_timestamp *message, const char *field,
+                               int64_t *ret_us, struct comb_error *err)
+{
+    return comb_timestamp_read(message, ret_us)
+               ? COMB_OK
+               : comb_error_field(err, field, "is a time from 1970 to the end of 9999");
 }
 
 enum comb_status comb_rpc_page_size(int32_t asked, size_t *ret_size, struct comb_error *err)

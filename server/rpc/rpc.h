@@ -13,6 +13,7 @@
 #ifndef COMB_RPC_H
 #define COMB_RPC_H
 
+#include "google/protobuf/timestamp.grpcc.h"
 #include "google/rpc/status.grpcc.h"
 #include "grpcc/server.h"
 #include "server/core/ctx.h"
@@ -69,6 +70,14 @@ enum comb_status comb_page_token_seal(struct comb_sealer *sealer, struct comb_ct
 enum comb_status comb_page_token_open(struct comb_sealer *sealer, struct comb_ctx *ctx,
                                       comb_str query, const char *token, comb_str *ret_state,
                                       struct comb_error *err) COMB_MUST_CHECK;
+
+/* A message packed into arena: the fields of a request that must stay the same from page to page.
+ * ptr NULL: no room. */
+comb_str comb_rpc_pack(struct grpcc_arena *arena, const ProtobufCMessage *message);
+
+/* A time of a request, in microseconds since 1970; 0 where it is absent. */
+enum comb_status comb_rpc_time(const struct google_protobuf_timestamp *message, const char *field,
+                               int64_t *ret_us, struct comb_error *err) COMB_MUST_CHECK;
 
 /* page_size of a request: 0 gives 100; negative or more than 1,000: INVALID_ARGUMENT. */
 enum comb_status comb_rpc_page_size(int32_t asked, size_t *ret_size,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/tree/feed_view.h"
 
-#include "grpcc/wkt.h"
 #include "server/core/hash.h"
+#include "server/core/timestamp.h"
 #include "server/tree/place.h"
 
 /* A cursor: incarnation, sequence, both big-endian, and a checksum against slips of the pen. */
@@ -159,8 +159,6 @@ enum comb_status tree_change_message(struct comb_ctx *ctx, const struct comb_fee
     const struct comb_feed_entry *entry = &record->entry;
     struct grpcc_arena *arena = ctx->arena;
     struct comb_v1_change *change = comb_v1_change_new(arena);
-    const struct timespec time = {.tv_sec = record->time_us / COMB_US_PER_S,
-                                  .tv_nsec = (long)(record->time_us % COMB_US_PER_S) * 1000};
     enum comb_status status = COMB_OK;
 
     if (!change)
@@ -181,7 +179,7 @@ enum comb_status tree_change_message(struct comb_ctx *ctx, const struct comb_fee
     }
     if (!comb_uuid_is_nil(&record->actor))
         comb_v1_change_set_actor_id(change, comb_uuid_text(arena, &record->actor));
-    change->time = grpcc_timestamp_new(arena, &time);
+    change->time = comb_timestamp_new(arena, record->time_us);
     comb_v1_change_set_cursor(change, tree_cursor_text(arena, record->cursor));
     if (grpcc_arena_failed(arena))
         return comb_error_no_memory(err);

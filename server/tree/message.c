@@ -4,17 +4,8 @@
 #include <stdio.h>
 
 #include "comb/v1/errors.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/tree/tree_message.h"
-
-static struct google_protobuf_timestamp *timestamp(struct grpcc_arena *arena, int64_t us)
-{
-    struct timespec time = {.tv_sec = us / COMB_US_PER_S,
-                            .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-
-    return grpcc_timestamp_new(arena, &time);
-}
 
 static char *text(struct grpcc_arena *arena, comb_str s)
 {
@@ -38,7 +29,7 @@ static bool set_place(struct grpcc_arena *arena, const struct comb_node *node,
         return false;
     comb_v1_recycled_set_parent_id(recycled, comb_uuid_text(arena, &node->trash_parent));
     comb_v1_recycled_set_name(recycled, text(arena, node->trash_name));
-    recycled->time = timestamp(arena, node->trash_us);
+    recycled->time = comb_timestamp_new(arena, node->trash_us);
     comb_v1_recycled_set_user_id(recycled, comb_uuid_text(arena, &node->trash_by));
     message->recycled = recycled;
     comb_v1_node_set_name(message, text(arena, node->trash_name));
@@ -86,8 +77,8 @@ enum comb_status comb_tree_node_message(struct grpcc_arena *arena, const struct 
         comb_v1_node_set_etag(message, grpcc_arena_strdup(arena, etag));
     }
     if (node->create_us) {
-        message->create_time = timestamp(arena, node->create_us);
-        message->update_time = timestamp(arena, node->update_us);
+        message->create_time = comb_timestamp_new(arena, node->create_us);
+        message->update_time = comb_timestamp_new(arena, node->update_us);
     }
     if (node->sha256.len)
         comb_v1_node_set_sha256(message,

@@ -2,17 +2,9 @@
 #include "server/vault/vault_rpc.h"
 
 #include "comb/v1/vault.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 #include "server/vault/keys.h"
 #include "server/vault/secrets.h"
-
-static struct google_protobuf_timestamp *time_of(struct grpcc_arena *arena, int64_t us)
-{
-    const struct timespec time = {.tv_sec = (time_t)(us / COMB_US_PER_S),
-                                  .tv_nsec = (long)(us % COMB_US_PER_S) * 1000};
-    return grpcc_timestamp_new(arena, &time);
-}
 
 static comb_str bytes_of(ProtobufCBinaryData data)
 {
@@ -63,7 +55,7 @@ static void rpc_get(void *self, struct grpcc_call *call,
     if (status == COMB_OK) {
         response->value = data_of(secret.value);
         response->version = secret.version;
-        response->create_time = time_of(ctx->arena, secret.create_us);
+        response->create_time = comb_timestamp_new(ctx->arena, secret.create_us);
     }
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
@@ -113,8 +105,9 @@ static enum comb_status add_version(struct comb_ctx *ctx, const struct comb_vaul
     if (!message)
         return comb_error_no_memory(err);
     message->version = version->version;
-    message->create_time = time_of(ctx->arena, version->create_us);
-    message->delete_time = version->delete_us ? time_of(ctx->arena, version->delete_us) : NULL;
+    message->create_time = comb_timestamp_new(ctx->arena, version->create_us);
+    message->delete_time =
+        version->delete_us ? comb_timestamp_new(ctx->arena, version->delete_us) : NULL;
     message->destroyed = version->destroyed;
     if (!comb_v1_vault_list_versions_response_add_versions(ctx->arena, response, message))
         return comb_error_no_memory(err);
@@ -208,7 +201,7 @@ static enum comb_status key_message(struct comb_ctx *ctx, const char *name,
     comb_v1_vault_key_set_name(key, name);
     key->version = info->version;
     key->version_min = info->version_min;
-    key->create_time = time_of(ctx->arena, info->create_us);
+    key->create_time = comb_timestamp_new(ctx->arena, info->create_us);
     *ret_key = key;
     return COMB_OK;
 }

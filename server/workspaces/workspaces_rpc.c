@@ -4,8 +4,7 @@
 #include <inttypes.h>
 
 #include "comb/v1/workspaces.grpcc.h"
-#include "grpcc/wkt.h"
-#include "server/core/clock.h"
+#include "server/core/timestamp.h"
 
 static bool add_roots(struct grpcc_arena *arena, const struct comb_workspace *workspace,
                       struct comb_v1_workspace *message)
@@ -23,8 +22,6 @@ static enum comb_status to_message(struct grpcc_arena *arena,
                                    struct comb_v1_workspace **ret_message, struct comb_error *err)
 {
     const struct comb_workspace *workspace = &view->workspace;
-    const struct timespec create = {.tv_sec = (time_t)(workspace->create_us / COMB_US_PER_S),
-                                    .tv_nsec = (long)(workspace->create_us % COMB_US_PER_S) * 1000};
     struct comb_v1_workspace *message = comb_v1_workspace_new(arena);
     if (!message)
         return comb_error_no_memory(err);
@@ -35,7 +32,7 @@ static enum comb_status to_message(struct grpcc_arena *arena,
     message->kind = (enum comb_v1_workspace_kind)workspace->kind;
     message->owner_id = comb_uuid_text(arena, &workspace->owner);
     message->default_rights = (enum comb_v1_rights)view->default_rights;
-    message->create_time = grpcc_timestamp_new(arena, &create);
+    message->create_time = comb_timestamp_new(arena, workspace->create_us);
     message->etag = grpcc_arena_printf(arena, "r%" PRIu64, workspace->revision);
     if (!message->id || !message->slug || !message->label || !message->description ||
         !message->owner_id || !message->create_time || !message->etag ||

@@ -31,7 +31,7 @@ ALLOWED = {
 SHARED = {"core", "mutation", "facts", "rpc"}
 
 # What core may take from the runtime.
-CORE_FROM_GRPCC = {"grpcc/arena.h", "grpcc/compiler.h"}
+CORE_FROM_GRPCC = {"grpcc/arena.h", "grpcc/compiler.h", "grpcc/wkt.h"}
 
 
 def layer_of(path):
@@ -87,7 +87,7 @@ def _judge(path, target, quoted):
         return "server/ includes nothing of %s/" % to_top
     if layer_of(path)[0] == "core" and (target.startswith("grpc/") or
                                         (target.startswith("grpcc/") and target not in CORE_FROM_GRPCC)):
-        return "core uses only the arena of grpcc"
+        return "core uses only the arena and the well-known types of grpcc"
     if to_top == "server":
         return _in_server(path, target)
     return None
