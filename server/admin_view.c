@@ -214,4 +214,6 @@ void comb_admin_view_init(struct comb_admin_view *view, struct comb_admin *admin
     admin->consumers.retry_set_aside = comb_consumers_rpc_retry_set_aside;
     admin->consumers.warn = comb_consumers_rpc_warn;
     admin->consumers.data = &view->services->consumers_rpc;
+    admin->move.backup = comb_move_rpc_backup;
+    admin->move.data = (void *)(uintptr_t)&view->services->move_rpc;
 }

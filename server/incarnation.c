@@ -25,11 +25,11 @@ struct comb_incarnation {
 
 /* The mark of this installation, raised to value. */
 static enum comb_status raise_mark(struct comb_config_store *config, struct comb_ctx *ctx,
-                                   const struct comb_sql_info *info, uint64_t value,
+                                   const struct comb_uuid *installation, uint64_t value,
                                    uint64_t *ret_highest, struct comb_error *err)
 {
     char id[COMB_UUID_TEXT_LENGTH + 1], name[COMB_CONFIG_MARK_BYTES_MAX];
-    comb_uuid_format(&info->installation, id);
+    comb_uuid_format(installation, id);
     snprintf(name, sizeof name, "sql.%s", id);
     int64_t whole = ctx->deadline_ns, own = comb_clock_in_ms(LOOK_MS_MAX);
     ctx->deadline_ns = own < whole ? own : whole;
@@ -46,7 +46,8 @@ static enum comb_status look(struct comb_sql *sql, struct comb_config_store *con
     struct comb_sql_info info;
     uint64_t highest = 0;
     comb_sql_get_info(sql, &info);
-    enum comb_status status = raise_mark(config, ctx, &info, info.incarnation, &highest, err);
+    enum comb_status status =
+        raise_mark(config, ctx, &info.installation, info.incarnation, &highest, err);
     if (status != COMB_OK)
         return status;
     *ret_behind = highest > info.incarnation;
@@ -179,13 +180,33 @@ enum comb_status comb_incarnation_begin_anew(struct comb_sql *sql, struct comb_c
     comb_sql_get_info(sql, &info);
     enum comb_status status = comb_sql_migrate_schema(sql, comb_mutation_schemas, err);
     if (status == COMB_OK && info.shared)
-        status = raise_mark(config, ctx, &info, 0, &highest, err);
+        status = raise_mark(config, ctx, &info.installation, 0, &highest, err);
     if (status == COMB_OK)
         status = comb_feed_begin_anew(sql, ctx, err);
     if (status == COMB_OK)
         status = comb_sql_begin_anew(sql, ctx, highest, &incarnation, err);
     /* A copy of the old database that comes up somewhere is older than this from now on. */
     if (status == COMB_OK && info.shared)
-        status = raise_mark(config, ctx, &info, incarnation, &highest, err);
+        status = raise_mark(config, ctx, &info.installation, incarnation, &highest, err);
+    return status;
+}
+
+enum comb_status comb_incarnation_adopt(struct comb_sql *sql, struct comb_config_store *config,
+                                        struct comb_ctx *ctx, const struct comb_uuid *installation,
+                                        uint64_t above, struct comb_error *err)
+{
+    struct comb_sql_info info;
+    uint64_t highest = 0, incarnation = 0;
+    comb_sql_get_info(sql, &info);
+    enum comb_status status = raise_mark(config, ctx, installation, 0, &highest, err);
+    if (status == COMB_OK)
+        status = comb_feed_begin_anew(sql, ctx, err);
+    if (status == COMB_OK)
+        status =
+            comb_sql_begin_anew(sql, ctx, highest > above ? highest : above, &incarnation, err);
+    if (status == COMB_OK && info.shared)
+        status = raise_mark(config, ctx, installation, incarnation, &highest, err);
+    if (status == COMB_OK)
+        status = comb_sql_adopt(sql, ctx, installation, err);
     return status;
 }

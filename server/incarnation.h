@@ -35,4 +35,13 @@ enum comb_status comb_incarnation_begin_anew(struct comb_sql *sql, struct comb_c
                                              struct comb_ctx *ctx,
                                              struct comb_error *err) COMB_MUST_CHECK;
 
+/*
+ * The same for a sql row that was filled from another store (server/move): its history is above
+ * that of `above` and above what the mark of that installation says, and it belongs to that
+ * installation for who opens it afterwards.
+ */
+enum comb_status comb_incarnation_adopt(struct comb_sql *sql, struct comb_config_store *config,
+                                        struct comb_ctx *ctx, const struct comb_uuid *installation,
+                                        uint64_t above, struct comb_error *err) COMB_MUST_CHECK;
+
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* combd: reads its options and runs the server, or looks at its stores, or tells them of a restore.
- * Exit status: 0 ended as
- * asked, 1 failed, or --check found a store that cannot be used, 2 wrong options. */
+/* combd: reads its options and runs the server, or looks at its stores, puts a backup into them, or
+ * tells them of a restore. Exit status: 0 ended as asked, 1 failed, or --check found a store that
+ * cannot be used, 2 wrong options. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "server/options.h"
+#include "server/restore.h"
 #include "server/run.h"
 
 int main(int argc, char **argv)
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
     bool good = true;
     enum comb_status status = options.check      ? comb_run_check(&options, &good, &err)
                               : options.restored ? comb_run_restored(&options, &err)
+                              : options.restore  ? comb_run_restore(&options, &err)
                                                  : comb_run(&options, &err);
     if (status == COMB_OK)
         return good ? 0 : 1;

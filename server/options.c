@@ -88,6 +88,12 @@ static const struct flag flags[] = {
      "after the sql row was restored from a backup, before a server is started: begin a new "
      "history, "
      "so that tokens and cursors from before are refused, and exit"},
+    {"restore", FLAG_TEXT, MEMBER(restore), "FILE", NULL, 0, 0,
+     "put a backup that `comb admin backup` has made back into the rows sql, vault, config and "
+     "data, "
+     "which must be empty, compare, begin a new history, and exit"},
+    {"restore-key-file", FLAG_TEXT, MEMBER(restore_key_file), "FILE", NULL, 0, 0,
+     "key of the backup, in a file of mode 0600"},
     {"admin-password-file", FLAG_TEXT, MEMBER(admin_password_file), "FILE", NULL, 0, 0,
      "password of the first administrator; without it, and without COMB_ADMIN_PASSWORD in the "
      "environment, one is made and kept in HOME/admin"},

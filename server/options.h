@@ -47,6 +47,8 @@ struct comb_options {
     unsigned extract_workers, extract_timeout_s, extract_memory_mib, extract_file_mib;
     bool check;    /* look at the rows, say what they reach, end */
     bool restored; /* the sql row was put back from a backup: say so to the rows, end */
+    /* a backup that is put back into empty stores, and the file of its key; NULL: none */
+    const char *restore, *restore_key_file;
     bool help, version;
 };
 

@@ -23,6 +23,7 @@
 #include "server/data/sweep_kind.h"
 #include "server/events/events_rpc.h"
 #include "server/extractor.h"
+#include "server/move/state.h"
 #include "server/search/reindex.h"
 
 #define BYTES_PER_MIB ((size_t)1 << 20)
@@ -43,18 +44,17 @@ static void take_rows(struct comb_services *s, struct comb_rows *rows)
     s->docs = comb_rows_store(rows, COMB_ROW_DOCS);
 }
 
-static enum comb_status migrate(struct comb_services *s, struct comb_error *err)
+enum comb_status comb_services_migrate(struct comb_sql *sql, struct comb_error *err)
 {
     const struct comb_sql_schema *const *areas[] = {
         comb_mutation_schemas,    comb_tree_schemas,       comb_data_schemas,
         comb_permissions_schemas, comb_identity_schemas,   comb_workspaces_schemas,
         comb_auth_schemas,        comb_operations_schemas, comb_consumers_schemas,
-        comb_audit_schemas,
+        comb_audit_schemas,       comb_move_schemas,
     };
     enum comb_status status = COMB_OK;
     for (size_t i = 0; i < sizeof areas / sizeof areas[0] && status == COMB_OK; i++)
-        status = comb_sql_migrate_schema(s->sql, areas[i], err);
-    comb_sql_get_info(s->sql, &s->info);
+        status = comb_sql_migrate_schema(sql, areas[i], err);
     return status;
 }
 
@@ -538,6 +538,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->audit_indexer, s->sealer};
     s->consumers_rpc = (struct comb_consumers_rpc){s->consumers, s->sealer};
+    s->move_rpc = (struct comb_move_rpc){{s->sql, s->vault, s->config_store, s->blobs}};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
     s->activities_rpc =
@@ -593,7 +594,10 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     struct comb_services *s = services;
     *s = (struct comb_services){.replica = comb_uuid_new()};
     take_rows(s, rows);
-    enum comb_status status = migrate(s, err);
+    enum comb_status status = comb_services_migrate(s->sql, err);
+    comb_sql_get_info(s->sql, &s->info);
+    if (status == COMB_OK)
+        status = comb_move_state_check(s->sql, ctx, err);
     if (status == COMB_OK)
         status = open_stores(s, err);
     if (status == COMB_OK)

@@ -25,6 +25,7 @@
 #include "server/identity/identity.h"
 #include "server/identity/identity_rpc.h"
 #include "server/logs/logs_rpc.h"
+#include "server/move/move_rpc.h"
 #include "server/operations/operations.h"
 #include "server/operations/operations_rpc.h"
 #include "server/permissions/permissions.h"
@@ -119,11 +120,16 @@ struct comb_services {
     struct comb_config_rpc config_rpc;
     struct comb_audit_rpc audit_rpc;
     struct comb_consumers_rpc consumers_rpc; /* of Admin */
+    struct comb_move_rpc move_rpc;           /* likewise */
     struct comb_documents_rpc documents_rpc;
     struct comb_activities_rpc activities_rpc;
     struct comb_logs_rpc logs_rpc;
     struct comb_search_rpc search_rpc;
 };
+
+/* Brings the tables of all areas on the sql row into the form of this version. */
+enum comb_status comb_services_migrate(struct comb_sql *sql,
+                                       struct comb_error *err) COMB_MUST_CHECK;
 
 /*
  * Stands on rows, which are open and stay so: migrates, makes the domains, and starts what runs in

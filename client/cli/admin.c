@@ -232,6 +232,7 @@ int cli_admin(struct cli *cli, int argc, char **argv)
                                             {"consumers", cli_admin_consumers},
                                             {"set-aside", cli_admin_set_aside},
                                             {"retry", cli_admin_retry},
+                                            {"backup", cli_admin_backup},
                                             {NULL, NULL}};
     return cli_subverb(cli, verbs, "admin", argc, argv);
 }

@@ -11,6 +11,7 @@
 
 #include "server/core/store.h"
 
+struct comb_v1_admin_backup_request;
 struct comb_v1_admin_check_response;
 struct comb_v1_admin_consumers_request;
 struct comb_v1_admin_list_set_aside_request;
@@ -77,6 +78,12 @@ struct comb_admin {
                                  struct comb_error *err);
         void *data;
     } consumers;
+    /* Likewise those about moving house. */
+    struct {
+        void (*backup)(void *data, struct grpcc_call *call,
+                       const struct comb_v1_admin_backup_request *request);
+        void *data;
+    } move;
     /* Begins the drain and returns at once; a second one changes nothing. UINT32_MAX: as
      * configured. */
     void (*drain)(void *data, uint32_t delay_ms, uint32_t grace_ms);

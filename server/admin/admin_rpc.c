@@ -345,6 +345,15 @@ static void retry_set_aside(void *self, struct grpcc_call *call,
     admin->consumers.retry_set_aside(admin->consumers.data, call, request);
 }
 
+/* ---- moving house ---- */
+
+static void backup(void *self, struct grpcc_call *call,
+                   const struct comb_v1_admin_backup_request *request)
+{
+    const struct comb_admin *admin = self;
+    admin->move.backup(admin->move.data, call, request);
+}
+
 static const struct comb_v1_admin_server table = {
     .info = info,
     .stores = stores,
@@ -355,6 +364,7 @@ static const struct comb_v1_admin_server table = {
     .consumers = consumers,
     .list_set_aside = list_set_aside,
     .retry_set_aside = retry_set_aside,
+    .backup = backup,
 };
 
 enum comb_status comb_admin_rpc_register(struct grpcc_server *server, struct comb_admin *admin,

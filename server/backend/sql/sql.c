@@ -217,6 +217,53 @@ enum comb_status comb_sql_begin_anew(struct comb_sql *sql, struct comb_ctx *ctx,
     return status;
 }
 
+enum comb_status comb_sql_adopt(struct comb_sql *sql, struct comb_ctx *ctx,
+                                const struct comb_uuid *installation, struct comb_error *err)
+{
+    if (!sql->driver->adopt)
+        return comb_error_set(err, COMB_UNIMPLEMENTED, 0,
+                              "the driver %s cannot become another installation's",
+                              sql->driver->name);
+    char id[COMB_UUID_TEXT_LENGTH + 1];
+    comb_uuid_format(installation, id);
+    const struct comb_sql_value params[] = {comb_sql_text(comb_str_from(id)),
+                                            comb_sql_uuid(installation)};
+    const struct comb_sql_statement statement = {sql->driver->adopt, params, 2, true};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    return comb_sql_run(sql, ctx, &request, &result, err);
+}
+
+enum comb_status comb_sql_snapshot_open(struct comb_sql *sql, struct comb_ctx *ctx,
+                                        struct comb_sql_snapshot **ret_snapshot,
+                                        struct comb_error *err)
+{
+    enum comb_status status = comb_ctx_check(ctx, err);
+    if (status != COMB_OK)
+        return status;
+    if (!sql->driver->snapshot_open)
+        return comb_error_set(err, COMB_UNIMPLEMENTED, 0, "the driver %s has no snapshots",
+                              sql->driver->name);
+    return sql->driver->snapshot_open(sql, ctx, ret_snapshot, err);
+}
+
+enum comb_status comb_sql_snapshot_read(struct comb_sql_snapshot *snapshot, struct comb_ctx *ctx,
+                                        const struct comb_sql_statement *statement,
+                                        const struct comb_sql_rows **ret_rows,
+                                        struct comb_error *err)
+{
+    enum comb_status status = comb_ctx_check(ctx, err);
+    if (status != COMB_OK)
+        return status;
+    return snapshot->sql->driver->snapshot_read(snapshot, ctx, statement, ret_rows, err);
+}
+
+void comb_sql_snapshot_close(struct comb_sql_snapshot *snapshot)
+{
+    if (snapshot)
+        snapshot->sql->driver->snapshot_close(snapshot);
+}
+
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats)
 {
     sql->driver->stats(sql, ret_stats);

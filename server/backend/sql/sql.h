@@ -167,6 +167,8 @@ struct comb_sql_schema {
     const void *dialect; /* the area's statements, of a type that it alone knows; NULL: none */
 };
 
+struct comb_sql_snapshot;
+
 struct comb_sql_driver {
     const char *name; /* the URL's scheme: "sqlite" */
     uint32_t caps;
@@ -184,6 +186,21 @@ struct comb_sql_driver {
     void (*expect)(struct comb_sql *self, uint64_t incarnation);
     /* See comb_sql_begin_anew: makes the incarnation a new one, above ?1, and returns it. */
     const char *anew;
+    /* See comb_sql_adopt: the installation becomes ?1, an id in text form. */
+    const char *adopt;
+    /* What the store's tables are made of, for who copies them all: a row for each column of each
+     * table, with the table's name, the column's, and its place in the primary key, from 1, or 0;
+     * tables in the bytewise order of their names. */
+    const char *catalogue;
+    /* See comb_sql_snapshot_open and what follows it. */
+    enum comb_status (*snapshot_open)(struct comb_sql *self, struct comb_ctx *ctx,
+                                      struct comb_sql_snapshot **ret_snapshot,
+                                      struct comb_error *err);
+    enum comb_status (*snapshot_read)(struct comb_sql_snapshot *snapshot, struct comb_ctx *ctx,
+                                      const struct comb_sql_statement *statement,
+                                      const struct comb_sql_rows **ret_rows,
+                                      struct comb_error *err);
+    void (*snapshot_close)(struct comb_sql_snapshot *snapshot);
     void (*close)(struct comb_sql *self);
 };
 /* caps: other processes may use the same store. */
@@ -245,6 +262,31 @@ void comb_sql_expect(struct comb_sql *sql, uint64_t incarnation);
 enum comb_status comb_sql_begin_anew(struct comb_sql *sql, struct comb_ctx *ctx, uint64_t above,
                                      uint64_t *ret_incarnation,
                                      struct comb_error *err) COMB_MUST_CHECK;
+/* The store becomes that installation's, for who opens it afterwards. Blocks. */
+enum comb_status comb_sql_adopt(struct comb_sql *sql, struct comb_ctx *ctx,
+                                const struct comb_uuid *installation,
+                                struct comb_error *err) COMB_MUST_CHECK;
+
+/* What a driver's snapshot begins with. */
+struct comb_sql_snapshot {
+    struct comb_sql *sql;
+};
+/*
+ * One state of the whole store, that of the moment when it is opened, to be read from as long as it
+ * is open: a session of its own, which holds up no writer, but keeps the store from forgetting what
+ * has been written over meanwhile. One thread at a time. sql must stay open as long.
+ */
+enum comb_status comb_sql_snapshot_open(struct comb_sql *sql, struct comb_ctx *ctx,
+                                        struct comb_sql_snapshot **ret_snapshot,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+/* Runs one statement, which only reads; its text need not be static. *ret_rows lives in ctx's
+ * arena. UNAVAILABLE: the session is lost, and the snapshot with it. Blocks. */
+enum comb_status comb_sql_snapshot_read(struct comb_sql_snapshot *snapshot, struct comb_ctx *ctx,
+                                        const struct comb_sql_statement *statement,
+                                        const struct comb_sql_rows **ret_rows,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+/* NULL is fine. */
+void comb_sql_snapshot_close(struct comb_sql_snapshot *snapshot);
 void comb_sql_get_stats(struct comb_sql *sql, struct comb_sql_stats *ret_stats);
 /* Whether the store can do its work, with a connection, the rights and a durable write. Blocks. The
  * error says in one line what the operator has to do. */

@@ -9,6 +9,12 @@
 /* Bytes of a request's statements and results together. */
 #define COMB_SQL_REQUEST_BYTES_MAX (16u << 20)
 
+/* What a write is told that a trigger of server/move refuses: the only triggers that there are. */
+#define COMB_SQL_FENCED_TEXT                                                                       \
+    "the installation is being moved: what is there is served, and changes are refused until "     \
+    "that "                                                                                        \
+    "is done"
+
 /*
  * What stands behind the result that a driver gives to done; it lives in the arena itself. A done
  * that wants to keep the result takes the arena; the driver frees what has not been taken once done

@@ -67,14 +67,10 @@ static bool is_failure(const PGresult *result)
     return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK;
 }
 
-PGresult *comb_pg_ask(PGconn *pq, const char *sql, const char *const *params, int n_params,
-                      int64_t deadline_ns, struct comb_error *err)
+/* What has been sent has been answered: its last result. */
+static PGresult *take_answer(PGconn *pq, int64_t deadline_ns, struct comb_error *err)
 {
     PGresult *last = NULL;
-    int sent = n_params > 0 ? PQsendQueryParams(pq, sql, n_params, NULL, params, NULL, NULL, 0)
-                            : PQsendQuery(pq, sql);
-    if (!sent)
-        return ask_failed(pq, NULL, err);
     for (;;) {
         while (PQisBusy(pq)) {
             if (!wait_socket(pq, POLLIN, deadline_ns)) {
@@ -101,6 +97,33 @@ PGresult *comb_pg_ask(PGconn *pq, const char *sql, const char *const *params, in
             return ask_failed(pq, last, err);
         }
     }
+}
+
+PGresult *comb_pg_ask(PGconn *pq, const char *sql, const char *const *params, int n_params,
+                      int64_t deadline_ns, struct comb_error *err)
+{
+    int sent = n_params > 0 ? PQsendQueryParams(pq, sql, n_params, NULL, params, NULL, NULL, 0)
+                            : PQsendQuery(pq, sql);
+    return sent ? take_answer(pq, deadline_ns, err) : ask_failed(pq, NULL, err);
+}
+
+PGresult *comb_pg_ask_binary(PGconn *pq, const char *sql,
+                             const struct comb_sql_statement *statement, struct grpcc_arena *arena,
+                             int64_t deadline_ns, struct comb_error *err)
+{
+    Oid types[COMB_PG_PARAMS_MAX];
+    const char *const *values = NULL;
+    const int *lengths = NULL, *formats = NULL;
+    if (statement->n_params > COMB_PG_PARAMS_MAX ||
+        !comb_pg_encode(arena, statement, &values, &lengths, &formats)) {
+        comb_error_no_memory(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < statement->n_params; i++)
+        types[i] = comb_pg_type_of(statement->params[i].type);
+    int sent =
+        PQsendQueryParams(pq, sql, (int)statement->n_params, types, values, lengths, formats, 1);
+    return sent ? take_answer(pq, deadline_ns, err) : ask_failed(pq, NULL, err);
 }
 
 /* ---- one session ---- */

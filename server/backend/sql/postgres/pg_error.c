@@ -26,6 +26,7 @@ enum {
 /* The first row that fits counts: states before their classes. */
 static const struct row table[] = {
     {"CG001", COMB_PG_GUARD, COMB_ABORTED, 0, true, "what the decision rested on has changed"},
+    {"CF001", COMB_PG_FAIL, COMB_UNAVAILABLE, DOWN, false, COMB_SQL_FENCED_TEXT},
     {"23505", COMB_PG_CONSTRAINT, COMB_ALREADY_EXISTS, 0, false, "a value is taken already"},
     {"23503", COMB_PG_CONSTRAINT, COMB_ALREADY_EXISTS, 0, false, "a reference does not hold"},
     /* A statement that was prepared before its tables changed, or in a session that is gone. */

@@ -103,23 +103,20 @@ static struct comb_pg_text *text_new(const struct comb_sql_statement *statement,
     return text;
 }
 
-/* Parameters of one statement; PostgreSQL's own limit is 65535. */
-enum { PARAMS_MAX = 64 };
-
 /* Ends with the types of those parameters that there are. */
 struct text_key {
     const char *text;
     uint8_t guard;
-    uint8_t types[PARAMS_MAX];
+    uint8_t types[COMB_PG_PARAMS_MAX];
 };
 
 struct comb_pg_text *comb_pg_text_of(struct comb_pg *pg, const struct comb_sql_statement *statement,
                                      struct comb_error *err)
 {
     struct text_key key;
-    if (statement->n_params > PARAMS_MAX) {
+    if (statement->n_params > COMB_PG_PARAMS_MAX) {
         comb_error_set(err, COMB_INTERNAL, 0, "a statement has %zu parameters, at most %d may be",
-                       statement->n_params, PARAMS_MAX);
+                       statement->n_params, COMB_PG_PARAMS_MAX);
         return NULL;
     }
     memset(&key, 0, offsetof(struct text_key, types));

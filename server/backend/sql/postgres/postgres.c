@@ -119,6 +119,17 @@ static const struct comb_sql_driver postgres_driver = {
             " (SELECT system_identifier FROM pg_control_system()))"
             " UPDATE comb_store SET restored = greatest(restored, (?1 >> 32)::integer) + 1"
             " RETURNING restored::bigint << 32",
+    .adopt = "UPDATE comb_store SET installation = ?1::uuid WHERE ?2 IS NOT NULL",
+    .catalogue = "SELECT c.relname, a.attname, coalesce((SELECT k.n FROM unnest(i.indkey)"
+                 " WITH ORDINALITY k(att, n) WHERE k.att = a.attnum), 0)"
+                 " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+                 " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+                 " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+                 " AND a.attnum > 0 AND NOT a.attisdropped AND left(c.relname, 5) <> 'comb_'"
+                 " ORDER BY c.relname::text COLLATE \"C\", a.attname::text COLLATE \"C\"",
+    .snapshot_open = comb_pg_snapshot_open,
+    .snapshot_read = comb_pg_snapshot_read,
+    .snapshot_close = comb_pg_snapshot_close,
     .close = postgres_close,
 };
 

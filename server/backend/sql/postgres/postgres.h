@@ -24,6 +24,8 @@
 enum { COMB_PG_QUEUE_MAX = 4096 };
 /* Different statements that a program may have, times the types of their parameters. */
 enum { COMB_PG_TEXTS_MAX = 4096 };
+/* Parameters of one statement; PostgreSQL's own limit is 65535. */
+enum { COMB_PG_PARAMS_MAX = 64 };
 /* Connections of all sets together. */
 enum { COMB_PG_CONNS_MAX = 32 };
 /* How long calls wait for a set without a connection before they are refused at once. */
@@ -254,6 +256,22 @@ PGconn *comb_pg_connect(struct comb_pg *pg, enum comb_pg_set_number set, uint64_
  * deadline_ns. The caller clears the result. */
 PGresult *comb_pg_ask(PGconn *pq, const char *sql, const char *const *params, int n_params,
                       int64_t deadline_ns, struct comb_error *err);
+
+/* As comb_pg_ask, for one command with parameters and results in binary form. */
+PGresult *comb_pg_ask_binary(PGconn *pq, const char *sql,
+                             const struct comb_sql_statement *statement, struct grpcc_arena *arena,
+                             int64_t deadline_ns, struct comb_error *err);
+
+/* ---- pg_snapshot.c: see comb_sql_snapshot_open and what follows it ---- */
+
+enum comb_status comb_pg_snapshot_open(struct comb_sql *sql, struct comb_ctx *ctx,
+                                       struct comb_sql_snapshot **ret_snapshot,
+                                       struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_pg_snapshot_read(struct comb_sql_snapshot *snapshot, struct comb_ctx *ctx,
+                                       const struct comb_sql_statement *statement,
+                                       const struct comb_sql_rows **ret_rows,
+                                       struct comb_error *err) COMB_MUST_CHECK;
+void comb_pg_snapshot_close(struct comb_sql_snapshot *snapshot);
 
 /* ---- pg_setup.c ---- */
 

@@ -104,6 +104,13 @@ static const struct comb_sql_driver sqlite_driver = {
     /* Any other will do: copies are told apart, not put in order. */
     .anew = "UPDATE comb_installation SET incarnation = (random() & 4611686018427387902) | 1"
             " WHERE ?1 IS NOT NULL RETURNING incarnation",
+    .adopt = "UPDATE comb_installation SET id = ?2 WHERE ?1 IS NOT NULL",
+    .catalogue = "SELECT t.name, c.name, c.pk FROM sqlite_schema t, pragma_table_info(t.name) c"
+                 " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+                 " AND t.name NOT LIKE 'comb!_%' ESCAPE '!' ORDER BY t.name, c.name",
+    .snapshot_open = comb_sqlite_snapshot_open,
+    .snapshot_read = comb_sqlite_snapshot_read,
+    .snapshot_close = comb_sqlite_snapshot_close,
     .close = sqlite_close,
 };
 

@@ -102,6 +102,16 @@ void comb_sqlite_refuse(struct comb_sqlite *sqlite);
 void *comb_sqlite_reader(void *data);
 void *comb_sqlite_writer(void *data);
 
+/* sqlite_snapshot.c: see comb_sql_snapshot_open and what follows it. */
+enum comb_status comb_sqlite_snapshot_open(struct comb_sql *sql, struct comb_ctx *ctx,
+                                           struct comb_sql_snapshot **ret_snapshot,
+                                           struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_sqlite_snapshot_read(struct comb_sql_snapshot *snapshot, struct comb_ctx *ctx,
+                                           const struct comb_sql_statement *statement,
+                                           const struct comb_sql_rows **ret_rows,
+                                           struct comb_error *err) COMB_MUST_CHECK;
+void comb_sqlite_snapshot_close(struct comb_sql_snapshot *snapshot);
+
 /* sqlite_setup.c */
 /* Makes the file where it is missing, resolves its path, takes the installation's lock, brings the
  * file into order and reads the installation's identity. */

@@ -54,7 +54,7 @@ enum comb_status comb_sqlite_conn_open(struct comb_sqlite_conn *conn, const char
     return COMB_OK;
 }
 
-static void forget_statements(struct comb_sqlite_conn *conn)
+void comb_sqlite_conn_forget(struct comb_sqlite_conn *conn)
 {
     for (size_t i = 0; i < COMB_SQLITE_STATEMENTS; i++)
         sqlite3_finalize(conn->prepared[i].statement);
@@ -66,7 +66,7 @@ void comb_sqlite_conn_close(struct comb_sqlite_conn *conn)
 {
     if (!conn->db)
         return;
-    forget_statements(conn);
+    comb_sqlite_conn_forget(conn);
     int code = sqlite3_close(conn->db);
     assert(code == SQLITE_OK); /* every statement has been finalized */
     (void)code;
@@ -88,7 +88,7 @@ static int prepare(struct comb_sqlite_conn *conn, const char *text, sqlite3_stmt
             break;
     }
     if (conn->n_prepared >= COMB_SQLITE_STATEMENTS / 4 * 3) {
-        forget_statements(conn);
+        comb_sqlite_conn_forget(conn);
         return prepare(conn, text, ret_statement);
     }
     sqlite3_stmt *statement = NULL;

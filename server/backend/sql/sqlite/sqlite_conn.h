@@ -34,6 +34,9 @@ enum comb_status comb_sqlite_conn_open(struct comb_sqlite_conn *conn, const char
 /* A connection that is not open is fine. */
 void comb_sqlite_conn_close(struct comb_sqlite_conn *conn);
 
+/* Forgets all prepared statements. */
+void comb_sqlite_conn_forget(struct comb_sqlite_conn *conn);
+
 /* Runs a statement without parameters and results: BEGIN and its like. An extended code. */
 int comb_sqlite_conn_do(struct comb_sqlite_conn *conn, const char *text) COMB_MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "comb/v1/errors.grpcc.h"
+#include "server/backend/sql/sql_driver.h"
 
 const char comb_sqlite_domain[] = "sql.sqlite";
 
@@ -68,6 +69,9 @@ enum comb_status comb_sqlite_error(struct comb_error *err, int code, sqlite3 *db
     enum comb_status status;
     if (row)
         status = comb_error_set(err, row->status, row->reason, "%s", row->text);
+    else if (code == SQLITE_CONSTRAINT_TRIGGER)
+        status = comb_error_set(err, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE,
+                                COMB_SQL_FENCED_TEXT);
     else if (comb_sqlite_is_constraint(code))
         status = comb_error_set(err, COMB_ALREADY_EXISTS, 0, "a value is taken already");
     else
