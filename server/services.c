@@ -58,6 +58,15 @@ enum comb_status comb_services_migrate(struct comb_sql *sql, struct comb_error *
     return status;
 }
 
+/* Unless the sql row is not whole. */
+static enum comb_status make_tables(struct comb_services *s, struct comb_ctx *ctx,
+                                    struct comb_error *err)
+{
+    enum comb_status status = comb_services_migrate(s->sql, err);
+    comb_sql_get_info(s->sql, &s->info);
+    return status == COMB_OK ? comb_move_state_check(s->sql, ctx, err) : status;
+}
+
 static enum comb_status open_stores(struct comb_services *s, struct comb_error *err)
 {
     enum comb_status status = comb_tree_store_open(s->sql, &s->tree_store, err);
@@ -594,10 +603,7 @@ enum comb_status comb_services_open(struct comb_services *services, struct comb_
     struct comb_services *s = services;
     *s = (struct comb_services){.replica = comb_uuid_new()};
     take_rows(s, rows);
-    enum comb_status status = comb_services_migrate(s->sql, err);
-    comb_sql_get_info(s->sql, &s->info);
-    if (status == COMB_OK)
-        status = comb_move_state_check(s->sql, ctx, err);
+    enum comb_status status = make_tables(s, ctx, err);
     if (status == COMB_OK)
         status = open_stores(s, err);
     if (status == COMB_OK)

@@ -138,8 +138,10 @@ static int write_backup(struct cli *cli, const uint8_t key[KEY_SIZE], const char
     struct comb_v1_admin_backup_request *request = comb_v1_admin_backup_request_new(cli->arena);
     struct comb_v1_admin_backup_response *end = NULL;
     char *partial = grpcc_arena_printf(cli->arena, "%s.partial", path);
-    if (!request || !partial)
+    const char *request_id = comb_request_id_new(cli->arena);
+    if (!request || !partial || !request_id)
         return cli_no_memory();
+    comb_v1_admin_backup_request_set_request_id(request, request_id);
     request->key.data = (uint8_t *)(uintptr_t)key;
     request->key.len = KEY_SIZE;
     int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -77,8 +77,10 @@ void comb_move_rpc_backup(void *self, struct grpcc_call *call,
     struct comb_archive_writer *writer = NULL;
     struct comb_backup_facts facts;
     struct comb_error err = {0};
-    enum comb_status status = COMB_OK;
-    if (request->key.len != COMB_ARCHIVE_KEY_SIZE)
+    struct comb_request_key once;
+    enum comb_status status =
+        comb_rpc_request_key(call, request->request_id, &request->base, &once, &err);
+    if (status == COMB_OK && request->key.len != COMB_ARCHIVE_KEY_SIZE)
         status = comb_error_field(&err, "key", "must be %d random bytes", COMB_ARCHIVE_KEY_SIZE);
     if (status == COMB_OK)
         status = comb_archive_writer_new(request->key.data, send_bytes, call, &writer, &err);
