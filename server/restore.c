@@ -33,7 +33,7 @@ struct restore {
     uint8_t key[COMB_ARCHIVE_KEY_SIZE];
 };
 
-/* 32 bytes, or 64 hexadecimal digits. */
+/* 64 hexadecimal digits. */
 static enum comb_status read_key(struct restore *restore, struct comb_error *err)
 {
     struct comb_secret secret = {NULL, 0};
@@ -45,12 +45,9 @@ static enum comb_status read_key(struct restore *restore, struct comb_error *err
         comb_secret_read(&secret, "--restore-key-file", restore->options->restore_key_file, err);
     if (status != COMB_OK)
         return status;
-    if (secret.len == sizeof restore->key)
-        memcpy(restore->key, secret.bytes, sizeof restore->key);
-    else if (!comb_hex_decode(comb_str_of(secret.bytes, secret.len), restore->key,
-                              sizeof restore->key))
+    if (!comb_hex_decode(comb_str_of(secret.bytes, secret.len), restore->key, sizeof restore->key))
         status = comb_error_set(err, COMB_INVALID_ARGUMENT, 0,
-                                "--restore-key-file: a key is 32 bytes or 64 hexadecimal digits");
+                                "--restore-key-file: a key is 64 hexadecimal digits");
     comb_secret_done(&secret);
     return status;
 }

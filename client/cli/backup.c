@@ -50,7 +50,7 @@ static int digit(char c)
     return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
 }
 
-/* 32 bytes, or 64 hexadecimal digits. */
+/* 64 hexadecimal digits, of which a line end may follow. */
 static int read_key(const char *path, uint8_t key[KEY_SIZE])
 {
     char text[2 * KEY_SIZE + 2];
@@ -59,25 +59,21 @@ static int read_key(const char *path, uint8_t key[KEY_SIZE])
     if (!file)
         return errno == ENOENT ? make_key(path, key) : say_errno(path);
     size_t n = fread(text, 1, sizeof text, file);
-    bool ok = fstat(fileno(file), &info) == 0 && n >= KEY_SIZE;
+    bool ok = fstat(fileno(file), &info) == 0;
     fclose(file);
     if (ok && (info.st_mode & 077) != 0) {
         fprintf(stderr, "comb: %s: others can read it: chmod 600, and think about who has\n", path);
         return CLI_FAILED;
     }
-    if (ok && n == KEY_SIZE) {
-        memcpy(key, text, KEY_SIZE);
-    } else {
-        size_t digits = 0;
-        while (digits < n && isxdigit((unsigned char)text[digits]))
-            digits++;
-        ok = ok && digits == 2 * (size_t)KEY_SIZE;
-        for (size_t i = 0; ok && i < KEY_SIZE; i++)
-            key[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-    }
+    size_t digits = 0;
+    while (digits < n && isxdigit((unsigned char)text[digits]))
+        digits++;
+    ok = ok && digits == 2 * (size_t)KEY_SIZE;
+    for (size_t i = 0; ok && i < KEY_SIZE; i++)
+        key[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
     explicit_bzero(text, sizeof text);
     if (!ok)
-        fprintf(stderr, "comb: %s: a key is 32 bytes or 64 hexadecimal digits\n", path);
+        fprintf(stderr, "comb: %s: a key is 64 hexadecimal digits\n", path);
     return ok ? CLI_OK : CLI_FAILED;
 }
 

@@ -68,7 +68,7 @@ expect 1 restore "$T/backup" "$T/key"
 says "there is something in this store already"
 
 COMB_HOME=$T/wrong
-head -c 32 /dev/urandom >"$T/wrong-key"
+head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$T/wrong-key"
 chmod 600 "$T/wrong-key"
 expect 1 restore "$T/backup" "$T/wrong-key"
 says "its key is another one"
