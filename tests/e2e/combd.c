@@ -24,6 +24,9 @@
 #define FLAGS_MAX 64
 /* Homes with clustered stores that one test makes. */
 #define STORES_MAX 8
+/* Of a call, also of one that waits for a combd that is being started: slow disks are slow. */
+#define TIMEOUT_MS 120000
+
 /* What users made by combd_client_as log in with. */
 #define USER_PASSWORD "correct horse battery"
 
@@ -186,7 +189,8 @@ static struct comb_client *open_client(const struct combd *combd, const char *lo
 {
     struct comb_client *client = NULL;
     struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct comb_client_options options = {.size = sizeof options, .pinned = true};
+    struct comb_client_options options = {
+        .size = sizeof options, .timeout_ms = TIMEOUT_MS, .pinned = true};
     if (comb_client_open(combd->address, &options, &client, &err) != GRPCC_OK ||
         comb_client_login(client, login, password, "test", &err) != GRPCC_OK)
         fail_msg("%s at %s: %s", login, combd->address, err.message);

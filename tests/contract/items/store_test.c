@@ -79,10 +79,10 @@ static size_t walk(struct fixture *f, const comb_str *keys, size_t n_keys, bool 
                 &f->t.err);
         assert_true(n <= max);
         for (size_t i = 0; i < n; i++) {
-            assert_int_equal(sscanf(items[i].at.ptr, "%x", &numbers[total]), 1);
+            memcpy(at, items[i].at.ptr, items[i].at.len);
+            assert_int_equal(sscanf(at, "%x", &numbers[total]), 1);
             assert_true(comb_str_equal(items[i].body, comb_str_of("\0body", 5)));
             total++;
-            memcpy(at, items[i].at.ptr, items[i].at.len);
         }
     } while (n == max);
     return total;
