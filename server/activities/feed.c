@@ -27,22 +27,42 @@ enum comb_status activities_walk_init(struct activities_walk *walk, struct activ
     return walk->keys[0].ptr ? COMB_OK : comb_error_no_memory(err);
 }
 
+/* Whether an item is shown to who may see its node. */
+static bool is_wanted(const struct activities_walk *walk, const struct activities_record *record)
+{
+    bool is_own = comb_uuid_equal(&record->actor, &walk->eyes->ctx->principal->user);
+    return record->time_us >= walk->since_us && !(walk->hides_own && is_own);
+}
+
+/* Reads items, and looks at all their nodes together: not one after the other. */
+static enum comb_status read_batch(struct activities_walk *walk, const struct comb_item *items,
+                                   size_t n, struct activities_record *records,
+                                   struct comb_error *err)
+{
+    struct comb_uuid nodes[COMB_ITEM_SCAN_MAX];
+    enum comb_status status = COMB_OK;
+    size_t n_nodes = 0;
+    for (size_t i = 0; i < n && status == COMB_OK; i++) {
+        status = activities_read_item(&walk->eyes->scratch, &items[i], &records[i], err);
+        if (status == COMB_OK && is_wanted(walk, &records[i]))
+            nodes[n_nodes++] = records[i].node;
+    }
+    return status == COMB_OK ? activities_look(walk->eyes, nodes, n_nodes, err) : status;
+}
+
 /* One item. */
 static enum comb_status step(struct activities_walk *walk, const struct comb_item *item,
-                             bool *ret_full, struct comb_error *err)
+                             const struct activities_record *record, bool *ret_full,
+                             struct comb_error *err)
 {
     struct activities_eyes *eyes = walk->eyes;
     const struct activities_sight *sight = NULL;
-    struct activities_record record;
-    enum comb_status status = activities_read_item(&eyes->scratch, item, &record, err);
-    if (status != COMB_OK)
-        return status;
-    walk->is_through = walk->since_us && record.time_us < walk->since_us - SKEW_US;
-    bool is_own = comb_uuid_equal(&record.actor, &eyes->ctx->principal->user);
-    if (record.time_us >= walk->since_us && !(walk->hides_own && is_own)) {
-        status = activities_see(eyes, &record.node, &sight, err);
-        if (status == COMB_OK && activities_may_see(eyes->ctx, &record, sight))
-            status = walk->take(walk->data, &record, sight, ret_full, err);
+    enum comb_status status = COMB_OK;
+    walk->is_through = walk->since_us && record->time_us < walk->since_us - SKEW_US;
+    if (is_wanted(walk, record)) {
+        status = activities_see(eyes, &record->node, &sight, err);
+        if (status == COMB_OK && activities_may_see(eyes->ctx, record, sight))
+            status = walk->take(walk->data, record, sight, ret_full, err);
     }
     if (status != COMB_OK || *ret_full)
         return status;
@@ -50,7 +70,7 @@ static enum comb_status step(struct activities_walk *walk, const struct comb_ite
     if (!at)
         return comb_error_no_memory(err);
     walk->before = comb_str_of(at, item->at.len);
-    walk->reached_us = record.time_us;
+    walk->reached_us = record->time_us;
     walk->examined++;
     return COMB_OK;
 }
@@ -64,16 +84,19 @@ static enum comb_status batch(struct activities_walk *walk, bool *ret_full, stru
                                         .after = walk->after,
                                         .before = walk->before,
                                         .max = COMB_ITEM_SCAN_MAX};
+    struct activities_record records[COMB_ITEM_SCAN_MAX];
     const struct comb_item *items;
     size_t n = 0;
     grpcc_arena_reset(eyes->scratch.arena);
     enum comb_status status = store->driver->scan(store, &eyes->scratch, &scan, &items, &n, err);
+    if (status == COMB_OK)
+        status = read_batch(walk, items, n, records, err);
     if (status != COMB_OK)
         return status;
     for (size_t i = 0; i < n && status == COMB_OK && !walk->is_through && !*ret_full &&
                        walk->examined < walk->examined_max;
          i++) {
-        status = step(walk, &items[i], ret_full, err);
+        status = step(walk, &items[i], &records[i], ret_full, err);
         if (i + 1 == n && n < COMB_ITEM_SCAN_MAX && !*ret_full)
             walk->is_through = true;
     }

@@ -36,6 +36,9 @@ enum comb_status activities_eyes_init(struct activities_eyes *eyes,
                                       struct comb_activities *activities, struct comb_ctx *ctx,
                                       struct comb_error *err) COMB_MUST_CHECK;
 void activities_eyes_done(struct activities_eyes *eyes);
+/* Finds out about nodes, all together: they are seen at once then. */
+enum comb_status activities_look(struct activities_eyes *eyes, const struct comb_uuid *nodes,
+                                 size_t n, struct comb_error *err) COMB_MUST_CHECK;
 enum comb_status activities_see(struct activities_eyes *eyes, const struct comb_uuid *node,
                                 const struct activities_sight **ret_sight,
                                 struct comb_error *err) COMB_MUST_CHECK;

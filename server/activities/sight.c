@@ -4,8 +4,9 @@
 
 /* Chains of one node, and items of one batch. */
 #define SCRATCH_BYTES_MAX ((size_t)32 << 20)
-/* Nodes that one call finds out about: of each item its own and two folders. */
-#define SIGHTS_MAX (3 * COMB_ACTIVITY_DIGEST_EXAMINED_MAX)
+/* Nodes that one call finds out about: of each item its own and two folders; of the last batch some
+ * that are not needed any more. */
+#define SIGHTS_MAX (3 * COMB_ACTIVITY_DIGEST_EXAMINED_MAX + COMB_ITEM_SCAN_MAX)
 
 enum comb_status activities_eyes_init(struct activities_eyes *eyes,
                                       struct comb_activities *activities, struct comb_ctx *ctx,
@@ -52,42 +53,41 @@ static enum comb_status see_recycled(struct activities_eyes *eyes, const struct 
     return COMB_OK;
 }
 
-static enum comb_status look(struct activities_eyes *eyes, const struct comb_uuid *id,
-                             struct activities_sight *sight, struct comb_error *err)
+static enum comb_status look(struct activities_eyes *eyes, const struct comb_uuid *id, int rights,
+                             const struct comb_fact_chain *chain, struct activities_sight *sight,
+                             struct comb_error *err)
 {
-    struct comb_fact_chain chain;
-    int rights = 0;
-    enum comb_status status = comb_access_rights(eyes->activities->parts.access, &eyes->scratch, id,
-                                                 &rights, &chain, err);
-    if (status != COMB_OK)
-        return status;
-    sight->is_gone = !chain.found;
-    if (!chain.found || (!chain.recycled && !(rights & COMB_V1_RIGHTS_READ)))
+    sight->is_gone = !chain->found;
+    if (!chain->found || (!chain->recycled && !(rights & COMB_V1_RIGHTS_READ)))
         return COMB_OK;
-    if (chain.recycled)
+    if (chain->recycled)
         return see_recycled(eyes, id, sight, err);
-    const struct comb_node *node = chain.links[0].node;
+    const struct comb_node *node = chain->links[0].node;
     sight->reads = true;
     /* A root has its workspace's slug for a name. */
-    sight->name = chain.n_links > 1 ? node->name : chain.workspace.slug;
-    if (chain.n_links > 1)
+    sight->name = chain->n_links > 1 ? node->name : chain->workspace.slug;
+    if (chain->n_links > 1)
         sight->parent = node->parent;
-    return comb_access_path(&eyes->scratch, &chain, &sight->path, err);
+    return comb_access_path(&eyes->scratch, chain, &sight->path, err);
 }
 
-enum comb_status activities_see(struct activities_eyes *eyes, const struct comb_uuid *node,
-                                const struct activities_sight **ret_sight, struct comb_error *err)
+/* Nodes that are looked at together. */
+struct looking {
+    struct activities_eyes *eyes;
+    const struct comb_uuid *ids;
+};
+
+/* The sight of one of them, which is kept. */
+static enum comb_status keep_sight(void *data, size_t i, int rights,
+                                   const struct comb_fact_chain *chain, struct comb_error *err)
 {
+    const struct looking *looking = data;
+    struct activities_eyes *eyes = looking->eyes;
     struct grpcc_arena *arena = eyes->ctx->arena;
-    struct activities_sight *sight = comb_map_get(&eyes->sights, comb_uuid_bytes(node));
-    if (sight) {
-        *ret_sight = sight;
-        return COMB_OK;
-    }
-    sight = grpcc_arena_zalloc(arena, sizeof *sight);
+    struct activities_sight *sight = grpcc_arena_zalloc(arena, sizeof *sight);
     if (!sight)
         return comb_error_no_memory(err);
-    enum comb_status status = look(eyes, node, sight, err);
+    enum comb_status status = look(eyes, &looking->ids[i], rights, chain, sight, err);
     if (status != COMB_OK)
         return status;
     if (sight->reads) {
@@ -96,8 +96,38 @@ enum comb_status activities_see(struct activities_eyes *eyes, const struct comb_
     }
     if (grpcc_arena_failed(arena))
         return comb_error_no_memory(err);
-    *ret_sight = sight;
-    return comb_map_put(&eyes->sights, comb_uuid_bytes(node), sight, err);
+    return comb_map_put(&eyes->sights, comb_uuid_bytes(&looking->ids[i]), sight, err);
+}
+
+enum comb_status activities_look(struct activities_eyes *eyes, const struct comb_uuid *nodes,
+                                 size_t n, struct comb_error *err)
+{
+    struct comb_uuid *unseen = grpcc_arena_calloc(eyes->scratch.arena, n, sizeof *unseen);
+    struct looking looking = {eyes, unseen};
+    size_t n_unseen = 0;
+    if (!unseen)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        bool is_asked = comb_map_get(&eyes->sights, comb_uuid_bytes(&nodes[i])) != NULL;
+        for (size_t j = 0; j < n_unseen && !is_asked; j++)
+            is_asked = comb_uuid_equal(&unseen[j], &nodes[i]);
+        if (!is_asked)
+            unseen[n_unseen++] = nodes[i];
+    }
+    if (n_unseen == 0)
+        return COMB_OK;
+    return comb_access_rights_each(eyes->activities->parts.access, &eyes->scratch, unseen, n_unseen,
+                                   keep_sight, &looking, err);
+}
+
+enum comb_status activities_see(struct activities_eyes *eyes, const struct comb_uuid *node,
+                                const struct activities_sight **ret_sight, struct comb_error *err)
+{
+    const struct activities_sight *sight = comb_map_get(&eyes->sights, comb_uuid_bytes(node));
+    enum comb_status status = sight ? COMB_OK : activities_look(eyes, node, 1, err);
+    if (status == COMB_OK)
+        *ret_sight = sight ? sight : comb_map_get(&eyes->sights, comb_uuid_bytes(node));
+    return status;
 }
 
 bool activities_may_see(const struct comb_ctx *ctx, const struct activities_record *record,

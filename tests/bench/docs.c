@@ -4,9 +4,9 @@
  * and at the end of many entries, for who may read all, a hundredth or a ten thousandth of them. In
  * this process and on SQLite: the walk of the search over its index, the scan of the items that
  * feeds and logs are made of, and queries of logs. Who may read what is decided by a number here,
- * so what a decision on permissions costs is no part of it. The same calls are made at both ends,
- * turn by turn. Prints a table in Markdown; fails where a page has not what it must have, or looks
- * at more than it may.
+ * so what a decision on permissions costs is no part of it; then the same through the domains, with
+ * a tree and users (docs_rights.c). The same calls are made at both ends, turn by turn. Prints a
+ * table in Markdown; fails where a page has not what it must have, or looks at more than it may.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,35 +14,18 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "server/activities/record.h"
 #include "server/core/clock.h"
-#include "server/docs/docs.h"
-#include "server/items/items_driver.h"
-#include "server/logs/logs.h"
-#include "server/search/hits.h"
 #include "server/search/query.h"
 #include "server/search/terms.h"
+#include "tests/bench/docs.h"
 #include "tests/bench/load.h"
 
-enum { ENTRIES = 1000000, ENTRIES_MAX = 10000000, PAGE = 100, ROUNDS = 100 };
-/* Of the items' keys: each entry has one of so many. */
-enum { KEYS = 100 };
+enum { ENTRIES = 1000000, ENTRIES_MAX = 10000000 };
 /* The end: so much of the entries is left there. */
 enum { LAST_PART = 10 };
 
-struct docs_bench {
-    struct comb_docs *docs;
-    struct comb_search_store *search;
-    struct comb_items_store *items, *log_items;
-    struct comb_logs *logs;
-    unsigned entries, rounds;
-    /* Of the walk that is measured: who may read one of so many, and how many were looked at. */
-    unsigned one_of;
-    size_t examined;
-    struct comb_ctx ctx;
-    struct comb_error err;
-};
-
-static void must(const struct docs_bench *bench, enum comb_status status)
+void docs_must(const struct docs_bench *bench, enum comb_status status)
 {
     if (status != COMB_OK) {
         fprintf(stderr, "docs_bench: %s\n", bench->err.msg);
@@ -50,8 +33,7 @@ static void must(const struct docs_bench *bench, enum comb_status status)
     }
 }
 
-/* Empties the arena: what was returned before is gone. */
-static void next_call(struct docs_bench *bench)
+void docs_next_call(struct docs_bench *bench)
 {
     if (bench->ctx.arena)
         grpcc_arena_reset(bench->ctx.arena);
@@ -64,8 +46,7 @@ static void next_call(struct docs_bench *bench)
 
 /* ---- what is put ---- */
 
-/* Of a UUID of version 7; a higher number is newer. */
-static struct comb_uuid id_of(unsigned number)
+struct comb_uuid docs_id_of(unsigned number)
 {
     struct comb_uuid id = {{0x01, 0x90, 0, 0, 0, 0, 0x70, 0, 0x80}};
     for (int i = 0; i < 4; i++)
@@ -90,35 +71,48 @@ static void put_documents(struct docs_bench *bench, unsigned first, unsigned n)
         comb_str name = comb_str_from(grpcc_arena_printf(arena, "letter %u", number));
         comb_str text = comb_str_from(
             grpcc_arena_printf(arena, "common %s w%u", number % 2 ? "odd" : "even", number % 1000));
-        *document = (struct comb_search_document){.id = id_of(number),
+        *document = (struct comb_search_document){.id = docs_id_of(number),
                                                   .version = {1, 1},
-                                                  .parent = id_of(0),
+                                                  .parent = docs_id_of(0),
                                                   .size = (int64_t)number % 100,
                                                   .name = name,
                                                   .media = STR("text/plain"),
                                                   .meta_terms = STR(""),
                                                   .keyed_terms = STR("")};
-        contents[i] = (struct comb_search_content){.id = id_of(number),
+        contents[i] = (struct comb_search_content){.id = docs_id_of(number),
                                                    .version = {1, 1},
-                                                   .blob = id_of(number),
+                                                   .blob = docs_id_of(number),
                                                    .outcome = 1,
                                                    .text = text};
-        must(bench, comb_search_terms(arena, name, &document->name_terms, &bench->err));
-        must(bench, comb_search_terms(arena, text, &contents[i].terms, &bench->err));
+        docs_must(bench, comb_search_terms(arena, name, &document->name_terms, &bench->err));
+        docs_must(bench, comb_search_terms(arena, text, &contents[i].terms, &bench->err));
     }
-    must(bench, bench->search->driver->put(bench->search, &bench->ctx, documents, n, &bench->err));
-    must(bench,
-         bench->search->driver->put_content(bench->search, &bench->ctx, contents, n, &bench->err));
+    docs_must(bench,
+              bench->search->driver->put(bench->search, &bench->ctx, documents, n, &bench->err));
+    docs_must(bench, bench->search->driver->put_content(bench->search, &bench->ctx, contents, n,
+                                                        &bench->err));
 }
 
-static comb_str place_of(struct docs_bench *bench, unsigned number)
+comb_str docs_place_of(struct docs_bench *bench, unsigned number)
 {
     return comb_str_from(grpcc_arena_printf(bench->ctx.arena, "%032x", number));
 }
 
-static comb_str key_of(struct docs_bench *bench, unsigned number)
+struct comb_uuid docs_key_node(unsigned rest)
 {
-    return comb_str_from(grpcc_arena_printf(bench->ctx.arena, "n%u", number % KEYS));
+    return docs_id_of(UINT32_MAX - rest);
+}
+
+/* As of an activity of that node. */
+static comb_str item_key_of(struct docs_bench *bench, unsigned number)
+{
+    const struct comb_uuid node = docs_key_node(number % DOCS_KEYS);
+    return activities_node_key(bench->ctx.arena, &node);
+}
+
+static comb_str user_of(struct docs_bench *bench, unsigned number)
+{
+    return comb_str_from(grpcc_arena_printf(bench->ctx.arena, "n%u", number % DOCS_KEYS));
 }
 
 static void put_items(struct docs_bench *bench, unsigned first, unsigned n)
@@ -126,14 +120,14 @@ static void put_items(struct docs_bench *bench, unsigned first, unsigned n)
     struct comb_item items[COMB_ITEM_SCAN_MAX];
     comb_str keys[COMB_ITEM_SCAN_MAX];
     for (unsigned i = 0; i < n; i++) {
-        keys[i] = key_of(bench, first + i);
-        items[i] = (struct comb_item){.id = place_of(bench, first + i),
-                                      .at = place_of(bench, first + i),
+        keys[i] = item_key_of(bench, first + i);
+        items[i] = (struct comb_item){.id = docs_place_of(bench, first + i),
+                                      .at = docs_place_of(bench, first + i),
                                       .keys = &keys[i],
                                       .n_keys = 1,
-                                      .body = STR("what a record of an activity is long")};
+                                      .body = docs_body_of(bench, first + i)};
     }
-    must(bench, bench->items->driver->put(bench->items, &bench->ctx, items, n, &bench->err));
+    docs_must(bench, bench->items->driver->put(bench->items, &bench->ctx, items, n, &bench->err));
 }
 
 /* One microsecond lies between two entries. */
@@ -150,11 +144,12 @@ static void put_logs(struct docs_bench *bench, unsigned first, unsigned n)
             .time_us = LOGS_BEGIN_US + number,
             .level = number % 100 ? COMB_LOG_INFO : COMB_LOG_ERROR,
             .service = number % 2 ? STR("web") : STR("mail"),
-            .user = key_of(bench, number),
+            .user = user_of(bench, number),
             .message = comb_str_from(grpcc_arena_printf(
                 arena, "a request ended %s w%u", number % 2 ? "odd" : "even", number % 1000))};
     }
-    must(bench, comb_logs_append(bench->logs, &bench->ctx, &batch, 0, entries, n, &bench->err));
+    docs_must(bench,
+              comb_logs_append(bench->logs, &bench->ctx, &batch, 0, entries, n, &bench->err));
 }
 
 static void fill(struct docs_bench *bench, unsigned step,
@@ -162,28 +157,12 @@ static void fill(struct docs_bench *bench, unsigned step,
 {
     /* The number 0 is nobody's. */
     for (unsigned at = 0; at < bench->entries; at += step) {
-        next_call(bench);
+        docs_next_call(bench);
         put(bench, at + 1, bench->entries - at < step ? bench->entries - at : step);
     }
 }
 
 /* ---- what is measured ---- */
-
-struct side {
-    int64_t ns[ROUNDS];
-    size_t entries; /* of a page */
-    double p50_us, p99_us;
-};
-
-struct row {
-    const char *what;
-    struct side first, last;
-    double cpu_us; /* of a call, both sides together */
-    size_t calls;  /* until a page is full, from the beginning; 0: it is always one */
-};
-
-/* A call at the beginning, or before this entry; returns how many entries it gave. */
-typedef size_t (*call_fn)(struct docs_bench *bench, const void *data, unsigned before);
 
 static double cpu_us(void)
 {
@@ -192,16 +171,16 @@ static double cpu_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static void time_call(struct docs_bench *bench, call_fn call, const void *data, unsigned before,
-                      struct side *side, unsigned round)
+static void time_call(struct docs_bench *bench, docs_call call, const void *data, unsigned before,
+                      struct docs_side *side, unsigned round)
 {
-    next_call(bench);
+    docs_next_call(bench);
     int64_t begin = comb_clock_monotonic_ns();
     side->entries = call(bench, data, before);
     side->ns[round] = comb_clock_monotonic_ns() - begin;
 }
 
-static void summarize(struct side *side, unsigned rounds)
+static void summarize(struct docs_side *side, unsigned rounds)
 {
     struct load_result result = {0};
     load_summarize(&result, side->ns, rounds);
@@ -209,7 +188,7 @@ static void summarize(struct side *side, unsigned rounds)
     side->p99_us = result.p99_us;
 }
 
-static void measure(struct docs_bench *bench, call_fn call, const void *data, struct row *row)
+void docs_measure(struct docs_bench *bench, docs_call call, const void *data, struct docs_row *row)
 {
     unsigned last = bench->entries / LAST_PART;
     double cpu = cpu_us();
@@ -264,12 +243,12 @@ static size_t walk(struct docs_bench *bench, const char *text, struct comb_searc
     const struct comb_search_condition *query;
     const struct comb_search_hit *hits;
     size_t n = 0;
-    must(bench,
-         comb_search_parse(bench->ctx.arena, comb_str_from(text), 0, "query", &query, &bench->err));
+    docs_must(bench, comb_search_parse(bench->ctx.arena, comb_str_from(text), 0, "query", &query,
+                                       &bench->err));
     const struct comb_search_walk walk = {
-        .store = bench->search, .query = query, .judge = &judge, .max = PAGE};
+        .store = bench->search, .query = query, .judge = &judge, .max = DOCS_PAGE};
     bench->examined = 0;
-    must(bench, comb_search_walk(&walk, &bench->ctx, at, &hits, &n, ret_more, &bench->err));
+    docs_must(bench, comb_search_walk(&walk, &bench->ctx, at, &hits, &n, ret_more, &bench->err));
     /* The last scan of a walk may give more than it still looks at. */
     if (bench->examined >= COMB_SEARCH_EXAMINED_MAX + COMB_SEARCH_SCAN_MAX) {
         fprintf(stderr, "docs_bench: %s: looked at %zu\n", text, bench->examined);
@@ -283,7 +262,7 @@ static size_t search_call(struct docs_bench *bench, const void *data, unsigned b
     struct comb_search_at at = {0};
     bool more;
     if (before)
-        at = (struct comb_search_at){.rank = 1, .has_id = true, .id = id_of(before)};
+        at = (struct comb_search_at){.rank = 1, .has_id = true, .id = docs_id_of(before)};
     return walk(bench, data, &at, &more);
 }
 
@@ -292,8 +271,8 @@ static size_t calls_of_page(struct docs_bench *bench, const char *text, size_t *
 {
     struct comb_search_at at = {0};
     size_t calls = 0, n = 0;
-    for (bool more = true; more && n < PAGE; calls++) {
-        next_call(bench);
+    for (bool more = true; more && n < DOCS_PAGE; calls++) {
+        docs_next_call(bench);
         n += walk(bench, text, &at, &more);
     }
     *ret_n = n;
@@ -314,18 +293,18 @@ static void measure_search(struct docs_bench *bench)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char what[128];
         size_t n = 0;
-        struct row row = {.what = what};
+        struct docs_row row = {.what = what};
         bench->one_of = cases[i].reads_one_of;
         row.calls = calls_of_page(bench, cases[i].query, &n);
         unsigned one_of = cases[i].one_of > bench->one_of ? cases[i].one_of : bench->one_of;
         size_t least = cases[i].one_of ? bench->entries / one_of : 0;
-        least = least < PAGE ? least : PAGE;
+        least = least < DOCS_PAGE ? least : DOCS_PAGE;
         if (n != least) {
             fprintf(stderr, "docs_bench: %s: found %zu of %zu\n", cases[i].query, n, least);
             exit(1);
         }
         snprintf(what, sizeof what, "`%s`, reads %g %%", cases[i].query, 100.0 / bench->one_of);
-        measure(bench, search_call, cases[i].query, &row);
+        docs_measure(bench, search_call, cases[i].query, &row);
     }
 }
 
@@ -333,17 +312,17 @@ static void measure_search(struct docs_bench *bench)
 
 static size_t items_call(struct docs_bench *bench, const void *data, unsigned before)
 {
-    comb_str keys[KEYS];
+    comb_str keys[DOCS_KEYS];
     const struct comb_item *items;
     size_t n = 0;
     struct comb_item_scan scan = {.keys = keys, .max = COMB_ITEM_SCAN_MAX};
     scan.n_keys = *(const size_t *)data;
     for (size_t i = 0; i < scan.n_keys; i++)
-        keys[i] = key_of(bench, (unsigned)i);
+        keys[i] = item_key_of(bench, (unsigned)i);
     if (before)
-        scan.before = place_of(bench, before);
-    must(bench,
-         bench->items->driver->scan(bench->items, &bench->ctx, &scan, &items, &n, &bench->err));
+        scan.before = docs_place_of(bench, before);
+    docs_must(bench, bench->items->driver->scan(bench->items, &bench->ctx, &scan, &items, &n,
+                                                &bench->err));
     return n;
 }
 
@@ -352,10 +331,11 @@ static void measure_items(struct docs_bench *bench)
     static const struct {
         const char *what;
         size_t n_keys;
-    } cases[] = {{"items of everything", 0}, {"items of one key", 1}, {"items of 100 keys", KEYS}};
+    } cases[] = {
+        {"items of everything", 0}, {"items of one key", 1}, {"items of 100 keys", DOCS_KEYS}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct row row = {.what = cases[i].what};
-        measure(bench, items_call, &cases[i].n_keys, &row);
+        struct docs_row row = {.what = cases[i].what};
+        docs_measure(bench, items_call, &cases[i].n_keys, &row);
         if (row.first.entries == 0 || row.last.entries == 0) {
             fprintf(stderr, "docs_bench: %s: found nothing\n", row.what);
             exit(1);
@@ -367,11 +347,12 @@ static void measure_items(struct docs_bench *bench)
 
 static size_t logs_call(struct docs_bench *bench, const void *data, unsigned before)
 {
-    struct comb_log_query query = {.filter = *(const struct comb_log_filter *)data, .max = PAGE};
+    struct comb_log_query query = {.filter = *(const struct comb_log_filter *)data,
+                                   .max = DOCS_PAGE};
     struct comb_log_page page;
     if (before)
         query.filter.until_us = LOGS_BEGIN_US + before;
-    must(bench, comb_logs_query(bench->logs, &bench->ctx, &query, &page, &bench->err));
+    docs_must(bench, comb_logs_query(bench->logs, &bench->ctx, &query, &page, &bench->err));
     return page.n;
 }
 
@@ -391,10 +372,10 @@ static void measure_logs(struct docs_bench *bench)
         {"logs, `even odd`", {.text = {"even odd", 8}}, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct row row = {.what = cases[i].what};
+        struct docs_row row = {.what = cases[i].what};
         size_t least = cases[i].one_of ? bench->entries / cases[i].one_of : 0;
-        measure(bench, logs_call, &cases[i].filter, &row);
-        if (row.first.entries != (least < PAGE ? least : PAGE)) {
+        docs_measure(bench, logs_call, &cases[i].filter, &row);
+        if (row.first.entries != (least < DOCS_PAGE ? least : DOCS_PAGE)) {
             fprintf(stderr, "docs_bench: %s: found %zu\n", row.what, row.first.entries);
             exit(1);
         }
@@ -406,19 +387,19 @@ static void open_stores(struct docs_bench *bench, const char *folder)
     char url[512];
     snprintf(url, sizeof url, "sqlite:%s/docs.db", folder);
     const struct comb_store_options options = {.url = comb_str_from(url)};
-    must(bench, comb_docs_sqlite_open(&options, &bench->docs, &bench->err));
-    must(bench, comb_search_store_open(bench->docs, &bench->search, &bench->err));
-    must(bench,
-         comb_items_store_open(bench->docs, COMB_ITEMS_ACTIVITIES, &bench->items, &bench->err));
-    must(bench,
-         comb_items_store_open(bench->docs, COMB_ITEMS_LOGS, &bench->log_items, &bench->err));
+    docs_must(bench, comb_docs_sqlite_open(&options, &bench->docs, &bench->err));
+    docs_must(bench, comb_search_store_open(bench->docs, &bench->search, &bench->err));
+    docs_must(bench, comb_items_store_open(bench->docs, COMB_ITEMS_ACTIVITIES, &bench->items,
+                                           &bench->err));
+    docs_must(bench,
+              comb_items_store_open(bench->docs, COMB_ITEMS_LOGS, &bench->log_items, &bench->err));
     const struct comb_logs_parts parts = {.store = bench->log_items};
-    must(bench, comb_logs_new(&parts, &bench->logs, &bench->err));
+    docs_must(bench, comb_logs_new(&parts, &bench->logs, &bench->err));
 }
 
 int main(int argc, char **argv)
 {
-    struct docs_bench bench = {.entries = ENTRIES, .rounds = ROUNDS};
+    struct docs_bench bench = {.entries = ENTRIES, .rounds = DOCS_ROUNDS};
     struct rusage usage;
     if (argc > 2)
         bench.entries = (unsigned)strtoul(argv[2], NULL, 10);
@@ -443,6 +424,7 @@ int main(int argc, char **argv)
     measure_search(&bench);
     measure_items(&bench);
     measure_logs(&bench);
+    docs_measure_rights(&bench, argv[1]);
     getrusage(RUSAGE_SELF, &usage);
     printf("\nThe most memory that the process had: %ld MiB.\n", usage.ru_maxrss >> 10);
     comb_logs_free(bench.logs);

@@ -4,4 +4,4 @@
 set -euo pipefail
 mkdir "$TEST_TMPDIR/docs"
 tests/bench/docs_bench "$TEST_TMPDIR/docs" 2000 | tee "$TEST_TMPDIR/table"
-[ "$(grep -c '^|' "$TEST_TMPDIR/table")" = 19 ]
+[ "$(grep -c '^|' "$TEST_TMPDIR/table")" = 29 ]
