@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every question to MongoDB goes by an index: asked of the store's own explain. */
+/* Every question to MongoDB goes by an index: asked of the store's own explain; also where there
+ * are many entries, of which it gives those that SQLite gives (many.h). */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "server/search/driver/mongo.h"
 #include "server/search/query.h"
+#include "tests/contract/search/many.h"
 #include "tests/support/mongo_server.h"
 #include "tests/support/support.h"
 
@@ -109,5 +111,5 @@ static void every_question_goes_by_an_index(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_question_goes_by_an_index)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL) + run_many();
 }
