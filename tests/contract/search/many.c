@@ -18,7 +18,7 @@
 #include "tests/support/support.h"
 
 /* Their oldest entries lie below n / LAST_PART. */
-enum { MANY = 200, MANY_LONG = 20000, LAST_PART = 10 };
+enum { MANY = 100, MANY_LONG = 20000, LAST_PART = 10 };
 /* Of the items' keys and the logs' users each entry has one of so many. */
 enum { KEYS = 100, PAGE = 100, PAGES_MAX = 3, FOUND_MAX = PAGES_MAX * PAGE };
 enum { STORES = 2, COMMANDS_MAX = 8 };
