@@ -116,8 +116,15 @@ enum comb_status activities_look(struct activities_eyes *eyes, const struct comb
     }
     if (n_unseen == 0)
         return COMB_OK;
-    return comb_access_rights_each(eyes->activities->parts.access, &eyes->scratch, unseen, n_unseen,
-                                   keep_sight, &looking, err);
+    enum comb_status status =
+        comb_access_rights_each(eyes->activities->parts.access, &eyes->scratch, unseen, n_unseen,
+                                keep_sight, &looking, err);
+    /* One look at the store is new enough for the whole call. */
+    if (status == COMB_OK && eyes->scratch.strong) {
+        eyes->scratch.seen = eyes->scratch.reached;
+        eyes->scratch.strong = false;
+    }
+    return status;
 }
 
 enum comb_status activities_see(struct activities_eyes *eyes, const struct comb_uuid *node,

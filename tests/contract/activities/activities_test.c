@@ -398,35 +398,32 @@ static void consumed_again_it_is_the_same(void **state)
     assert_int_equal(count(f), n + 1);
 }
 
+/* Until nothing is left to be removed; how many were. */
+static uint64_t purge(struct fixture *f, int64_t before_us, uint64_t keep)
+{
+    uint64_t removed = 0, n = 0;
+    test_areas_next(&f->admin);
+    for (bool more = true; more; n += removed)
+        must_ok(comb_activities_purge(f->activities, &f->admin.ctx, before_us, keep, &removed,
+                                      &more, &f->admin.err),
+                &f->admin.err);
+    return n;
+}
+
 static void a_purge_removes_the_oldest(void **state)
 {
     struct fixture *f = *state;
     struct comb_uuid root = node_at(f, "");
-    uint64_t removed = 0;
-    bool more = true;
     for (int i = 0; i < 5; i++) {
         const char *names[] = {"a", "b", "c", "d", "e"};
         make_folder(f, &f->anna, names[i]);
     }
     await_consumed(f);
     uint64_t n = count(f);
-    test_areas_next(&f->admin);
-    must_ok(
-        comb_activities_purge(f->activities, &f->admin.ctx, 0, 3, &removed, &more, &f->admin.err),
-        &f->admin.err);
-    assert_int_equal(removed, n - 3);
-    assert_false(more);
+    assert_int_equal(purge(f, 0, 3), n - 3);
     assert_string_equal(feed_text(f, &f->anna, &root, NULL, 100), "create e, create d, create c");
-    must_ok(comb_activities_purge(f->activities, &f->admin.ctx,
-                                  comb_clock_wall_us() - 3600 * COMB_US_PER_S, 0, &removed, &more,
-                                  &f->admin.err),
-            &f->admin.err);
-    assert_int_equal(removed, 0);
-    must_ok(comb_activities_purge(f->activities, &f->admin.ctx,
-                                  comb_clock_wall_us() + 3600 * COMB_US_PER_S, 0, &removed, &more,
-                                  &f->admin.err),
-            &f->admin.err);
-    assert_int_equal(removed, 3);
+    assert_int_equal(purge(f, comb_clock_wall_us() - 3600 * COMB_US_PER_S, 0), 0);
+    assert_int_equal(purge(f, comb_clock_wall_us() + 3600 * COMB_US_PER_S, 0), 3);
     assert_int_equal(count(f), 0);
 }
 

@@ -7,7 +7,8 @@
 
 #include "tests/contract/activities/fixture.h"
 
-enum { NODES = 30, USERS = 8, USERS_LONG = 1000, GRANTS_PER_USER = 8, MOVES = 12 };
+/* Each grant is an item that every walk of a feed looks at: fewer a user where there are many. */
+enum { NODES = 30, USERS = 8, USERS_LONG = 1000, GRANTS = 64, GRANTS_LONG = 3000, MOVES = 12 };
 
 /* What the test knows: nobody else decides here. entries: comb.v1.Rights, 0: none. */
 static struct {
@@ -18,7 +19,7 @@ static struct {
 } nodes[NODES];
 
 static struct test_ctx users[USERS_LONG];
-static int n_users = USERS;
+static int n_users = USERS, n_grants = GRANTS;
 static unsigned seed = 20240506;
 
 static unsigned draw(unsigned below)
@@ -74,7 +75,7 @@ static void make_world(struct fixture *f)
         snprintf(nodes[i].name, sizeof nodes[i].name, "f%d", i);
         nodes[i].id = make_folder(f, &f->anna, path_of(i, path, sizeof path));
     }
-    for (int i = 0; i < n_users * GRANTS_PER_USER; i++) {
+    for (int i = 0; i < n_grants; i++) {
         int node = (int)draw(NODES), user = (int)draw((unsigned)n_users);
         snprintf(login, sizeof login, "random%d", user);
         nodes[node].entries[user] = rights[draw(3)];
@@ -142,8 +143,10 @@ void random_rights_are_kept(void **state)
 {
     struct fixture *f = *state;
     size_t told = 0;
-    if (getenv("COMB_LONG"))
+    if (getenv("COMB_LONG")) {
         n_users = USERS_LONG;
+        n_grants = GRANTS_LONG;
+    }
     make_world(f);
     struct comb_uuid root = node_at(f, "");
     const struct comb_activity_scope of_root = {.node = &root};
