@@ -51,6 +51,11 @@ void replica_faults_end(void)
     combd_done(&third);
 }
 
+struct combd *replica_faults_third(void)
+{
+    return &third;
+}
+
 /* ---- what the client thinks ---- */
 
 /* Of the replica at target; its attempts in *ret_attempts. */

@@ -10,6 +10,8 @@
 /* Two that run. */
 void replica_faults_begin(struct combd *first, struct combd *second);
 void replica_faults_end(void);
+/* Runs after the case in which it joins. */
+struct combd *replica_faults_third(void);
 
 void a_replica_joins_and_gets_calls(void **state);
 void each_replica_is_killed(void **state);

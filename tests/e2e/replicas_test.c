@@ -4,7 +4,8 @@
  * other at once with the writer's token or by a strong read, and otherwise by every read that
  * begins later than the bound after the acknowledgement; also without the stores that are hints,
  * and while a foreign transaction stays open in the database. Prints how soon it is seen. Then
- * three of them, broken one by one under a load: replica_faults.c.
+ * three of them: what is taken away through one, revocation.c; broken one by one under a load,
+ * replica_faults.c.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "tests/e2e/calls.h"
 #include "tests/e2e/combd.h"
 #include "tests/e2e/replica_faults.h"
+#include "tests/e2e/revocation.h"
 #include "tests/support/cmocka.h"
 
 #define BOUND_NS (250 * INT64_C(1000000))
@@ -58,12 +60,14 @@ static int set_up(void **state)
     make_folder("node", node);
     make_folder("shared", shared);
     replica_faults_begin(&writer, &reader);
+    revocation_begin(&writer, &reader, replica_faults_third());
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    revocation_end();
     replica_faults_end();
     comb_client_close(guest);
     comb_client_close(at_reader);
@@ -287,13 +291,73 @@ static void while_a_transaction_stays_open(void **state)
     PQfinish(pq);
 }
 
+/* ---- the next release has been here ---- */
+
+/* What a step may do: a column more in every table, one step more in every area. Each by itself, as
+ * the replicas are at work meanwhile. */
+static const char NEXT_STEPS[] =
+    "SELECT format('ALTER TABLE %I ADD COLUMN next_release integer NOT NULL DEFAULT 0', relname)"
+    " FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+    " AND NOT relispartition"
+    " UNION ALL SELECT format('INSERT INTO comb_migration (area, version, text, time_us) VALUES"
+    " (%L, %s, %L, 0)', area, max(version) + 1, 'of the next release') FROM comb_migration"
+    " GROUP BY area";
+/* Areas and tables, of which there are more. */
+#define NEXT_STEPS_MIN 20
+
+/* A request of a client of the next release: fields that this one does not know, in the message and
+ * in one that it holds. */
+static void stat_with_unknown_fields(struct comb_client *client)
+{
+    static uint8_t text[] = "\4next"; /* its length before it */
+    static ProtobufCMessageUnknownField field = {
+        .tag = 20000, .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, .len = 5, .data = text};
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct grpcc_arena *arena = grpcc_arena_new(0);
+    struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
+    struct comb_v1_tree_stat_response *response = NULL;
+    request->node = calls_ref(arena, node);
+    request->base.n_unknown_fields = request->node->base.n_unknown_fields = 1;
+    request->base.unknown_fields = request->node->base.unknown_fields = &field;
+    must(comb_v1_tree_stat(comb_client_channel(client), arena, NULL, request, &response, &err),
+         &err, "stat with unknown fields");
+    assert_string_equal(response->node->id, node);
+    grpcc_arena_free(arena);
+}
+
+/* What runs goes on, and what is started later, in the cases below, starts. */
+static void the_next_release_has_been_here(void **state)
+{
+    (void)state;
+    char id[ID_BYTES];
+    PGconn *pq = connect_beside();
+    PGresult *steps = PQexec(pq, NEXT_STEPS);
+    if (PQresultStatus(steps) != PGRES_TUPLES_OK)
+        fail_msg("%s", PQerrorMessage(pq));
+    assert_true(PQntuples(steps) > NEXT_STEPS_MIN);
+    for (int i = 0; i < PQntuples(steps); i++) {
+        PGresult *done = PQexec(pq, PQgetvalue(steps, i, 0));
+        if (PQresultStatus(done) != PGRES_COMMAND_OK)
+            fail_msg("%s: %s", PQgetvalue(steps, i, 0), PQerrorMessage(pq));
+        PQclear(done);
+    }
+    PQclear(steps);
+    PQfinish(pq);
+    make_folder("after", id);
+    stat_with_unknown_fields(at_writer);
+    stat_with_unknown_fields(at_reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_stores_up),
         cmocka_unit_test(without_the_hints),
         cmocka_unit_test(while_a_transaction_stays_open),
+        cmocka_unit_test(the_next_release_has_been_here),
         cmocka_unit_test(a_replica_joins_and_gets_calls),
+        cmocka_unit_test(what_was_taken_is_refused),
+        cmocka_unit_test(what_was_taken_is_refused_without_nats),
         cmocka_unit_test(each_replica_is_killed),
         cmocka_unit_test(each_replica_is_frozen),
         cmocka_unit_test(each_replica_is_restarted),
