@@ -215,5 +215,7 @@ void comb_admin_view_init(struct comb_admin_view *view, struct comb_admin *admin
     admin->consumers.warn = comb_consumers_rpc_warn;
     admin->consumers.data = &view->services->consumers_rpc;
     admin->move.backup = comb_move_rpc_backup;
-    admin->move.data = (void *)(uintptr_t)&view->services->move_rpc;
+    admin->move.data = &view->services->move_rpc;
+    admin->move.row = comb_mover_rpc;
+    admin->move.row_data = &view->services->mover;
 }

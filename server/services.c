@@ -64,7 +64,7 @@ static enum comb_status make_tables(struct comb_services *s, struct comb_ctx *ct
 {
     enum comb_status status = comb_services_migrate(s->sql, err);
     comb_sql_get_info(s->sql, &s->info);
-    return status == COMB_OK ? comb_move_state_check(s->sql, ctx, err) : status;
+    return status == COMB_OK ? comb_mover_settle(s->rows, s->sql, ctx, err) : status;
 }
 
 static enum comb_status open_stores(struct comb_services *s, struct comb_error *err)
@@ -315,6 +315,19 @@ static enum comb_status make_operations(struct comb_services *s, struct comb_err
 
 /* ---- the audit trail ---- */
 
+/* Changes of rows without tables of their own to be fenced. */
+static enum comb_status may_change(void *data, struct comb_ctx *ctx, comb_str method,
+                                   struct comb_error *err)
+{
+    static const char *const services[] = {"/comb.v1.Config/", "/comb.v1.Documents/",
+                                           "/comb.v1.Vault/"};
+    const struct comb_services *s = data;
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
+        if (comb_str_starts_with(method, comb_str_from(services[i])))
+            return comb_move_state_may_change(s->sql, ctx, err);
+    return COMB_OK;
+}
+
 static enum comb_status make_audit(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_audit_parts parts = {
@@ -327,6 +340,8 @@ static enum comb_status make_audit(struct comb_services *s, struct comb_error *e
         .holder = s->replica,
         .history = s->info.history_since,
         .keep_us = s->rows->options->audit_keep_days * US_PER_DAY,
+        .may_change = may_change,
+        .may_change_data = s,
     };
     const struct comb_audit_indexer_parts indexer = {
         .store = s->audit_store,
@@ -548,6 +563,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->audit_indexer, s->sealer};
     s->consumers_rpc = (struct comb_consumers_rpc){s->consumers, s->sealer};
     s->move_rpc = (struct comb_move_rpc){{s->sql, s->vault, s->config_store, s->blobs}};
+    s->mover = (struct comb_mover){.rows = s->rows, .open = s->move_rpc.rows};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};
     s->activities_rpc =

@@ -26,6 +26,7 @@
 #include "server/identity/identity_rpc.h"
 #include "server/logs/logs_rpc.h"
 #include "server/move/move_rpc.h"
+#include "server/mover.h"
 #include "server/operations/operations.h"
 #include "server/operations/operations_rpc.h"
 #include "server/permissions/permissions.h"
@@ -121,6 +122,7 @@ struct comb_services {
     struct comb_audit_rpc audit_rpc;
     struct comb_consumers_rpc consumers_rpc; /* of Admin */
     struct comb_move_rpc move_rpc;           /* likewise */
+    struct comb_mover mover;                 /* likewise */
     struct comb_documents_rpc documents_rpc;
     struct comb_activities_rpc activities_rpc;
     struct comb_logs_rpc logs_rpc;

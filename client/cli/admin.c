@@ -233,6 +233,7 @@ int cli_admin(struct cli *cli, int argc, char **argv)
                                             {"set-aside", cli_admin_set_aside},
                                             {"retry", cli_admin_retry},
                                             {"backup", cli_admin_backup},
+                                            {"move-row", cli_admin_move_row},
                                             {NULL, NULL}};
     return cli_subverb(cli, verbs, "admin", argc, argv);
 }

@@ -9,5 +9,6 @@ int cli_admin_consumers(struct cli *cli, int argc, char **argv);
 int cli_admin_set_aside(struct cli *cli, int argc, char **argv);
 int cli_admin_retry(struct cli *cli, int argc, char **argv);
 int cli_admin_backup(struct cli *cli, int argc, char **argv);
+int cli_admin_move_row(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -15,6 +15,7 @@ struct comb_v1_admin_backup_request;
 struct comb_v1_admin_check_response;
 struct comb_v1_admin_consumers_request;
 struct comb_v1_admin_list_set_aside_request;
+struct comb_v1_admin_move_row_request;
 struct comb_v1_admin_retry_set_aside_request;
 struct grpcc_call;
 
@@ -83,6 +84,9 @@ struct comb_admin {
         void (*backup)(void *data, struct grpcc_call *call,
                        const struct comb_v1_admin_backup_request *request);
         void *data;
+        void (*row)(void *row_data, struct grpcc_call *call,
+                    const struct comb_v1_admin_move_row_request *request);
+        void *row_data;
     } move;
     /* Begins the drain and returns at once; a second one changes nothing. UINT32_MAX: as
      * configured. */

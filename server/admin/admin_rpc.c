@@ -354,6 +354,13 @@ static void backup(void *self, struct grpcc_call *call,
     admin->move.backup(admin->move.data, call, request);
 }
 
+static void move_row(void *self, struct grpcc_call *call,
+                     const struct comb_v1_admin_move_row_request *request)
+{
+    const struct comb_admin *admin = self;
+    admin->move.row(admin->move.row_data, call, request);
+}
+
 static const struct comb_v1_admin_server table = {
     .info = info,
     .stores = stores,
@@ -365,6 +372,7 @@ static const struct comb_v1_admin_server table = {
     .list_set_aside = list_set_aside,
     .retry_set_aside = retry_set_aside,
     .backup = backup,
+    .move_row = move_row,
 };
 
 enum comb_status comb_admin_rpc_register(struct grpcc_server *server, struct comb_admin *admin,

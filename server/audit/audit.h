@@ -41,6 +41,9 @@ struct comb_audit;
 /* Lines that a page of a query looks at. */
 #define COMB_AUDIT_EXAMINED_MAX 5000
 
+/* The signing of heads, as a method: it changes the configuration. */
+#define COMB_AUDIT_SIGNS "/comb.v1.Config/Sign"
+
 struct comb_audit_parts {
     struct comb_audit_store *store; /* all of them borrowed */
     struct comb_consumers_store *leases;
@@ -51,6 +54,11 @@ struct comb_audit_parts {
     struct comb_uuid holder; /* under which the lease is held; nil: one of its own */
     uint64_t history;        /* comb_sql_info.history_since: a restored store is another one */
     int64_t keep_us;         /* lines that were numbered longer ago are trimmed; 0: never */
+    /* Asked before an intent is recorded, and with COMB_AUDIT_SIGNS before a head is signed: an
+     * error, and it is not done. NULL: anything may be done. */
+    enum comb_status (*may_change)(void *data, struct comb_ctx *ctx, comb_str method,
+                                   struct comb_error *err);
+    void *may_change_data;
     uint32_t lease_ms, poll_ms, seal_ms; /* 0: the numbers above, COMB_LEASE_MS */
 };
 

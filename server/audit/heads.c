@@ -172,6 +172,14 @@ static enum comb_status commit_seal(struct comb_audit *audit, struct comb_ctx *c
     return status == COMB_OK ? store->driver->commit(store, ctx, &plan, ret_held, err) : status;
 }
 
+/* While the trail is copied into another store nothing is signed that the copy does not have. */
+static bool may_sign(struct comb_audit *audit, struct comb_ctx *ctx)
+{
+    return !audit->parts.may_change ||
+           audit->parts.may_change(audit->parts.may_change_data, ctx, STR(COMB_AUDIT_SIGNS),
+                                   NULL) == COMB_OK;
+}
+
 enum comb_status audit_seal(struct comb_audit *audit, struct comb_ctx *ctx, bool *ret_held,
                             struct comb_error *err)
 {
@@ -179,7 +187,7 @@ enum comb_status audit_seal(struct comb_audit *audit, struct comb_ctx *ctx, bool
     bool found = false;
     int64_t revision = 0;
     uint64_t highest;
-    if (audit->end.n == 0 || audit->end.n == audit->sealed)
+    if (audit->end.n == 0 || audit->end.n == audit->sealed || !may_sign(audit, ctx))
         return COMB_OK;
     memcpy(head.hash, audit->end.hash, sizeof head.hash);
     enum comb_status status = audit_load_key(audit, ctx, err);
@@ -212,6 +220,8 @@ enum comb_status audit_trim(struct comb_audit *audit, struct comb_ctx *ctx, bool
     struct comb_audit_store *store = audit->parts.store;
     int64_t before_us = comb_clock_wall_us() - audit->parts.keep_us;
     struct comb_audit_end old;
+    if (!may_sign(audit, ctx))
+        return COMB_OK;
     enum comb_status status = audit_load_key(audit, ctx, err);
     while (status == COMB_OK && *ret_held) {
         status = store->driver->old(store, ctx, before_us, COMB_AUDIT_BATCH_MAX, &old, err);

@@ -43,6 +43,12 @@ enum comb_status comb_audit_intend(struct comb_audit *audit, struct comb_ctx *ct
 {
     struct comb_uuid id;
     struct comb_audit_pending pending;
+    if (audit->parts.may_change) {
+        enum comb_status may =
+            audit->parts.may_change(audit->parts.may_change_data, ctx, ctx->method, err);
+        if (may != COMB_OK)
+            return may;
+    }
     struct comb_v1_audit_record *record =
         comb_audit_record_new(ctx, COMB_V1_AUDIT_KIND_INTENT, &id);
     bool ok = record != NULL;

@@ -272,10 +272,9 @@ static enum comb_status take_items(struct reading *reading, struct comb_archive_
         }
     }
     for (int i = 0; status == COMB_OK && i < ROWS; i++)
-        status =
-            reading->has[i]
-                ? comb_move_compare(names[i], &reading->recorded[i], &reading->came[i], false, err)
-                : comb_error_set(err, COMB_DATA_LOSS, 0, "the backup has no row %s", names[i]);
+        status = reading->has[i]
+                     ? comb_move_compare(names[i], &reading->recorded[i], &reading->came[i], err)
+                     : comb_error_set(err, COMB_DATA_LOSS, 0, "the backup has no row %s", names[i]);
     return status;
 }
 
@@ -323,7 +322,7 @@ static enum comb_status verify(const struct comb_backup_rows *rows, struct readi
     for (int i = 0; status == COMB_OK && i < ROWS; i++) {
         status = comb_move_sum(reading->opened.rows[i], "verifying", NULL, progress, &sums, err);
         if (status == COMB_OK)
-            status = comb_move_compare(names[i], &reading->recorded[i], &sums, false, err);
+            status = comb_move_compare(names[i], &reading->recorded[i], &sums, err);
         if (status == COMB_OK)
             count(facts, &sums);
     }

@@ -148,8 +148,7 @@ static const struct comb_move_sum *sum_of(const struct comb_move_sums *sums, con
 }
 
 enum comb_status comb_move_compare(const char *row, const struct comb_move_sums *from,
-                                   const struct comb_move_sums *to, bool live,
-                                   struct comb_error *err)
+                                   const struct comb_move_sums *to, struct comb_error *err)
 {
     if (from->n != to->n)
         return comb_error_set(err, COMB_DATA_LOSS, 0,
@@ -157,8 +156,6 @@ enum comb_status comb_move_compare(const char *row, const struct comb_move_sums 
                               from->n);
     for (size_t i = 0; i < from->n; i++) {
         const struct comb_move_sum *was = &from->items[i], *is = sum_of(to, was->part);
-        if (live && comb_move_sql_is_live(comb_str_from(was->part)))
-            continue;
         if (!is || is->records != was->records ||
             memcmp(is->sha256, was->sha256, sizeof is->sha256) != 0)
             return comb_error_set(err, COMB_DATA_LOSS, 0,
@@ -191,7 +188,7 @@ enum comb_status comb_move_copy(struct comb_move_row *from, struct comb_move_row
     if (status == COMB_OK)
         status = comb_move_sum(to, "verifying", NULL, progress, &sums[1], err);
     if (status == COMB_OK)
-        status = comb_move_compare(from->ops->name, &sums[0], &sums[1], true, err);
+        status = comb_move_compare(from->ops->name, &sums[0], &sums[1], err);
     if (status == COMB_OK)
         *ret_sums = sums[0];
     return status;

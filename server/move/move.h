@@ -85,8 +85,7 @@ void comb_move_row_free(struct comb_move_row *row);
 /*
  * The tables of sql, which is borrowed and has been migrated, by its own catalogue. Left out is
  * what is of one store's history and no other's: the feed of changes, whose numbers mean nothing
- * elsewhere. live: sql is in use meanwhile; what replicas write for themselves is left out too
- * where sums are made (comb_move_copy), since it does not stand still.
+ * elsewhere.
  */
 enum comb_status comb_move_sql_new(struct comb_sql *sql, struct comb_move_row **ret_row,
                                    struct comb_error *err) COMB_MUST_CHECK;
@@ -95,9 +94,6 @@ enum comb_status comb_move_sql_new(struct comb_sql *sql, struct comb_move_row **
 enum comb_status comb_move_sql_hold(struct comb_move_row *row,
                                     struct comb_sql_snapshot **ret_snapshot,
                                     struct comb_error *err) COMB_MUST_CHECK;
-/* Whether a part of the sql row is written by replicas for themselves all the time. */
-bool comb_move_sql_is_live(comb_str part);
-
 /* All secrets, with those versions that have a value. Their numbers stay, their times do not. */
 enum comb_status comb_move_vault_new(struct comb_vault *vault, struct comb_move_row **ret_row,
                                      struct comb_error *err) COMB_MUST_CHECK;
@@ -144,10 +140,9 @@ enum comb_status comb_move_summer_add(struct comb_move_summer *summer,
 void comb_move_summer_end(struct comb_move_summer *summer, struct comb_move_sums *ret_sums);
 void comb_move_summer_free(struct comb_move_summer *summer);
 
-/* DATA_LOSS with the first part that differs. live: parts that are written all the time are passed
- * over. */
+/* DATA_LOSS with the first part that differs. */
 enum comb_status comb_move_compare(const char *row, const struct comb_move_sums *from,
-                                   const struct comb_move_sums *to, bool live,
+                                   const struct comb_move_sums *to,
                                    struct comb_error *err) COMB_MUST_CHECK;
 /* All that `from` gives into `to`, which has been prepared, and both read again and compared. */
 enum comb_status comb_move_copy(struct comb_move_row *from, struct comb_move_row *to,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the sql row as a stream, and back. */
 #include <string.h>
+#include <time.h>
 
 #include "server/core/clock.h"
 #include "server/core/memory.h"
@@ -10,6 +11,9 @@
 
 /* What one page or one write may take. */
 #define STEP_MS 60000
+/* How often a write is tried again while the store is away, and after how long. */
+#define AGAIN_MAX 100
+#define AGAIN_PAUSE_MS 100
 /* What is gathered for one write. */
 #define WRITE_BYTES_MAX (4u << 20)
 
@@ -207,11 +211,6 @@ enum comb_status comb_move_sql_hold(struct comb_move_row *self,
     return status;
 }
 
-bool comb_move_sql_is_live(comb_str part)
-{
-    return move_table_kind_of(part) == MOVE_TABLE_LIVE;
-}
-
 /* ---- in ---- */
 
 static enum comb_status sql_is_empty(struct comb_move_row *self, bool *ret_empty,
@@ -252,15 +251,29 @@ static enum comb_status sql_prepare(struct comb_move_row *self, struct comb_erro
     return status;
 }
 
+/* What is written here may be written twice: a store that stalls for a moment ends no copy. */
+static enum comb_status write_again(struct row_sql *row, struct grpcc_arena *arena,
+                                    const struct comb_sql_request *request, struct comb_error *err)
+{
+    const struct timespec pause = {.tv_nsec = AGAIN_PAUSE_MS * COMB_NS_PER_MS};
+    const struct comb_sql_result *result;
+    enum comb_status status = COMB_UNAVAILABLE;
+    for (int i = 0; i < AGAIN_MAX && status == COMB_UNAVAILABLE; i++) {
+        struct comb_ctx ctx = step(arena);
+        if (i > 0)
+            nanosleep(&pause, NULL);
+        status = comb_sql_run(row->sql, &ctx, request, &result, err);
+    }
+    return status;
+}
+
 static enum comb_status sql_flush(struct comb_move_row *self, struct comb_error *err)
 {
     struct row_sql *row = (struct row_sql *)self;
     if (row->n_statements == 0)
         return COMB_OK;
-    struct comb_ctx ctx = step(row->arena);
     const struct comb_sql_request request = {COMB_SQL_WRITE, 0, row->statements, row->n_statements};
-    const struct comb_sql_result *result;
-    enum comb_status status = comb_sql_run(row->sql, &ctx, &request, &result, err);
+    enum comb_status status = write_again(row, row->arena, &request, err);
     row->n_statements = row->n_bytes = 0;
     grpcc_arena_reset(row->arena);
     return status;
@@ -287,6 +300,27 @@ static enum comb_status find_last(struct row_sql *row, struct comb_error *err)
     return status;
 }
 
+/* What a copy before this one has put there may have changed since. */
+static enum comb_status clear_table(struct row_sql *row, struct comb_error *err)
+{
+    struct comb_ctx ctx = step(grpcc_arena_new(0));
+    const struct comb_sql_statement statement = {.text = row->table->clear};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, &statement, 1};
+    const struct comb_sql_result *result;
+    if (!ctx.arena)
+        return comb_error_no_memory(err);
+    enum comb_status status = COMB_OK;
+    int64_t changed = 1;
+    while (status == COMB_OK && changed > 0) {
+        ctx.deadline_ns = comb_clock_in_ms(STEP_MS);
+        status = comb_sql_run(row->sql, &ctx, &request, &result, err);
+        changed = status == COMB_OK ? result->rows[0].changes : 0;
+        grpcc_arena_reset(ctx.arena);
+    }
+    grpcc_arena_free(ctx.arena);
+    return status;
+}
+
 static enum comb_status begin_table(struct row_sql *row, const struct comb_move_record *record,
                                     struct comb_error *err)
 {
@@ -306,7 +340,7 @@ static enum comb_status begin_table(struct row_sql *row, const struct comb_move_
             "was written by",
             COMB_STR_ARG(record->part));
     row->skips = false;
-    return row->table->kind == MOVE_TABLE_LIVE ? COMB_OK : find_last(row, err);
+    return row->table->kind == MOVE_TABLE_LIVE ? clear_table(row, err) : find_last(row, err);
 }
 
 static enum comb_status gather(struct row_sql *row, comb_str value, struct comb_error *err)

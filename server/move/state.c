@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/backend/sql/sql_driver.h"
 #include "server/core/buf.h"
 #include "server/core/clock.h"
 #include "server/move/tables.h"
@@ -15,10 +16,13 @@
 #define FENCE_PAUSE_MS 100
 #define TEXT_BYTES_MAX 512
 
+/* What is refused. */
+enum { INSERTS, UPDATES, DELETES, EVENTS };
+
 /* Texts with the table's name in the place of "%s". */
 struct move_dialect {
-    const char *fence[3];
-    const char *unfence[3];
+    const char *fence[EVENTS];
+    const char *unfence[EVENTS];
 };
 
 /* ---- SQLite ---- */
@@ -43,6 +47,11 @@ static const struct comb_sql_schema schema_sqlite = {"sqlite", steps_sqlite, 1, 
 
 /* ---- PostgreSQL ---- */
 
+#define POSTGRES_FENCE(name, event)                                                                \
+    "CREATE OR REPLACE TRIGGER comb_fence_" name " BEFORE " event                                  \
+    " ON \"%s\" FOR EACH ROW EXECUTE FUNCTION comb_fence()"
+#define POSTGRES_UNFENCE(name) "DROP TRIGGER IF EXISTS comb_fence_" name " ON \"%s\""
+
 static const struct comb_sql_migration steps_postgres[] = {
     {"move", 1,
      "CREATE TABLE move_state (one integer PRIMARY KEY CHECK (one = 1), phase bigint NOT NULL,"
@@ -52,9 +61,9 @@ static const struct comb_sql_migration steps_postgres[] = {
      " BEGIN RAISE 'fenced' USING ERRCODE = 'CF001'; END $$"},
 };
 static const struct move_dialect dialect_postgres = {
-    .fence = {"CREATE OR REPLACE TRIGGER comb_fence BEFORE INSERT OR UPDATE OR DELETE ON \"%s\""
-              " FOR EACH ROW EXECUTE FUNCTION comb_fence()"},
-    .unfence = {"DROP TRIGGER IF EXISTS comb_fence ON \"%s\""},
+    .fence = {POSTGRES_FENCE("insert", "INSERT"), POSTGRES_FENCE("update", "UPDATE"),
+              POSTGRES_FENCE("delete", "DELETE")},
+    .unfence = {POSTGRES_UNFENCE("insert"), POSTGRES_UNFENCE("update"), POSTGRES_UNFENCE("delete")},
 };
 static const struct comb_sql_schema schema_postgres = {"postgres", steps_postgres, 1,
                                                        &dialect_postgres};
@@ -80,6 +89,16 @@ enum comb_status comb_move_state_get(struct comb_sql *sql, struct comb_ctx *ctx,
     snprintf(ret_state->row, sizeof ret_state->row, "%.*s", COMB_STR_ARG(row[1].bytes));
     snprintf(ret_state->other, sizeof ret_state->other, "%.*s", COMB_STR_ARG(row[2].bytes));
     return COMB_OK;
+}
+
+enum comb_status comb_move_state_may_change(struct comb_sql *sql, struct comb_ctx *ctx,
+                                            struct comb_error *err)
+{
+    struct comb_move_state state;
+    enum comb_status status = comb_move_state_get(sql, ctx, &state, err);
+    if (status == COMB_OK && (state.phase == COMB_MOVE_FENCED || state.phase == COMB_MOVE_MOVED))
+        return comb_error_set(err, COMB_UNAVAILABLE, 0, COMB_SQL_FENCED_TEXT);
+    return status;
 }
 
 enum comb_status comb_move_state_set(struct comb_sql *sql, struct comb_ctx *ctx,
@@ -151,6 +170,14 @@ static enum comb_status run_for(struct comb_sql *sql, const char *form, const ch
     return text ? run_text(sql, text, err) : comb_error_no_memory(err);
 }
 
+/* Sessions may be opened, and forgotten once they have ended, but none may be ended or go on: that
+ * would not hold in the copy. */
+static bool is_fenced(const struct move_table *table, int event)
+{
+    return table->kind == MOVE_TABLE_TRUTH ||
+           (event == UPDATES && strcmp(table->name, "session") == 0);
+}
+
 static enum comb_status run_all(struct comb_sql *sql, bool fence, struct comb_error *err)
 {
     const struct comb_sql_schema *schema = comb_sql_schema_of(sql, comb_move_schemas, err);
@@ -161,8 +188,8 @@ static enum comb_status run_all(struct comb_sql *sql, bool fence, struct comb_er
     const char *const *forms = fence ? dialect->fence : dialect->unfence;
     enum comb_status status = move_tables_read(sql, &tables, err);
     for (size_t i = 0; status == COMB_OK && i < tables->n; i++)
-        for (size_t j = 0; status == COMB_OK && j < 3 && forms[j]; j++)
-            if (tables->items[i].kind == MOVE_TABLE_TRUTH)
+        for (int j = 0; status == COMB_OK && j < EVENTS; j++)
+            if (is_fenced(&tables->items[i], j))
                 status = run_for(sql, forms[j], tables->items[i].name, err);
     move_tables_free(tables);
     return status;

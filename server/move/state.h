@@ -14,14 +14,15 @@
 
 enum comb_move_phase {
     COMB_MOVE_NONE = 0,
-    COMB_MOVE_FENCED = 1,  /* a row is being moved to another store, or has been */
+    COMB_MOVE_FENCED = 1,  /* a row is being moved to another store */
     COMB_MOVE_FILLING = 2, /* this store is being filled */
+    COMB_MOVE_MOVED = 3,   /* the row is whole in the other store, and still fenced here */
 };
 
 struct comb_move_state {
     enum comb_move_phase phase;
-    char row[16];                          /* FENCED: which one moves */
-    char other[COMB_MOVE_OTHER_BYTES_MAX]; /* FENCED: its new URL; FILLING: what from */
+    char row[16];                          /* FENCED, MOVED: which one moves */
+    char other[COMB_MOVE_OTHER_BYTES_MAX]; /* FENCED, MOVED: its new URL; FILLING: what from */
 };
 
 /* The table move_state, for comb_sql_migrate_schema. */
@@ -30,6 +31,9 @@ extern const struct comb_sql_schema *const comb_move_schemas[];
 enum comb_status comb_move_state_get(struct comb_sql *sql, struct comb_ctx *ctx,
                                      struct comb_move_state *ret_state,
                                      struct comb_error *err) COMB_MUST_CHECK;
+/* UNAVAILABLE while a row is being moved: for changes that no table shows, of other rows. */
+enum comb_status comb_move_state_may_change(struct comb_sql *sql, struct comb_ctx *ctx,
+                                            struct comb_error *err) COMB_MUST_CHECK;
 enum comb_status comb_move_state_set(struct comb_sql *sql, struct comb_ctx *ctx,
                                      const struct comb_move_state *state,
                                      struct comb_error *err) COMB_MUST_CHECK;
@@ -37,8 +41,8 @@ enum comb_status comb_move_state_set(struct comb_sql *sql, struct comb_ctx *ctx,
 enum comb_status comb_move_state_check(struct comb_sql *sql, struct comb_ctx *ctx,
                                        struct comb_error *err) COMB_MUST_CHECK;
 
-/* From when it returns OK on all changes of what is copied end with UNAVAILABLE, those under way
- * excepted none. Repeatable. Blocks, a few seconds under load. */
+/* From when it returns OK on all changes of what is copied end with UNAVAILABLE, those that were
+ * under way too; log-ins go on. Repeatable. Blocks, a few seconds under load. */
 enum comb_status comb_move_fence(struct comb_sql *sql, struct comb_error *err) COMB_MUST_CHECK;
 /* The contrary. Repeatable. */
 enum comb_status comb_move_unfence(struct comb_sql *sql, struct comb_error *err) COMB_MUST_CHECK;

@@ -44,11 +44,23 @@ static const struct {
     const char *name;
     enum move_table_kind kind;
 } kinds[] = {
-    {"feed", MOVE_TABLE_HISTORY},      {"feed_floor", MOVE_TABLE_HISTORY},
-    {"heartbeat", MOVE_TABLE_HISTORY}, {"move_state", MOVE_TABLE_HISTORY},
-    {"blob_session", MOVE_TABLE_LIVE}, {"folder_total", MOVE_TABLE_LIVE},
-    {"lease", MOVE_TABLE_LIVE},        {"set_aside", MOVE_TABLE_LIVE},
+    {"feed", MOVE_TABLE_HISTORY},
+    {"feed_floor", MOVE_TABLE_HISTORY},
+    {"heartbeat", MOVE_TABLE_HISTORY},
+    {"move_state", MOVE_TABLE_HISTORY},
+    {"audit", MOVE_TABLE_GROWS},
+    /* What replicas write for themselves. */
+    {"blob_session", MOVE_TABLE_LIVE},
+    {"folder_total", MOVE_TABLE_LIVE},
+    {"lease", MOVE_TABLE_LIVE},
+    {"set_aside", MOVE_TABLE_LIVE},
     {"tree_cursor", MOVE_TABLE_LIVE},
+    /* What a log-in writes: who looks after a move has to get in. */
+    {"audit_end", MOVE_TABLE_LIVE},
+    {"audit_intake", MOVE_TABLE_LIVE},
+    {"audit_seal", MOVE_TABLE_LIVE},
+    {"request", MOVE_TABLE_LIVE},
+    {"session", MOVE_TABLE_LIVE},
 };
 
 /* A column that one driver alone has, a number of its history: left, and 0 in a copy. */
@@ -135,7 +147,11 @@ static enum comb_status make_texts(struct move_table *table, bool fills, struct 
     table->newest = newest_text(&buf, table);
     table->insert = insert_text(&buf, table, fills);
     comb_buf_clear(&buf);
-    comb_buf_printf(&buf, "DELETE FROM \"%s\"", table->name);
+    comb_buf_printf(&buf, "DELETE FROM \"%s\" WHERE (", table->name);
+    add_columns(&buf, table, true, "");
+    comb_buf_printf(&buf, ") IN (SELECT ");
+    add_columns(&buf, table, true, "");
+    comb_buf_printf(&buf, " FROM \"%s\" LIMIT %d)", table->name, MOVE_CLEAR_ROWS);
     table->clear = buf.failed ? NULL : move_text_keep(comb_buf_str(&buf));
     comb_buf_done(&buf);
     return table->first && table->next && table->newest && table->insert && table->clear

@@ -11,10 +11,13 @@
 #define MOVE_KEYS_MAX 8
 /* Rows of one page. */
 #define MOVE_PAGE_ROWS 200
+/* Rows that one statement clears; what a schema begins with is less. */
+#define MOVE_CLEAR_ROWS 1000
 
 enum move_table_kind {
-    MOVE_TABLE_TRUTH,   /* copied, compared, and written by nobody while it is moved */
-    MOVE_TABLE_LIVE,    /* copied; replicas write it for themselves all the time */
+    MOVE_TABLE_TRUTH,   /* written by nobody while it is moved */
+    MOVE_TABLE_GROWS,   /* written meanwhile, but only at its end: lines of the audit trail */
+    MOVE_TABLE_LIVE,    /* written meanwhile: a copy that is begun again takes it anew */
     MOVE_TABLE_HISTORY, /* of this store's history: not copied */
 };
 

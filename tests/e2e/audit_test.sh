@@ -94,6 +94,7 @@ call Activities MarkRead '{}'
 call Activities Purge '{"keep": "1000000"}'
 expect 0 comb call Admin RetrySetAside --server "$admin" --json '{"consumer": "audit"}'
 expect 0 comb admin backup --server "$admin" --key-file "$T/backup-key" "$T/backup"
+expect 0 comb admin move-row --server "$admin" --abandon
 
 # ---- what is refused ----
 
