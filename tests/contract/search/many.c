@@ -59,7 +59,7 @@ static void observe(void *data, const bson_t *command)
 static void next_call(struct many *many)
 {
     test_ctx_next(&many->t);
-    many->t.ctx.deadline_ns = comb_clock_in_ms(120000);
+    many->t.ctx.deadline_ns = comb_clock_in_ms(600000);
 }
 
 /* ---- both stores ---- */
