@@ -12,6 +12,8 @@
 #include "tests/support/cmocka.h"
 
 #define PAGE 1000
+/* Of activities, whose texts the MongoDB server of the tests gives a few at a time. */
+#define ACTIVITIES 100
 #define HITS 25 /* of a page: what the MongoDB of the tests reads within a deadline */
 #define LINES_MAX 50
 
@@ -179,7 +181,7 @@ static void count_activities(const struct derived_feed *feed, struct comb_client
         request->scope = comb_v1_activity_scope_new(arena);
         request->scope->node = comb_v1_node_ref_new(arena);
         comb_v1_node_ref_set_path(request->scope->node, "/personal");
-        request->page_size = PAGE;
+        request->page_size = ACTIVITIES;
         comb_v1_activities_feed_request_set_page_token(request, token);
         if (comb_v1_activities_feed(comb_client_channel(client), arena, NULL, request, &page,
                                     &err) != GRPCC_OK)
