@@ -86,10 +86,10 @@ static int run(struct comb_client *client, char **argv)
                         .calls = WARM_CALLS,
                         .request = reads ? read_request : create_request,
                         .data = &scale};
-    struct load_result result = load_run(&load);
+    (void)load_run(&load);
     scale.first += load.calls;
     load.calls = strtoul(argv[4], NULL, 10);
-    result = load_run(&load);
+    struct load_result result = load_run(&load);
     if (result.failed)
         fprintf(stderr, "scale_load: %zu of %zu calls failed: %s\n", result.failed, result.calls,
                 result.first_failure);
