@@ -26,6 +26,8 @@
 /* A step of a rebuild goes on with further pages for so long. */
 #define STEP_MS 3000
 #define SWEEP_MAX 500
+/* And what has ended is written at the latest so long after the last write. */
+#define WRITE_MS 200
 /* How often who waits for files looks whether it may go on. */
 #define LOOK_MS 500
 
@@ -320,6 +322,7 @@ static enum comb_status do_work(struct work *work, size_t *ret_settled, struct c
 {
     enum comb_status status = COMB_OK;
     size_t running = 0;
+    int64_t write_ns = comb_clock_in_ms(WRITE_MS);
     bool is_slow = false; /* those that have ended do not wait for the others */
     work->begin_until_ns = comb_clock_in_ms(BEGIN_MS_MAX);
     do {
@@ -332,8 +335,11 @@ static enum comb_status do_work(struct work *work, size_t *ret_settled, struct c
             running = count_running(work);
         }
         bool is_last = running == 0 && (work->next == work->n || !may_begin);
+        bool is_due = comb_clock_monotonic_ns() >= write_ns;
         if (status == COMB_OK)
-            status = write_ended(work, running == 0 || is_slow, err);
+            status = write_ended(work, running == 0 || is_slow || is_due, err);
+        if (is_due)
+            write_ns = comb_clock_in_ms(WRITE_MS);
         if (status == COMB_OK && running > 0) {
             size_t before = running;
             wait_for_one(work, running);
