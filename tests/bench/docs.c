@@ -200,7 +200,8 @@ void docs_measure(struct docs_bench *bench, docs_call call, const void *data, st
     summarize(&row->first, bench->rounds);
     summarize(&row->last, bench->rounds);
     printf("| %s | %zu, %zu | ", row->what, row->first.entries, row->last.entries);
-    printf(row->calls ? "%zu" : "", row->calls);
+    if (row->calls)
+        printf("%zu", row->calls);
     printf(" | %.0f, %.0f | %.0f, %.0f | %.2f | %.0f |\n", row->first.p50_us, row->first.p99_us,
            row->last.p50_us, row->last.p99_us, row->last.p50_us / row->first.p50_us, row->cpu_us);
     fflush(stdout);
