@@ -184,13 +184,8 @@ static enum comb_status identity_of(struct grpcc_arena *arena,
                                     const struct comb_v1_operations_list_request *request,
                                     comb_str *ret_identity, struct comb_error *err)
 {
-    size_t size = 0;
-    void *packed =
-        request->filter ? grpcc_message_pack(arena, &request->filter->base, &size) : NULL;
-    if (request->filter && !packed)
-        return comb_error_no_memory(err);
-    *ret_identity = comb_str_of(packed, size);
-    return COMB_OK;
+    *ret_identity = comb_rpc_pack(arena, request->filter ? &request->filter->base : NULL);
+    return ret_identity->ptr ? COMB_OK : comb_error_no_memory(err);
 }
 
 /* Where a page begins: behind this id; empty: the newest. */

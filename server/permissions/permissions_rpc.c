@@ -157,19 +157,14 @@ static void permissions_revoke(void *self, struct grpcc_call *call,
 /* ------------------------------------------------------------------------------------------ list
  */
 
-/* What must stay the same from page to page: the request without size and token. False: no room. */
-static bool list_query(struct grpcc_arena *arena,
-                       const struct comb_v1_permissions_list_request *request, comb_str *ret_query)
+/* What must stay the same from page to page: all but size and token. ptr NULL: no room. */
+static comb_str pack_query(struct grpcc_arena *arena,
+                           const struct comb_v1_permissions_list_request *request)
 {
-    struct comb_v1_permissions_list_request query = *request;
-    size_t size;
-    query.page_size = 0;
-    query.page_token = (char *)protobuf_c_empty_string;
-    void *packed = grpcc_message_pack(arena, &query.base, &size);
-    if (packed != NULL) {
-        *ret_query = comb_str_of(packed, size);
-    }
-    return packed != NULL;
+    struct comb_v1_permissions_list_request same = *request;
+    same.page_size = 0;
+    same.page_token = (char *)"";
+    return comb_rpc_pack(arena, &same.base);
 }
 
 static enum comb_status list_fill(struct grpcc_arena *arena,
@@ -227,9 +222,9 @@ static void permissions_list(void *self, struct grpcc_call *call,
     struct comb_v1_permissions_list_response *response =
         comb_v1_permissions_list_response_new(arena);
     struct comb_error err = {0};
-    comb_str query;
+    const comb_str query = pack_query(arena, request);
     enum comb_status status =
-        response == NULL || !list_query(arena, request, &query)
+        response == NULL || query.ptr == NULL
             ? comb_error_no_memory(&err)
             : list_page(self, comb_rpc_ctx(call), request, query, response, &err);
     comb_rpc_finish(call, status, response == NULL ? NULL : &response->base, &err);

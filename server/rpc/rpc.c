@@ -230,10 +230,11 @@ enum comb_status comb_rpc_claim(struct grpcc_call *call, struct comb_mutations *
 
 comb_str comb_rpc_pack(struct grpcc_arena *arena, const ProtobufCMessage *message)
 {
-    size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *bytes = grpcc_arena_alloc(arena, size + 1);
-    return bytes ? comb_str_of((char *)bytes, protobuf_c_message_pack(message, bytes))
-                 : (comb_str){0};
+    size_t size = 0;
+    if (!message)
+        return STR("");
+    const void *bytes = grpcc_message_pack(arena, message, &size);
+    return comb_str_of(bytes, bytes ? size : 0);
 }
 
 enum comb_status comb_rpc_time(const struct google_protobuf_timestamp *message, const char *field,

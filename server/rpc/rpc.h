@@ -72,7 +72,7 @@ enum comb_status comb_page_token_open(struct comb_sealer *sealer, struct comb_ct
                                       struct comb_error *err) COMB_MUST_CHECK;
 
 /* A message packed into arena: the fields of a request that must stay the same from page to page.
- * ptr NULL: no room. */
+ * message may be NULL, for nothing. ptr NULL: no room. */
 comb_str comb_rpc_pack(struct grpcc_arena *arena, const ProtobufCMessage *message);
 
 /* A time of a request, in microseconds since 1970; 0 where it is absent. */
