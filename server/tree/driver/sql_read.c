@@ -206,6 +206,19 @@ void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
     comb_sql_submit(store->sql, ctx, &request, details_done, read);
 }
 
+/* Asks for rows and for the position at which they were read, which is left in the result's last
+ * rows. */
+static enum comb_status scan(const struct comb_tree_sql *store, struct comb_ctx *ctx,
+                             const struct comb_sql_statement *statement,
+                             const struct comb_sql_result **ret_result, struct comb_error *err)
+{
+    const struct comb_sql_statement statements[] = {*statement,
+                                                    {.text = comb_position_sql(store->sql)}};
+    const struct comb_sql_request request = {
+        .kind = COMB_SQL_SCAN, .statements = statements, .n_statements = 2};
+    return comb_sql_run(store->sql, ctx, &request, ret_result, err);
+}
+
 /* ?1 id ?2 max */
 static const char WALK[] = "SELECT " COMB_TREE_NODE_COLUMNS ", n.meta FROM node n WHERE n.id > ?1"
                            " ORDER BY n.id LIMIT ?2";
@@ -217,14 +230,9 @@ enum comb_status comb_tree_sql_walk(struct comb_tree_store *base, struct comb_ct
 {
     const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
     const struct comb_sql_value params[] = {comb_sql_uuid(after), comb_sql_integer((int64_t)max)};
-    const struct comb_sql_statement statements[] = {
-        {.text = WALK, .params = params, .n_params = 2},
-        {.text = comb_position_sql(store->sql)},
-    };
-    const struct comb_sql_request request = {
-        .kind = COMB_SQL_SCAN, .statements = statements, .n_statements = 2};
+    const struct comb_sql_statement statement = {.text = WALK, .params = params, .n_params = 2};
     const struct comb_sql_result *result;
-    enum comb_status status = comb_sql_run(store->sql, ctx, &request, &result, err);
+    enum comb_status status = scan(store, ctx, &statement, &result, err);
 
     if (status != COMB_OK)
         return status;
@@ -256,14 +264,10 @@ enum comb_status comb_tree_sql_below(struct comb_tree_store *base, struct comb_c
     const struct comb_sql_value params[] = {comb_sql_blob(comb_str_of(ids, n * sizeof *ids)),
                                             comb_sql_integer((int64_t)n),
                                             comb_sql_integer((int64_t)max)};
-    const struct comb_sql_statement statements[] = {
-        {.text = store->dialect->below, .params = params, .n_params = 3},
-        {.text = comb_position_sql(store->sql)},
-    };
-    const struct comb_sql_request request = {
-        .kind = COMB_SQL_SCAN, .statements = statements, .n_statements = 2};
+    const struct comb_sql_statement statement = {
+        .text = store->dialect->below, .params = params, .n_params = 3};
     const struct comb_sql_result *result;
-    enum comb_status status = comb_sql_run(store->sql, ctx, &request, &result, err);
+    enum comb_status status = scan(store, ctx, &statement, &result, err);
 
     if (status != COMB_OK)
         return status;
