@@ -20,6 +20,7 @@
 #include "server/search/terms.h"
 #include "tests/bench/docs.h"
 #include "tests/bench/load.h"
+#include "tests/support/letters.h"
 
 enum { ENTRIES = 1000000, ENTRIES_MAX = 10000000 };
 /* The end: so much of the entries is left there. */
@@ -46,51 +47,14 @@ void docs_next_call(struct docs_bench *bench)
 
 /* ---- what is put ---- */
 
-struct comb_uuid docs_id_of(unsigned number)
-{
-    struct comb_uuid id = {{0x01, 0x90, 0, 0, 0, 0, 0x70, 0, 0x80}};
-    for (int i = 0; i < 4; i++)
-        id.bytes[2 + i] = (uint8_t)(number >> (24 - 8 * i));
-    return id;
-}
-
-static unsigned number_of(const struct comb_uuid *id)
-{
-    return (unsigned)id->bytes[2] << 24 | (unsigned)id->bytes[3] << 16 |
-           (unsigned)id->bytes[4] << 8 | id->bytes[5];
-}
-
 static void put_documents(struct docs_bench *bench, unsigned first, unsigned n)
 {
     struct comb_search_document documents[COMB_SEARCH_PUT_MAX] = {0};
     struct comb_search_content contents[COMB_SEARCH_PUT_MAX] = {0};
-    struct grpcc_arena *arena = bench->ctx.arena;
-    for (unsigned i = 0; i < n; i++) {
-        unsigned number = first + i;
-        struct comb_search_document *document = &documents[i];
-        comb_str name = comb_str_from(grpcc_arena_printf(arena, "letter %u", number));
-        comb_str text = comb_str_from(
-            grpcc_arena_printf(arena, "common %s w%u", number % 2 ? "odd" : "even", number % 1000));
-        *document = (struct comb_search_document){.id = docs_id_of(number),
-                                                  .version = {1, 1},
-                                                  .parent = docs_id_of(0),
-                                                  .size = (int64_t)number % 100,
-                                                  .name = name,
-                                                  .media = STR("text/plain"),
-                                                  .meta_terms = STR(""),
-                                                  .keyed_terms = STR("")};
-        contents[i] = (struct comb_search_content){.id = docs_id_of(number),
-                                                   .version = {1, 1},
-                                                   .blob = docs_id_of(number),
-                                                   .outcome = 1,
-                                                   .text = text};
-        docs_must(bench, comb_search_terms(arena, name, &document->name_terms, &bench->err));
-        docs_must(bench, comb_search_terms(arena, text, &contents[i].terms, &bench->err));
-    }
-    docs_must(bench,
-              bench->search->driver->put(bench->search, &bench->ctx, documents, n, &bench->err));
-    docs_must(bench, bench->search->driver->put_content(bench->search, &bench->ctx, contents, n,
-                                                        &bench->err));
+    const struct comb_search_store_driver *driver = bench->search->driver;
+    docs_must(bench, letters_write(bench->ctx.arena, first, n, documents, contents, &bench->err));
+    docs_must(bench, driver->put(bench->search, &bench->ctx, documents, n, &bench->err));
+    docs_must(bench, driver->put_content(bench->search, &bench->ctx, contents, n, &bench->err));
 }
 
 comb_str docs_place_of(struct docs_bench *bench, unsigned number)
@@ -100,7 +64,7 @@ comb_str docs_place_of(struct docs_bench *bench, unsigned number)
 
 struct comb_uuid docs_key_node(unsigned rest)
 {
-    return docs_id_of(UINT32_MAX - rest);
+    return letter_id(UINT32_MAX - rest);
 }
 
 /* As of an activity of that node. */
@@ -233,7 +197,7 @@ static enum comb_status count_examined(void *data, struct comb_ctx *ctx,
 static bool may_see(void *data, const struct comb_search_candidate *candidate)
 {
     const struct docs_bench *bench = data;
-    return number_of(&candidate->id) % bench->one_of == 0;
+    return letter_number(&candidate->id) % bench->one_of == 0;
 }
 
 static size_t walk(struct docs_bench *bench, const char *text, struct comb_search_at *at,
@@ -263,7 +227,7 @@ static size_t search_call(struct docs_bench *bench, const void *data, unsigned b
     struct comb_search_at at = {0};
     bool more;
     if (before)
-        at = (struct comb_search_at){.rank = 1, .has_id = true, .id = docs_id_of(before)};
+        at = (struct comb_search_at){.rank = 1, .has_id = true, .id = letter_id(before)};
     return walk(bench, data, &at, &more);
 }
 

@@ -30,8 +30,6 @@ void docs_must(const struct docs_bench *bench, enum comb_status status);
 /* Empties the arena: what was returned before is gone. */
 void docs_next_call(struct docs_bench *bench);
 
-/* Of a UUID of version 7; a higher number is newer. The entries' numbers begin with 1. */
-struct comb_uuid docs_id_of(unsigned number);
 /* A node that is none, whose items are those of the numbers that leave `rest` when divided by
  * DOCS_KEYS. */
 struct comb_uuid docs_key_node(unsigned rest);

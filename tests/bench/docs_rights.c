@@ -15,6 +15,7 @@
 #include "server/search/search.h"
 #include "tests/bench/docs.h"
 #include "tests/support/areas.h"
+#include "tests/support/letters.h"
 
 /* The file of a number lies in the folder that is left when it is divided by FOLDERS. */
 enum { FOLDERS = 10000, ROWS_MAX = 500 };
@@ -43,7 +44,7 @@ struct reader {
 
 comb_str docs_body_of(struct docs_bench *bench, unsigned number)
 {
-    const struct comb_uuid id = docs_id_of(number);
+    const struct comb_uuid id = letter_id(number);
     const struct timespec time = {.tv_sec = 1700000000 + number};
     struct grpcc_arena *arena = bench->ctx.arena;
     struct comb_v1_activity *activity = comb_v1_activity_new(arena);
@@ -97,7 +98,7 @@ static void put_nodes(struct rights_bench *rights, const struct comb_uuid *ids,
 
 static struct comb_uuid folder_of(unsigned number)
 {
-    return docs_id_of(folders_begin + number % FOLDERS);
+    return letter_id(folders_begin + number % FOLDERS);
 }
 
 static void put_tree(struct rights_bench *rights)
@@ -114,7 +115,7 @@ static void put_tree(struct rights_bench *rights)
         unsigned n =
             rights->bench->entries - at < ROWS_MAX ? rights->bench->entries - at : ROWS_MAX;
         for (unsigned i = 0; i < n; i++) {
-            ids[i] = docs_id_of(at + i + 1);
+            ids[i] = letter_id(at + i + 1);
             parents[i] = folder_of(at + i + 1);
         }
         put_nodes(rights, ids, parents, n, COMB_V1_NODE_KIND_FILE);
@@ -189,7 +190,7 @@ static size_t search_call(struct docs_bench *bench, const void *data, unsigned b
     size_t len = 0;
     (void)bench;
     if (before) {
-        const struct comb_uuid id = docs_id_of(before);
+        const struct comb_uuid id = letter_id(before);
         memcpy(state + 1, id.bytes, sizeof id.bytes);
         len = 1 + sizeof id.bytes;
     }
@@ -321,7 +322,7 @@ static void make_top(struct rights_bench *rights)
     docs_must(rights->bench,
               comb_access_resolve(rights->areas.access, ctx, ref, &options, &root, err));
     const struct comb_uuid parent = root.node->id;
-    rights->top = docs_id_of(folders_begin - 1);
+    rights->top = letter_id(folders_begin - 1);
     put_nodes(rights, &rights->top, &parent, 1, COMB_V1_NODE_KIND_FOLDER);
 }
 

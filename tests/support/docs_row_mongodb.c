@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <bson/bson.h>
-#include <string.h>
-
 #include "server/backend/mongo/mongo.h"
 #include "tests/support/docs_row.h"
+#include "tests/support/mongo_plan.h"
 #include "tests/support/mongo_server.h"
 #include "tests/support/support.h"
 
-#define WATCHED_MAX 256
-
 /* Commands that look for documents, as they went out. */
-static struct {
-    bson_t *commands[WATCHED_MAX];
-    size_t n;
-} watched;
+static struct mongo_commands watched;
 
 static struct mongo_server server;
 
@@ -30,16 +23,17 @@ static void watch(void *data, const bson_t *command)
         query = comb_mongo_document(bytes, "deletes.0.q");
         collection = comb_mongo_text(bytes, "delete");
     }
-    if (comb_mongo_text(bytes, "insert").ptr || watched.n == WATCHED_MAX)
+    if (comb_mongo_text(bytes, "insert").ptr)
         return;
     if (!query.ptr) {
-        watched.commands[watched.n++] = bson_copy(command);
+        mongo_commands_add(&watched, command);
         return;
     }
     assert_true(bson_init_static(&filter, (const uint8_t *)query.ptr, query.len));
     bson_t *find = BCON_NEW("find", BCON_UTF8(collection.ptr));
     BSON_APPEND_DOCUMENT(find, "filter", &filter);
-    watched.commands[watched.n++] = find;
+    mongo_commands_add(&watched, find);
+    bson_destroy(find);
 }
 
 struct comb_docs *test_docs_row_open(void)
@@ -57,42 +51,16 @@ struct comb_docs *test_docs_row_open(void)
 
 void test_docs_row_close(struct comb_docs *docs)
 {
-    while (watched.n > 0)
-        bson_destroy(watched.commands[--watched.n]);
+    mongo_commands_clear(&watched);
     comb_docs_close(docs);
     mongo_server_done(&server);
-}
-
-static void must_use_index(struct comb_mongo *mongo, struct comb_ctx *ctx, const bson_t *command,
-                           bool may_sort)
-{
-    bson_t explain = BSON_INITIALIZER;
-    comb_str reply;
-    struct comb_error err;
-    BSON_APPEND_DOCUMENT(&explain, "explain", command);
-    BSON_APPEND_UTF8(&explain, "verbosity", "queryPlanner");
-    must_ok(comb_mongo_read(mongo, ctx, &explain, &reply, &err), &err);
-    bson_destroy(&explain);
-    bson_t whole;
-    assert_true(bson_init_static(&whole, (const uint8_t *)reply.ptr, reply.len));
-    char *plan = bson_as_relaxed_extended_json(&whole, NULL);
-    char *asked = bson_as_relaxed_extended_json(command, NULL);
-    if (strstr(plan, "COLLSCAN") || (!may_sort && strstr(plan, "\"SORT\"")) ||
-        (!strstr(plan, "IXSCAN") && !strstr(plan, "IDHACK")))
-        fail_msg("%s\n  %s", asked, plan);
-    bson_free(plan);
-    bson_free(asked);
 }
 
 size_t test_docs_row_must_use_indexes(struct comb_docs *docs, struct comb_ctx *ctx, bool has_arrays)
 {
     struct comb_mongo *mongo = comb_docs_mongo(docs);
-    size_t n = watched.n;
-    comb_mongo_observe(mongo, NULL, NULL);
-    for (size_t i = 0; i < n; i++)
-        must_use_index(mongo, ctx, watched.commands[i], has_arrays);
-    while (watched.n > 0)
-        bson_destroy(watched.commands[--watched.n]);
+    size_t n = mongo_commands_must_use_indexes(
+        &watched, mongo, ctx, MONGO_PLAN_BY_ID | (has_arrays ? MONGO_PLAN_SORTED : 0));
     comb_mongo_observe(mongo, watch, NULL);
     return n;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/contract/search/many.h"
 
-#include <bson/bson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +12,8 @@
 #include "server/logs/logs.h"
 #include "server/search/hits.h"
 #include "server/search/query.h"
-#include "server/search/terms.h"
+#include "tests/support/letters.h"
+#include "tests/support/mongo_plan.h"
 #include "tests/support/mongo_server.h"
 #include "tests/support/support.h"
 
@@ -35,7 +35,8 @@ struct many {
     struct mongo_server server;
     struct store stores[STORES]; /* SQLite, MongoDB */
     struct test_ctx t;
-    unsigned n, one_of; /* who may read one of so many */
+    struct mongo_commands asked; /* of MongoDB, since the last question */
+    unsigned n, one_of;          /* who may read one of so many */
 };
 
 /* What one store gave. */
@@ -45,15 +46,12 @@ struct told {
     int64_t ns;
 };
 
-/* What MongoDB was asked since the last question. */
-static bson_t *commands[COMMANDS_MAX];
-static size_t n_commands;
-
+/* The first few tell it. */
 static void observe(void *data, const bson_t *command)
 {
-    (void)data;
-    if (bson_has_field(command, "find") && n_commands < COMMANDS_MAX)
-        commands[n_commands++] = bson_copy(command);
+    struct mongo_commands *asked = data;
+    if (asked->n < COMMANDS_MAX)
+        mongo_commands_keep_finds(asked, command);
 }
 
 static void next_call(struct many *many)
@@ -116,26 +114,10 @@ static int many_teardown(void **state)
 /* Every command of the question went by an index. */
 static void must_use_indexes(struct many *many)
 {
-    struct comb_mongo *mongo = comb_docs_mongo(many->stores[1].docs);
-    comb_mongo_observe(mongo, NULL, NULL);
-    assert_true(n_commands > 0);
-    while (n_commands > 0) {
-        bson_t explain = BSON_INITIALIZER, whole, *command = commands[--n_commands];
-        comb_str reply;
-        BSON_APPEND_DOCUMENT(&explain, "explain", command);
-        BSON_APPEND_UTF8(&explain, "verbosity", "queryPlanner");
-        next_call(many);
-        must_ok(comb_mongo_read(mongo, &many->t.ctx, &explain, &reply, &many->t.err), &many->t.err);
-        assert_true(bson_init_static(&whole, (const uint8_t *)reply.ptr, reply.len));
-        char *plan = bson_as_relaxed_extended_json(&whole, NULL);
-        char *asked = bson_as_relaxed_extended_json(command, NULL);
-        if (strstr(plan, "COLLSCAN") || (!strstr(plan, "IXSCAN") && !strstr(plan, "IDHACK")))
-            fail_msg("%s\nis planned as\n%s", asked, plan);
-        bson_free(plan);
-        bson_free(asked);
-        bson_destroy(&explain);
-        bson_destroy(command);
-    }
+    next_call(many);
+    assert_true(mongo_commands_must_use_indexes(&many->asked, comb_docs_mongo(many->stores[1].docs),
+                                                &many->t.ctx,
+                                                MONGO_PLAN_BY_ID | MONGO_PLAN_SORTED) > 0);
 }
 
 /* Asks both stores, from the newest entry or below one, and compares. */
@@ -146,7 +128,7 @@ static void compare(struct many *many, const char *what, ask_fn ask, const void 
     static struct told told[STORES];
     for (int last = 0; last < 2; last++) {
         memset(told, 0, sizeof told);
-        comb_mongo_observe(comb_docs_mongo(many->stores[1].docs), observe, NULL);
+        comb_mongo_observe(comb_docs_mongo(many->stores[1].docs), observe, &many->asked);
         for (int i = 0; i < STORES; i++) {
             int64_t begin = comb_clock_monotonic_ns();
             ask(many, &many->stores[i], data, last ? many->n / LAST_PART : 0, &told[i]);
@@ -166,48 +148,13 @@ static void compare(struct many *many, const char *what, ask_fn ask, const void 
 
 /* ---- searches ---- */
 
-static struct comb_uuid id_of(unsigned number)
-{
-    struct comb_uuid id = {{0x01, 0x90, 0, 0, 0, 0, 0x70, 0, 0x80}};
-    for (int i = 0; i < 4; i++)
-        id.bytes[2 + i] = (uint8_t)(number >> (24 - 8 * i));
-    return id;
-}
-
-static unsigned number_of(const struct comb_uuid *id)
-{
-    return (unsigned)id->bytes[2] << 24 | (unsigned)id->bytes[3] << 16 |
-           (unsigned)id->bytes[4] << 8 | id->bytes[5];
-}
-
-/* As those of bazel/bench --docs. */
 static void put_documents(struct many *many, unsigned first, unsigned n)
 {
     static struct comb_search_document documents[COMB_SEARCH_PUT_MAX];
     static struct comb_search_content contents[COMB_SEARCH_PUT_MAX];
     struct test_ctx *t = &many->t;
     next_call(many);
-    for (unsigned i = 0; i < n; i++) {
-        unsigned number = first + i;
-        comb_str name = comb_str_from(grpcc_arena_printf(t->ctx.arena, "letter %u", number));
-        comb_str text = comb_str_from(grpcc_arena_printf(
-            t->ctx.arena, "common %s w%u", number % 2 ? "odd" : "even", number % 1000));
-        documents[i] = (struct comb_search_document){.id = id_of(number),
-                                                     .version = {1, 1},
-                                                     .parent = id_of(0),
-                                                     .size = (int64_t)number % 100,
-                                                     .name = name,
-                                                     .media = STR("text/plain"),
-                                                     .meta_terms = STR(""),
-                                                     .keyed_terms = STR("")};
-        contents[i] = (struct comb_search_content){.id = id_of(number),
-                                                   .version = {1, 1},
-                                                   .blob = id_of(number),
-                                                   .outcome = 1,
-                                                   .text = text};
-        must_ok(comb_search_terms(t->ctx.arena, name, &documents[i].name_terms, &t->err), &t->err);
-        must_ok(comb_search_terms(t->ctx.arena, text, &contents[i].terms, &t->err), &t->err);
-    }
+    must_ok(letters_write(t->ctx.arena, first, n, documents, contents, &t->err), &t->err);
     for (int i = 0; i < STORES; i++) {
         struct comb_search_store *store = many->stores[i].search;
         must_ok(store->driver->put(store, &t->ctx, documents, n, &t->err), &t->err);
@@ -227,7 +174,7 @@ static bool is_in(void *data, const struct comb_search_condition *condition,
 static bool may_see(void *data, const struct comb_search_candidate *candidate)
 {
     const struct many *many = data;
-    return number_of(&candidate->id) % many->one_of == 0;
+    return letter_number(&candidate->id) % many->one_of == 0;
 }
 
 static enum comb_status narrow(void *data, struct comb_ctx *ctx, struct comb_search_few *ret_few,
@@ -239,7 +186,7 @@ static enum comb_status narrow(void *data, struct comb_ctx *ctx, struct comb_sea
     if (!ids)
         return comb_error_no_memory(err);
     for (size_t i = 0; i < n; i++)
-        ids[i] = id_of((unsigned)(n - i) * many->one_of);
+        ids[i] = letter_id((unsigned)(n - i) * many->one_of);
     *ret_few = (struct comb_search_few){ids, n};
     *ret_are_few = many->one_of > KEYS;
     return COMB_OK;
@@ -253,7 +200,7 @@ static void search(struct many *many, struct store *store, const void *data, uns
     struct comb_search_at at = {0};
     bool more = true;
     if (before)
-        at = (struct comb_search_at){.rank = 1, .has_id = true, .id = id_of(before)};
+        at = (struct comb_search_at){.rank = 1, .has_id = true, .id = letter_id(before)};
     while (more && told->n + PAGE <= FOUND_MAX) {
         const struct comb_search_condition *query;
         const struct comb_search_hit *hits;
@@ -266,7 +213,7 @@ static void search(struct many *many, struct store *store, const void *data, uns
             .store = store->search, .query = query, .judge = &judge, .max = PAGE, .patience = KEYS};
         must_ok(comb_search_walk(&walk, &many->t.ctx, &at, &hits, &n, &more, err), err);
         for (size_t i = 0; i < n; i++)
-            told->numbers[told->n++] = number_of(&hits[i].candidate.id);
+            told->numbers[told->n++] = letter_number(&hits[i].candidate.id);
         told->calls++;
     }
 }

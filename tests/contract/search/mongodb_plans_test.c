@@ -7,21 +7,11 @@
 #include "server/search/driver/mongo.h"
 #include "server/search/query.h"
 #include "tests/contract/search/many.h"
+#include "tests/support/mongo_plan.h"
 #include "tests/support/mongo_server.h"
 #include "tests/support/support.h"
 
-enum { COMMANDS_MAX = 256, SCANS = 8 };
-
-/* What the driver asked. */
-static bson_t *commands[COMMANDS_MAX];
-static size_t n_commands;
-
-static void observe(void *data, const bson_t *command)
-{
-    (void)data;
-    if (bson_has_field(command, "find") && n_commands < COMMANDS_MAX)
-        commands[n_commands++] = bson_copy(command);
-}
+enum { SCANS = 8 };
 
 static void scan(struct comb_search_store *store, struct test_ctx *t, const char *text)
 {
@@ -43,25 +33,6 @@ static void scan(struct comb_search_store *store, struct test_ctx *t, const char
     }
 }
 
-static void must_go_by_an_index(struct comb_mongo *mongo, struct test_ctx *t, const bson_t *command)
-{
-    bson_t *explain = bson_new();
-    comb_str reply;
-    bson_append_document(explain, "explain", -1, command);
-    bson_append_utf8(explain, "verbosity", -1, "queryPlanner", -1);
-    test_ctx_next(t);
-    must_ok(comb_mongo_read(mongo, &t->ctx, explain, &reply, &t->err), &t->err);
-    bson_destroy(explain);
-    bson_t *copy = bson_new_from_data((const uint8_t *)reply.ptr, reply.len);
-    char *plan = bson_as_canonical_extended_json(copy, NULL);
-    char *asked = bson_as_canonical_extended_json(command, NULL);
-    if (strstr(plan, "COLLSCAN") || !strstr(plan, "IXSCAN"))
-        fail_msg("%s\nis planned as\n%s", asked, plan);
-    bson_free(asked);
-    bson_free(plan);
-    bson_destroy(copy);
-}
-
 static void every_question_goes_by_an_index(void **state)
 {
     static const char *const queries[] = {
@@ -71,6 +42,7 @@ static void every_question_goes_by_an_index(void **state)
     struct mongo_server server = {0};
     struct comb_search_store *store = NULL;
     struct comb_mongo *mongo = NULL;
+    struct mongo_commands commands = {0};
     struct comb_uuid id = {{1}};
     const struct comb_search_removal removal = {.id = id, .version = {1, 1}, .is_folder = true};
     const struct comb_search_content *contents;
@@ -86,7 +58,7 @@ static void every_question_goes_by_an_index(void **state)
         comb_mongo_open(&(struct comb_store_options){.url = comb_str_from(url)}, &mongo, &t.err),
         &t.err);
     must_ok(comb_search_mongo_open(mongo, &store, &t.err), &t.err);
-    comb_mongo_observe(mongo, observe, NULL);
+    comb_mongo_observe(mongo, mongo_commands_keep_finds, &commands);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
         scan(store, &t, queries[i]);
     must_ok(store->driver->texts(store, &t.ctx, &id, 1, 100, &texts, &t.err), &t.err);
@@ -96,12 +68,9 @@ static void every_question_goes_by_an_index(void **state)
     must_ok(store->driver->contents(store, &t.ctx, &id, 1, &contents, &t.err), &t.err);
     must_ok(store->driver->remove(store, &t.ctx, &removal, 1, &t.err), &t.err);
     must_ok(store->driver->prune(store, &t.ctx, 10, &n, &t.err), &t.err);
-    comb_mongo_observe(mongo, NULL, NULL);
-    assert_int_equal(n_commands, SCANS * sizeof queries / sizeof *queries + 8);
-    for (size_t i = 0; i < n_commands; i++) {
-        must_go_by_an_index(mongo, &t, commands[i]);
-        bson_destroy(commands[i]);
-    }
+    test_ctx_next(&t);
+    assert_int_equal(mongo_commands_must_use_indexes(&commands, mongo, &t.ctx, MONGO_PLAN_SORTED),
+                     SCANS * sizeof queries / sizeof *queries + 8);
     comb_search_store_close(store);
     comb_mongo_close(mongo);
     mongo_server_done(&server);
