@@ -22,7 +22,8 @@ size_t derived_text(unsigned file, char *text, size_t size)
     unsigned lines = file * 7919u % LINES_MAX + 1;
     size_t n = 0;
     for (unsigned i = 0; i < lines && n < size; i++)
-        n += (size_t)snprintf(text + n, size - n, DERIVED_WORD " %u of file %u\n", i, file);
+        n += (size_t)snprintf(text + n, size - n, "cell%u %u of file %u\n", file / DERIVED_CELL, i,
+                              file);
     return n < size ? n : size - 1;
 }
 
@@ -243,18 +244,15 @@ static void count_hits(const struct derived_feed *feed, struct comb_client *clie
     } while (token[0]);
 }
 
-static void check_query(const struct derived_feed *feed, struct comb_client *client,
-                        const char *query)
+static void must_be_found_once(const struct derived_feed *feed, const unsigned *counts,
+                               const char *what)
 {
-    unsigned *counts = calloc(feed->n + 1, sizeof *counts), missing = 0, twice = 0;
-    assert_non_null(counts);
-    count_hits(feed, client, query, counts);
+    unsigned missing = 0, twice = 0;
     for (unsigned i = 0; i < feed->n; i++) {
         missing += counts[i] == 0;
         twice += counts[i] > 1;
     }
-    free(counts);
-    print_message("search for %s: of %u files %u missing, %u twice\n", query, feed->n, missing,
+    print_message("search by %s: of %u files %u missing, %u twice\n", what, feed->n, missing,
                   twice);
     assert_int_equal(missing, 0);
     assert_int_equal(twice, 0);
@@ -262,8 +260,18 @@ static void check_query(const struct derived_feed *feed, struct comb_client *cli
 
 static void check_search(const struct derived_feed *feed, struct comb_client *client)
 {
-    check_query(feed, client, "type:file");
-    check_query(feed, client, "content:" DERIVED_WORD);
+    unsigned *counts = calloc(feed->n + 1, sizeof *counts);
+    assert_non_null(counts);
+    count_hits(feed, client, "type:file", counts);
+    must_be_found_once(feed, counts, "type");
+    memset(counts, 0, feed->n * sizeof *counts);
+    for (unsigned cell = 0; cell <= (feed->n - 1) / DERIVED_CELL; cell++) {
+        char query[32];
+        snprintf(query, sizeof query, "content:cell%u", cell);
+        count_hits(feed, client, query, counts);
+    }
+    must_be_found_once(feed, counts, "content");
+    free(counts);
 }
 
 const struct derived_kind derived_kinds[] = {

@@ -9,10 +9,10 @@
 
 #include "comb/client.h"
 
-/* What is in a file of this number: lines with DERIVED_WORD in them, at least one, and the length.
- */
+/* What is in a file of this number, at least one line, and the length. Each DERIVED_CELL files
+ * share the word "cell" with their number divided by that. */
 size_t derived_text(unsigned file, char *text, size_t size);
-#define DERIVED_WORD "honeycomb"
+#define DERIVED_CELL 100
 
 /* The changes of the test's folder, read from the beginning of the feed. */
 struct derived_feed {
