@@ -194,6 +194,8 @@ def virtual_host(arguments, methods):
         "domains": ["*"],
         "routes": [one for method in methods for one in routes(method)] + [health_route()],
         "request_body_buffer_limit": REPLAY_BYTES_MAX,
+        # A replica keeps what it refuses of a call that was sent before.
+        "include_request_attempt_count": True,
     }
     if arguments.cors_origin:
         host["typed_per_filter_config"] = {"envoy.filters.http.cors": typed(

@@ -256,8 +256,8 @@ static void send(struct comb_attempt *way, struct grpcc_arena *arena)
         comb_error_memory(&err);
         way_fails(way, &err);
     } else if (comb_headers_make(call->client, &call->rule,
-                                 *call->request_id ? call->request_id : NULL, &call->options, own,
-                                 &headers, &err)) {
+                                 *call->request_id ? call->request_id : NULL, way->serial > 1,
+                                 &call->options, own, &headers, &err)) {
         way_fails(way, &err);
     } else {
         start(way, request, &headers, arena);

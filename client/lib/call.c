@@ -264,12 +264,14 @@ void comb_call_fail(struct comb_call *call, enum grpcc_status status, const stru
     call->err = *err;
 }
 
-/* Whoever reads the error should learn why nobody answered, not only that time is over. */
+/* Whoever reads the error should learn why nobody answered, not only that time is over. What a
+ * server answered in the end says more. */
 static void word_error(struct comb_call *call)
 {
     struct comb_replica *replica = call->decisive ? call->decisive->replica : NULL;
-    if (!*call->cause || !replica ||
-        (call->status != GRPCC_UNAVAILABLE && call->status != GRPCC_DEADLINE_EXCEEDED))
+    bool is_unanswered = call->status == GRPCC_DEADLINE_EXCEEDED ||
+                         comb_retry_is_unconnected(call->status, &call->err);
+    if (!*call->cause || !replica || !is_unanswered)
         return;
     enum grpcc_status status = call->unconnected_only ? GRPCC_UNAVAILABLE : call->status;
     int64_t pushback_ms = call->err.pushback_ms;

@@ -4,7 +4,7 @@
 
 #include "client/lib/internal.h"
 
-enum { OWN_HEADERS_MAX = 4 };
+enum { OWN_HEADERS_MAX = 5 };
 
 static void add(struct comb_headers *headers, const char *key, const char *value)
 {
@@ -12,7 +12,8 @@ static void add(struct comb_headers *headers, const char *key, const char *value
 }
 
 enum grpcc_status comb_headers_make(struct comb_client *client, const struct comb_rule *rule,
-                                    const char *request_id, const struct grpcc_call_options *given,
+                                    const char *request_id, bool repeated,
+                                    const struct grpcc_call_options *given,
                                     struct grpcc_arena *arena, struct comb_headers *ret_headers,
                                     struct grpcc_error *err)
 {
@@ -36,6 +37,8 @@ enum grpcc_status comb_headers_make(struct comb_client *client, const struct com
         add(&headers, "comb-consistency", "strong");
     if (request_id)
         add(&headers, "comb-request-id", request_id);
+    if (repeated)
+        add(&headers, "comb-repeated", "1");
     if (n_given)
         memcpy(headers.items + headers.n, given->metadata, n_given * sizeof(*given->metadata));
     headers.n += n_given;

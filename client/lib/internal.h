@@ -275,9 +275,10 @@ struct comb_headers {
     unsigned generation; /* of the session's tokens */
     char *secret;        /* to be wiped, NULL: none */
 };
-/* The caller's metadata and ours, in arena. */
+/* The caller's metadata and ours, in arena. repeated: the request has been sent before. */
 enum grpcc_status comb_headers_make(struct comb_client *client, const struct comb_rule *rule,
-                                    const char *request_id, const struct grpcc_call_options *given,
+                                    const char *request_id, bool repeated,
+                                    const struct grpcc_call_options *given,
                                     struct grpcc_arena *arena, struct comb_headers *ret_headers,
                                     struct grpcc_error *err) GRPCC_MUST_CHECK;
 void comb_headers_wipe(struct comb_headers *headers);

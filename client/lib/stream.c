@@ -132,7 +132,8 @@ static struct grpcc_client_call *open_on(struct comb_stream *stream, const struc
         comb_error_memory(err);
         return NULL;
     }
-    if (comb_headers_make(stream->client, rule, NULL, given, scratch, &headers, err) == GRPCC_OK) {
+    if (comb_headers_make(stream->client, rule, NULL, false, given, scratch, &headers, err) ==
+        GRPCC_OK) {
         options.metadata = headers.items;
         options.n_metadata = headers.n;
         options.on_metadata = on_metadata;

@@ -49,6 +49,7 @@ struct comb_ctx {
     comb_str method;                        /* "/comb.v1.Tree/Stat" */
     comb_str claimed_login;                 /* of a log-in: whose it is said to be; else "" */
     bool strong;                            /* the caller wants a linearizable read */
+    bool repeated; /* the caller has sent this request before, and was not answered */
     struct comb_position
         seen; /* of the caller's comb-token: what he must see at least; sequence 0: nothing */
     struct comb_position reached; /* set on the way: what the answer rests on or made; becomes the

@@ -231,7 +231,8 @@ enum comb_status comb_compose(struct comb_ctx *ctx, const struct comb_request_ke
     bool ok = true;
     for (size_t i = 0; i < plan->n_feed; i++)
         ok &= add_feed(to, ctx, plan, i, principal);
-    status = add_audit(to, ctx, key, plan, err);
+    if (!plan->is_refusal)
+        status = add_audit(to, ctx, key, plan, err);
     if (status != COMB_OK)
         return status;
     to->request = to->n;

@@ -6,6 +6,7 @@
 #include "server/core/memory.h"
 #include "server/mutation/compose.h"
 #include "server/mutation/feed.h"
+#include "server/mutation/refusal.h"
 #include "server/mutation/trim.h"
 
 static const char domain[] = "mutation";
@@ -50,6 +51,7 @@ struct run {
     comb_mutation_decide decide;
     void *data;
     struct comb_outcome *ret_outcome;
+    bool is_known; /* the request id has an outcome, or a refusal, from before */
 };
 
 static enum comb_status reused(struct comb_error *err)
@@ -73,7 +75,8 @@ static struct comb_position position_of(const struct run *run, const struct comb
 }
 
 /* What is known of the request id, in a snapshot of its own. OK: *ret_found says whether there is
- * anything; where there is, outcome and position have been given. */
+ * anything; where there is, outcome and position have been given. A failure with *ret_found: it was
+ * refused before. */
 static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_error *err)
 {
     const struct comb_uuid *principal = comb_request_principal(run->ctx);
@@ -95,9 +98,12 @@ static enum comb_status look_up(struct run *run, bool *ret_found, struct comb_er
     const struct comb_sql_value *row = comb_sql_at(&result->rows[0], 0, 0);
     if (!comb_str_equal(row[0].bytes, comb_str_of(run->key->hash, sizeof run->key->hash)))
         return reused(err);
+    run->is_known = true;
+    comb_ctx_reach(run->ctx, position_of(run, result, &result->rows[0], 2));
+    if (comb_refusal_read(row[1].bytes, err))
+        return err->status;
     *run->ret_outcome = (struct comb_outcome){.bytes = row[1].bytes, .replayed = true};
     run->ctx->replayed = true;
-    comb_ctx_reach(run->ctx, position_of(run, result, &result->rows[0], 2));
     return COMB_OK;
 }
 
@@ -208,6 +214,36 @@ static enum attempt attempt(struct run *run, enum comb_status *status, struct co
     return judge(run, &plan, &composed, result, status, err);
 }
 
+/* Keeps the refusal of a request that was sent before. What an earlier attempt of it has done
+ * meanwhile is answered instead; and where it cannot be kept, that is. */
+static enum comb_status refuse(struct run *run, enum comb_status refusal, struct comb_error *err)
+{
+    char bytes[COMB_OUTCOME_MAX];
+    const struct comb_plan plan = {
+        .kind = COMB_SQL_WRITE,
+        .statements = {{.text = "SELECT 1", .guard = true}},
+        .n_statements = 1,
+        .now_us = comb_clock_wall_us(),
+        .is_refusal = true,
+        .outcome = comb_refusal_pack(err, bytes),
+    };
+    struct comb_composed composed = {.dialect = run->mutations->dialect};
+    const struct comb_sql_result *result = NULL;
+    struct comb_error store_err = {.status = COMB_OK};
+    bool is_known = false;
+    enum comb_status status = comb_compose(run->ctx, run->key, &plan, &composed, &store_err);
+    if (status == COMB_OK) {
+        const struct comb_sql_request request = {plan.kind, plan.lock, composed.statements,
+                                                 composed.n};
+        status = comb_sql_run(run->mutations->sql, run->ctx, &request, &result, &store_err);
+    }
+    if (status == COMB_OK)
+        return refusal;
+    status = resolve(run, status, &is_known, &store_err);
+    *err = store_err;
+    return status;
+}
+
 enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb_ctx *ctx,
                                    const struct comb_request_key *key, comb_mutation_decide decide,
                                    void *data, struct comb_outcome *ret_outcome,
@@ -215,7 +251,7 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
 {
     struct comb_error unheard;
     struct comb_outcome outcome = {.replayed = false};
-    struct run run = {mutations, ctx, key, decide, data, &outcome};
+    struct run run = {mutations, ctx, key, decide, data, &outcome, false};
     enum comb_status status = COMB_OK;
     if (!err)
         err = &unheard;
@@ -227,6 +263,8 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
         }
         if (attempt(&run, &status, err) == ATTEMPT_AGAIN)
             continue;
+        if (ctx->repeated && !run.is_known && comb_refusal_is_final(status, err))
+            status = refuse(&run, status, err);
         if (status == COMB_OK)
             *ret_outcome = outcome;
         return status;

@@ -96,7 +96,8 @@ struct comb_plan {
     const char *about_kind;
     struct comb_uuid about;
     comb_str before, after;
-    int64_t now_us; /* in: the store's clock, microseconds since 1970, for the plan's own use */
+    bool is_refusal; /* nothing changes; the outcome is a refusal that stands (refusal.h) */
+    int64_t now_us;  /* in: the store's clock, microseconds since 1970, for the plan's own use */
     /* Maps a violated UNIQUE of the area's statement i to the error of the call, after the request
      * id has been looked up; NULL: the plan is decided again, as after a failed guard. */
     enum comb_status (*on_constraint)(void *data, size_t statement, struct comb_error *err);
@@ -137,7 +138,8 @@ struct comb_outcome {
  * Runs one mutation. On success ctx->reached covers it. Errors: decide's own (after the request id
  * has been looked up); INVALID_ARGUMENT, REQUEST_ID_REUSED; ABORTED, CONTENTION; those of
  * comb_sql_run. Blocks; not on a poller. A lost or ambiguous write is resolved by the request id
- * before anything is answered.
+ * before anything is answered. Where ctx->repeated, a refusal stands: an earlier attempt of the
+ * same request that is executed later gets it too.
  */
 enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb_ctx *ctx,
                                    const struct comb_request_key *key, comb_mutation_decide decide,

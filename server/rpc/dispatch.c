@@ -17,6 +17,11 @@
 #include "server/rpc/rpc.h"
 
 #define CONSISTENCY_HEADER "comb-consistency"
+/* Of a call that was sent before: by libcomb or whoever repeats calls himself; by gRPC, how often;
+ * by Envoy, which attempt it is, from 1. */
+#define REPEATED_HEADER "comb-repeated"
+#define PREVIOUS_ATTEMPTS_HEADER "grpc-previous-rpc-attempts"
+#define ENVOY_ATTEMPT_HEADER "x-envoy-attempt-count"
 #define CHANNELZ_PREFIX "/grpc.channelz."
 #define HEALTH_PREFIX "/grpc.health.v1.Health/"
 
@@ -32,6 +37,15 @@ static comb_str header(const struct grpcc_call *call, const char *key)
     size_t length = 0;
     const char *value = grpcc_call_metadata(call, key, &length);
     return comb_str_of(value, value ? length : 0);
+}
+
+/* Whoever says so wrongly pays with a write for each refusal. */
+static bool was_sent_before(const struct grpcc_call *call)
+{
+    comb_str attempt = header(call, ENVOY_ATTEMPT_HEADER);
+    return !comb_str_is_empty(header(call, REPEATED_HEADER)) ||
+           !comb_str_is_empty(header(call, PREVIOUS_ATTEMPTS_HEADER)) ||
+           (!comb_str_is_empty(attempt) && !comb_str_equal(attempt, STR("1")));
 }
 
 static enum comb_status read_consistency(const struct comb_dispatch *dispatch,
@@ -188,6 +202,7 @@ static enum grpcc_verdict dispatch_begin(void *self, struct grpcc_call *call)
         grpcc_call_fail(call, GRPCC_RESOURCE_EXHAUSTED, "no memory for the call");
         return GRPCC_ANSWERED;
     }
+    state->ctx.repeated = was_sent_before(call);
     if (read_consistency(dispatch, call, &state->ctx, &err) != COMB_OK) {
         comb_rpc_fail(call, &err);
         return GRPCC_ANSWERED;

@@ -51,6 +51,55 @@ static void a_repetition_that_would_now_be_refused_gets_it_too(void **state)
     must_fail(COMB_PERMISSION_DENIED, run_create(&create, t, &other, &outcome), &t->err);
 }
 
+/* The first attempt stands still; the second is refused; then the first goes on. */
+static void a_refusal_of_a_repetition_stands(void **state)
+{
+    struct mutation_fixture *m = *state;
+    struct test_ctx *t = &m->f->t;
+    struct create create = {.m = m, .name = "a"};
+    struct comb_request_key key = new_key("a");
+    struct comb_outcome outcome;
+    char msg[sizeof t->err.msg];
+    write_text(m, "UPDATE node SET acl_rev = 2 WHERE name = 'folder'");
+    create.must_allow = true;
+    t->ctx.repeated = true;
+    must_fail(COMB_PERMISSION_DENIED, run_create(&create, t, &key, &outcome), &t->err);
+    memcpy(msg, t->err.msg, sizeof msg);
+    int reason = t->err.reason;
+    create.must_allow = false;
+    for (int i = 0; i < 3; i++) {
+        test_ctx_next(t);
+        t->ctx.repeated = i == 1;
+        create.nothing = i == 2;
+        must_fail(COMB_PERMISSION_DENIED, run_create(&create, t, &key, &outcome), &t->err);
+        assert_string_equal(t->err.msg, msg);
+        assert_int_equal(t->err.reason, reason);
+    }
+    assert_int_equal(count_nodes(m), 0);
+    assert_int_equal(number(m->f, "SELECT count(*) FROM feed"), 0);
+    assert_int_equal(number(m->f, "SELECT count(*) FROM audit_intake"), 0);
+}
+
+/* Nothing is kept for who was answered, or was not sent before: it may succeed another time. */
+static void a_refusal_of_a_first_attempt_is_not_kept(void **state)
+{
+    struct mutation_fixture *m = *state;
+    struct test_ctx *t = &m->f->t;
+    struct create create = {.m = m, .name = "a", .must_allow = true};
+    struct comb_request_key key = new_key("a");
+    struct comb_outcome outcome;
+    write_text(m, "UPDATE node SET acl_rev = 2 WHERE name = 'folder'");
+    must_fail(COMB_PERMISSION_DENIED, run_create(&create, t, &key, &outcome), &t->err);
+    create.must_allow = false;
+    must_ok(run_create(&create, t, &key, &outcome), &t->err);
+    assert_false(outcome.replayed);
+    /* What has been done is done, whatever would be refused by now. */
+    create.must_allow = t->ctx.repeated = true;
+    must_ok(run_create(&create, t, &key, &outcome), &t->err);
+    assert_true(outcome.replayed);
+    assert_int_equal(count_nodes(m), 1);
+}
+
 static void an_id_used_for_something_else_is_refused(void **state)
 {
     struct mutation_fixture *m = *state;
@@ -317,6 +366,8 @@ int run_suite_replay(void)
     const struct CMUnitTest replay[] = {
         MUTATION_TEST(a_repetition_gets_the_first_outcome),
         MUTATION_TEST(a_repetition_that_would_now_be_refused_gets_it_too),
+        MUTATION_TEST(a_refusal_of_a_repetition_stands),
+        MUTATION_TEST(a_refusal_of_a_first_attempt_is_not_kept),
         MUTATION_TEST(an_id_used_for_something_else_is_refused),
         MUTATION_TEST(ids_of_others_and_of_other_methods_do_not_meet),
         MUTATION_TEST(concurrent_repetitions_are_executed_once),
