@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "comb/v1/permissions.grpcc.h"
+
 #define CHANGES_PAGE 1000
 
 unsigned calls_count(unsigned short_count, unsigned long_count)
@@ -75,18 +77,91 @@ enum grpcc_status calls_mkdir(struct comb_client *client, struct grpcc_arena *ar
     return status;
 }
 
-enum grpcc_status calls_stat(struct comb_client *client, struct grpcc_arena *arena,
-                             const char *path, struct comb_v1_node **ret_node,
-                             struct grpcc_error *err)
+static enum grpcc_status stat_with(struct comb_client *client, struct grpcc_arena *arena,
+                                   const struct grpcc_call_options *options, const char *path,
+                                   struct comb_v1_node **ret_node, struct grpcc_error *err)
 {
     struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
     struct comb_v1_tree_stat_response *response = NULL;
     request->node = calls_ref(arena, path);
     enum grpcc_status status =
-        comb_v1_tree_stat(comb_client_channel(client), arena, NULL, request, &response, err);
+        comb_v1_tree_stat(comb_client_channel(client), arena, options, request, &response, err);
     if (status == GRPCC_OK && ret_node)
         *ret_node = response->node;
     return status;
+}
+
+enum grpcc_status calls_stat(struct comb_client *client, struct grpcc_arena *arena,
+                             const char *path, struct comb_v1_node **ret_node,
+                             struct grpcc_error *err)
+{
+    return stat_with(client, arena, NULL, path, ret_node, err);
+}
+
+enum grpcc_status calls_stat_strong(struct comb_client *client, struct grpcc_arena *arena,
+                                    const char *path, struct comb_v1_node **ret_node,
+                                    struct grpcc_error *err)
+{
+    static const struct grpcc_metadata header = {"comb-consistency", "strong", 6};
+    const struct grpcc_call_options options = {
+        .size = sizeof options, .metadata = &header, .n_metadata = 1};
+    return stat_with(client, arena, &options, path, ret_node, err);
+}
+
+enum grpcc_status calls_move(struct comb_client *client, struct grpcc_arena *arena,
+                             const char *path, const char *parent, const char *name,
+                             struct comb_v1_node **ret_node, struct grpcc_error *err)
+{
+    struct comb_v1_tree_move_request *request = comb_v1_tree_move_request_new(arena);
+    struct comb_v1_tree_move_response *response = NULL;
+    request->node = calls_ref(arena, path);
+    if (parent)
+        request->target_parent = calls_ref(arena, parent);
+    comb_v1_tree_move_request_set_target_name(request, name);
+    enum grpcc_status status =
+        comb_v1_tree_move(comb_client_channel(client), arena, NULL, request, &response, err);
+    if (status == GRPCC_OK && ret_node)
+        *ret_node = response->node;
+    return status;
+}
+
+enum grpcc_status calls_remove(struct comb_client *client, struct grpcc_arena *arena,
+                               const char *path, struct grpcc_error *err)
+{
+    struct comb_v1_tree_delete_request *request = comb_v1_tree_delete_request_new(arena);
+    struct comb_v1_tree_delete_response *response = NULL;
+    request->node = calls_ref(arena, path);
+    request->permanently = true;
+    return comb_v1_tree_delete(comb_client_channel(client), arena, NULL, request, &response, err);
+}
+
+static struct comb_v1_subject *user(struct grpcc_arena *arena, const char *login)
+{
+    struct comb_v1_subject *subject = comb_v1_subject_new(arena);
+    comb_v1_subject_set_user(subject, login);
+    return subject;
+}
+
+enum grpcc_status calls_let_read(struct comb_client *client, struct grpcc_arena *arena,
+                                 const char *path, const char *login, bool allowed,
+                                 struct grpcc_error *err)
+{
+    struct grpcc_channel *channel = comb_client_channel(client);
+    if (allowed) {
+        struct comb_v1_permissions_grant_request *request =
+            comb_v1_permissions_grant_request_new(arena);
+        struct comb_v1_permissions_grant_response *response = NULL;
+        request->node = calls_ref(arena, path);
+        request->subject = user(arena, login);
+        request->rights = COMB_V1_RIGHTS_READ;
+        return comb_v1_permissions_grant(channel, arena, NULL, request, &response, err);
+    }
+    struct comb_v1_permissions_revoke_request *request =
+        comb_v1_permissions_revoke_request_new(arena);
+    struct comb_v1_permissions_revoke_response *response = NULL;
+    request->node = calls_ref(arena, path);
+    request->subject = user(arena, login);
+    return comb_v1_permissions_revoke(channel, arena, NULL, request, &response, err);
 }
 
 static enum grpcc_status get_changes(struct comb_client *client, struct grpcc_arena *arena,

@@ -40,6 +40,21 @@ enum grpcc_status calls_mkdir(struct comb_client *client, struct grpcc_arena *ar
 enum grpcc_status calls_stat(struct comb_client *client, struct grpcc_arena *arena,
                              const char *path, struct comb_v1_node **ret_node,
                              struct grpcc_error *err);
+/* By a strong read. */
+enum grpcc_status calls_stat_strong(struct comb_client *client, struct grpcc_arena *arena,
+                                    const char *path, struct comb_v1_node **ret_node,
+                                    struct grpcc_error *err);
+/* parent: NULL: it stays where it is. name: "": it keeps its name. */
+enum grpcc_status calls_move(struct comb_client *client, struct grpcc_arena *arena,
+                             const char *path, const char *parent, const char *name,
+                             struct comb_v1_node **ret_node, struct grpcc_error *err);
+/* Not into the bin. */
+enum grpcc_status calls_remove(struct comb_client *client, struct grpcc_arena *arena,
+                               const char *path, struct grpcc_error *err);
+/* Lets the user read the node, or not any more. */
+enum grpcc_status calls_let_read(struct comb_client *client, struct grpcc_arena *arena,
+                                 const char *path, const char *login, bool allowed,
+                                 struct grpcc_error *err);
 
 /* The cursor of this moment, in arena. */
 enum grpcc_status calls_cursor(struct comb_client *client, struct grpcc_arena *arena,

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "comb/v1/permissions.grpcc.h"
 #include "tests/e2e/calls.h"
 #include "tests/e2e/combd.h"
 #include "tests/support/checkers/history.h"
@@ -69,38 +68,6 @@ static void must_mkdir(const char *parent, const char *name, char ret_id[40])
     grpcc_arena_free(arena);
 }
 
-static enum grpcc_status look(struct comb_client *client, struct grpcc_arena *arena,
-                              const char *path, bool strong, struct comb_v1_node **ret_node,
-                              struct grpcc_error *err)
-{
-    static const struct grpcc_metadata header = {"comb-consistency", "strong", 6};
-    struct grpcc_call_options options = {
-        .size = sizeof options, .metadata = &header, .n_metadata = 1};
-    struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
-    struct comb_v1_tree_stat_response *response = NULL;
-    request->node = calls_ref(arena, path);
-    enum grpcc_status status = comb_v1_tree_stat(comb_client_channel(client), arena,
-                                                 strong ? &options : NULL, request, &response, err);
-    if (status == GRPCC_OK)
-        *ret_node = response->node;
-    return status;
-}
-
-static enum grpcc_status rename_to(struct comb_client *client, struct grpcc_arena *arena,
-                                   const char *path, const char *name,
-                                   struct comb_v1_node **ret_node, struct grpcc_error *err)
-{
-    struct comb_v1_tree_move_request *request = comb_v1_tree_move_request_new(arena);
-    struct comb_v1_tree_move_response *response = NULL;
-    request->node = calls_ref(arena, path);
-    comb_v1_tree_move_request_set_target_name(request, name);
-    enum grpcc_status status =
-        comb_v1_tree_move(comb_client_channel(client), arena, NULL, request, &response, err);
-    if (status == GRPCC_OK)
-        *ret_node = response->node;
-    return status;
-}
-
 /* ---- what clients see of nodes ---- */
 
 #define OBJECTS 3
@@ -127,9 +94,10 @@ static enum grpcc_status operate(struct reader *reader, struct history_op *op, u
     char name[64];
     snprintf(name, sizeof name, "%u-%u-%u", op->object, reader->number, number);
     op->begin_ns = calls_now_ns();
-    enum grpcc_status status =
-        op->write ? rename_to(client, arena, reader->objects[op->object], name, &node, err)
-                  : look(client, arena, reader->objects[op->object], op->strong, &node, err);
+    const char *object = reader->objects[op->object];
+    enum grpcc_status status = op->write ? calls_move(client, arena, object, NULL, name, &node, err)
+                               : op->strong ? calls_stat_strong(client, arena, object, &node, err)
+                                            : calls_stat(client, arena, object, &node, err);
     op->end_ns = calls_now_ns();
     if (status == GRPCC_OK)
         op->version = node->revision - 1; /* 1 is what it was made with */
@@ -204,16 +172,6 @@ struct namer {
     char error[ERROR_BYTES];
 };
 
-static enum grpcc_status remove_name(struct comb_client *client, struct grpcc_arena *arena,
-                                     const char *path, struct grpcc_error *err)
-{
-    struct comb_v1_tree_delete_request *request = comb_v1_tree_delete_request_new(arena);
-    struct comb_v1_tree_delete_response *response = NULL;
-    request->node = calls_ref(arena, path);
-    request->permanently = true;
-    return comb_v1_tree_delete(comb_client_channel(client), arena, NULL, request, &response, err);
-}
-
 static enum grpcc_status call_names(const struct namer *namer, const struct names_op *op,
                                     struct grpcc_arena *arena, struct comb_v1_node **ret_node,
                                     struct grpcc_error *err)
@@ -227,11 +185,11 @@ static enum grpcc_status call_names(const struct namer *namer, const struct name
     case NAMES_CREATE:
         return calls_mkdir(client, arena, folder, name, false, ret_node, err);
     case NAMES_REMOVE:
-        return remove_name(client, arena, path, err);
+        return calls_remove(client, arena, path, err);
     case NAMES_MOVE:
-        return rename_to(client, arena, path, to, ret_node, err);
+        return calls_move(client, arena, path, NULL, to, ret_node, err);
     default:
-        return look(client, arena, path, true, ret_node, err);
+        return calls_stat_strong(client, arena, path, ret_node, err);
     }
 }
 
@@ -359,7 +317,7 @@ static void *visit_on(void *data)
         struct comb_v1_node *node = NULL;
         struct rights_op *op = &guest->reads[guest->n++];
         op->begin_ns = calls_now_ns();
-        enum grpcc_status status = look(guest->client, arena, guest->node, false, &node, &err);
+        enum grpcc_status status = calls_stat(guest->client, arena, guest->node, &node, &err);
         op->end_ns = calls_now_ns();
         op->allowed = status == GRPCC_OK;
         if (status != GRPCC_OK && status != GRPCC_NOT_FOUND)
@@ -374,27 +332,8 @@ static void change_rights(const char *node, struct rights_op *op)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct grpcc_arena *arena = grpcc_arena_new(0);
-    struct grpcc_channel *channel = comb_client_channel(clients[0]);
-    struct comb_v1_subject *subject = comb_v1_subject_new(arena);
-    enum grpcc_status status;
-    comb_v1_subject_set_user(subject, "guest");
     op->begin_ns = calls_now_ns();
-    if (op->allowed) {
-        struct comb_v1_permissions_grant_request *request =
-            comb_v1_permissions_grant_request_new(arena);
-        struct comb_v1_permissions_grant_response *response = NULL;
-        request->node = calls_ref(arena, node);
-        request->subject = subject;
-        request->rights = COMB_V1_RIGHTS_READ;
-        status = comb_v1_permissions_grant(channel, arena, NULL, request, &response, &err);
-    } else {
-        struct comb_v1_permissions_revoke_request *request =
-            comb_v1_permissions_revoke_request_new(arena);
-        struct comb_v1_permissions_revoke_response *response = NULL;
-        request->node = calls_ref(arena, node);
-        request->subject = subject;
-        status = comb_v1_permissions_revoke(channel, arena, NULL, request, &response, &err);
-    }
+    enum grpcc_status status = calls_let_read(clients[0], arena, node, "guest", op->allowed, &err);
     op->end_ns = calls_now_ns();
     if (status != GRPCC_OK)
         fail_msg("%s: %s", op->allowed ? "grant" : "revoke", err.message);

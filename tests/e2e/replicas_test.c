@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "comb/v1/permissions.grpcc.h"
 #include "tests/e2e/calls.h"
 #include "tests/e2e/combd.h"
 #include "tests/e2e/replica_faults.h"
@@ -84,14 +83,9 @@ static void rename_to(unsigned number)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct grpcc_arena *arena = grpcc_arena_new(0);
-    struct comb_v1_tree_move_request *request = comb_v1_tree_move_request_new(arena);
-    struct comb_v1_tree_move_response *response = NULL;
     char name[32];
     snprintf(name, sizeof name, "n%u", number);
-    request->node = calls_ref(arena, node);
-    comb_v1_tree_move_request_set_target_name(request, name);
-    must(comb_v1_tree_move(comb_client_channel(at_writer), arena, NULL, request, &response, &err),
-         &err, "rename");
+    must(calls_move(at_writer, arena, node, NULL, name, NULL, &err), &err, "rename");
     grpcc_arena_free(arena);
 }
 
@@ -99,45 +93,14 @@ static void allow(unsigned number)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct grpcc_arena *arena = grpcc_arena_new(0);
-    struct comb_v1_subject *subject = comb_v1_subject_new(arena);
-    comb_v1_subject_set_user(subject, "guest");
-    if (number % 2) {
-        struct comb_v1_permissions_grant_request *request =
-            comb_v1_permissions_grant_request_new(arena);
-        struct comb_v1_permissions_grant_response *response = NULL;
-        request->node = calls_ref(arena, shared);
-        request->subject = subject;
-        request->rights = COMB_V1_RIGHTS_READ;
-        must(comb_v1_permissions_grant(comb_client_channel(at_writer), arena, NULL, request,
-                                       &response, &err),
-             &err, "grant");
-    } else {
-        struct comb_v1_permissions_revoke_request *request =
-            comb_v1_permissions_revoke_request_new(arena);
-        struct comb_v1_permissions_revoke_response *response = NULL;
-        request->node = calls_ref(arena, shared);
-        request->subject = subject;
-        must(comb_v1_permissions_revoke(comb_client_channel(at_writer), arena, NULL, request,
-                                        &response, &err),
-             &err, "revoke");
-    }
+    must(calls_let_read(at_writer, arena, shared, "guest", number % 2, &err), &err, "right");
     grpcc_arena_free(arena);
 }
 
 static enum grpcc_status look(struct comb_client *client, struct grpcc_arena *arena, const char *id,
                               bool strong, struct comb_v1_node **ret_node, struct grpcc_error *err)
 {
-    static const struct grpcc_metadata header = {"comb-consistency", "strong", 6};
-    struct grpcc_call_options options = {
-        .size = sizeof options, .metadata = &header, .n_metadata = 1};
-    struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
-    struct comb_v1_tree_stat_response *response = NULL;
-    request->node = calls_ref(arena, id);
-    enum grpcc_status status = comb_v1_tree_stat(comb_client_channel(client), arena,
-                                                 strong ? &options : NULL, request, &response, err);
-    if (status == GRPCC_OK)
-        *ret_node = response->node;
-    return status;
+    return (strong ? calls_stat_strong : calls_stat)(client, arena, id, ret_node, err);
 }
 
 static bool sees_name(unsigned number, bool strong)
