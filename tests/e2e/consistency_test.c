@@ -14,8 +14,8 @@
 
 #include "tests/e2e/calls.h"
 #include "tests/e2e/combd.h"
+#include "tests/e2e/namer.h"
 #include "tests/support/checkers/history.h"
-#include "tests/support/checkers/names.h"
 #include "tests/support/checkers/rights.h"
 #include "tests/support/cmocka.h"
 
@@ -160,115 +160,43 @@ static void reads_keep_their_promises(void **state)
 
 #define ROUNDS_SHORT 40
 #define ROUNDS_LONG 600
-#define NAMES 3
-#define NAMES_OPS 6 /* of each client in a round */
-
-struct namer {
-    unsigned number, round;
-    uint64_t random;
+struct naming {
+    struct namer namer;
     pthread_barrier_t *together;
-    struct names_op ops[NAMES_OPS];
-    char ids[NAMES_OPS][40];
     char error[ERROR_BYTES];
 };
 
-static enum grpcc_status call_names(const struct namer *namer, const struct names_op *op,
-                                    struct grpcc_arena *arena, struct comb_v1_node **ret_node,
-                                    struct grpcc_error *err)
-{
-    struct comb_client *client = clients[namer->number];
-    const char name[] = {(char)('a' + (int)op->name), 0}, to[] = {(char)('a' + (int)op->to), 0};
-    char folder[64], path[80];
-    snprintf(folder, sizeof folder, "/personal/names/%u", namer->round);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    switch (op->kind) {
-    case NAMES_CREATE:
-        return calls_mkdir(client, arena, folder, name, false, ret_node, err);
-    case NAMES_REMOVE:
-        return calls_remove(client, arena, path, err);
-    case NAMES_MOVE:
-        return calls_move(client, arena, path, NULL, to, ret_node, err);
-    default:
-        return calls_stat_strong(client, arena, path, ret_node, err);
-    }
-}
-
-/* False: an outcome that no operation may have. */
-static bool name_once(struct namer *namer, unsigned number)
-{
-    struct names_op *op = &namer->ops[number];
-    struct grpcc_error err = GRPCC_ERROR_INIT;
-    struct grpcc_arena *arena = grpcc_arena_new(0);
-    struct comb_v1_node *node = NULL;
-    op->begin_ns = calls_now_ns();
-    enum grpcc_status status = call_names(namer, op, arena, &node, &err);
-    op->end_ns = calls_now_ns();
-    op->outcome = status == GRPCC_OK          ? NAMES_DONE
-                  : status == GRPCC_NOT_FOUND ? NAMES_MISSING
-                                              : NAMES_TAKEN;
-    if (node)
-        snprintf(namer->ids[number], sizeof namer->ids[number], "%s", node->id);
-    bool known = status == GRPCC_OK || status == GRPCC_NOT_FOUND || status == GRPCC_ALREADY_EXISTS;
-    if (!known)
-        snprintf(namer->error, sizeof namer->error, "kind %d: %s: %s", (int)op->kind,
-                 grpcc_status_name(status), err.message);
-    grpcc_arena_free(arena);
-    return known;
-}
-
 static void *name_on(void *data)
 {
-    struct namer *namer = data;
-    pthread_barrier_wait(namer->together);
-    for (unsigned i = 0; i < NAMES_OPS; i++) {
-        struct names_op *op = &namer->ops[i];
-        op->kind = (enum names_kind)calls_draw(&namer->random, NAMES_LOOK + 1);
-        op->name = calls_draw(&namer->random, NAMES);
-        op->to = (op->name + 1 + calls_draw(&namer->random, NAMES - 1)) % NAMES;
-        if (!name_once(namer, i))
-            break;
+    struct naming *naming = data;
+    pthread_barrier_wait(naming->together);
+    for (unsigned i = 0; i < NAMER_OPS && !naming->error[0]; i++) {
+        struct grpcc_error err = GRPCC_ERROR_INIT;
+        struct grpcc_arena *arena = grpcc_arena_new(0);
+        if (namer_call(&naming->namer, i, arena, &err) != GRPCC_OK)
+            snprintf(naming->error, sizeof naming->error, "kind %d: %s",
+                     (int)naming->namer.ops[i].kind, err.message);
+        grpcc_arena_free(arena);
     }
     return NULL;
 }
 
-/* Ids of nodes become small numbers. */
-static unsigned number_of(const char *id, char (*seen)[40], unsigned *n_seen)
+static void check_names(const struct naming namings[CLIENTS], unsigned round)
 {
-    for (unsigned i = 0; i < *n_seen; i++)
-        if (strcmp(seen[i], id) == 0)
-            return i + 1;
-    snprintf(seen[*n_seen], sizeof seen[0], "%s", id);
-    return ++*n_seen;
-}
-
-static void check_names(struct namer namers[CLIENTS])
-{
-    struct names_op ops[CLIENTS * NAMES_OPS];
-    char seen[CLIENTS * NAMES_OPS][40];
-    unsigned n = 0, n_seen = 0;
+    struct namer namers[CLIENTS];
     for (unsigned i = 0; i < CLIENTS; i++) {
-        if (namers[i].error[0])
-            fail_msg("round %u, client %u: %s", namers[i].round, i, namers[i].error);
-        for (unsigned j = 0; j < NAMES_OPS; j++, n++) {
-            ops[n] = namers[i].ops[j];
-            if (namers[i].ids[j][0])
-                ops[n].id = number_of(namers[i].ids[j], seen, &n_seen);
-        }
+        if (namings[i].error[0])
+            fail_msg("round %u, client %u: %s", round, i, namings[i].error);
+        namers[i] = namings[i].namer;
     }
-    enum names_verdict verdict = names_check(ops, n);
-    if (verdict == NAMES_LINEARIZABLE)
-        return;
-    for (unsigned i = 0; i < n; i++)
-        print_error("client %u: kind %d name %u to %u outcome %d id %u at %lld..%lld\n",
-                    i / NAMES_OPS, (int)ops[i].kind, ops[i].name, ops[i].to, (int)ops[i].outcome,
-                    ops[i].id, (long long)(ops[i].begin_ns - ops[0].begin_ns),
-                    (long long)(ops[i].end_ns - ops[0].begin_ns));
-    fail_msg("round %u: verdict %d", namers[0].round, (int)verdict);
+    enum names_verdict verdict = namers_check(namers, CLIENTS);
+    if (verdict != NAMES_LINEARIZABLE)
+        fail_msg("round %u: verdict %d", round, (int)verdict);
 }
 
 static void names_are_linearizable(void **state)
 {
-    static struct namer namers[CLIENTS];
+    static struct naming namings[CLIENTS];
     pthread_t threads[CLIENTS];
     pthread_barrier_t together;
     uint64_t random = 0x2545f4914f6cdd1du;
@@ -277,17 +205,21 @@ static void names_are_linearizable(void **state)
     assert_int_equal(pthread_barrier_init(&together, NULL, CLIENTS), 0);
     must_mkdir("/personal", "names", NULL);
     for (unsigned round = 0; round < rounds; round++) {
-        char name[16];
+        char name[16], folder[64];
         snprintf(name, sizeof name, "%u", round);
+        snprintf(folder, sizeof folder, "/personal/names/%u", round);
         must_mkdir("/personal/names", name, NULL);
         for (unsigned i = 0; i < CLIENTS; i++) {
-            namers[i] = (struct namer){.number = i, .round = round, .together = &together};
-            namers[i].random = ((uint64_t)calls_draw(&random, UINT32_MAX) << 8 | i) + 1;
-            assert_int_equal(pthread_create(&threads[i], NULL, name_on, &namers[i]), 0);
+            namings[i] = (struct naming){
+                .namer = {.client = clients[i],
+                          .folder = folder,
+                          .random = ((uint64_t)calls_draw(&random, UINT32_MAX) << 8 | i) + 1},
+                .together = &together};
+            assert_int_equal(pthread_create(&threads[i], NULL, name_on, &namings[i]), 0);
         }
         for (unsigned i = 0; i < CLIENTS; i++)
             pthread_join(threads[i], NULL);
-        check_names(namers);
+        check_names(namings, round);
     }
     pthread_barrier_destroy(&together);
 }

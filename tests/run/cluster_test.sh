@@ -4,36 +4,8 @@
 # in comes out, by the SDK, by Envoy, by REST and by gRPC-Web; a killed, a cut off and a leaving replica are not noticed.
 set -euo pipefail
 
-tree=$PWD/$1 combd=$PWD/$2 extract=$PWD/$3 comb=$PWD/$4 faultproxy=$PWD/$5 descriptors=$PWD/$6
-peers=$PWD/external/peers
-cd "$TEST_TMPDIR"
-mkdir -p fake external bazel-bin/server/extract/worker bazel-bin/client/cli bazel-bin/tests/faultproxy bazel-bin/api api
-cp -rL "$tree/bazel" bazel
-cp -rL "$tree/api/envoy" api/envoy
-ln -s "$peers" external/peers
-ln -s "$combd" bazel-bin/server/combd
-ln -s "$extract" bazel-bin/server/extract/worker/comb-extract
-ln -s "$comb" bazel-bin/client/cli/comb
-ln -s "$faultproxy" bazel-bin/tests/faultproxy/faultproxy
-ln -s "$descriptors" bazel-bin/api/descriptors.pb
-printf '#!/bin/sh\nexit 0\n' >fake/bazel
-printf '#!/bin/sh\nprintf installed\n' >fake/dpkg-query
-chmod +x fake/bazel fake/dpkg-query
-export PATH=$TEST_TMPDIR/fake:/usr/bin:/bin
-dir=$TEST_TMPDIR/cluster
-unset HOME
-script=
-
-fail() {
-    echo "FAILED: $1"
-    cat out
-    tail -n 5 "$dir"/*/log "$dir"/stores/*/log || true
-    exit 1
-}
-cleanup() {
-    [ -z "$script" ] || { kill -TERM "$script" && wait "$script"; } || true
-}
-trap cleanup EXIT
+# shellcheck source=tests/run/cluster.sh
+. tests/run/cluster.sh
 
 # eventually COMMAND...: until it succeeds, for a minute.
 eventually() {
@@ -44,18 +16,9 @@ eventually() {
     done
     fail "$* does not come true ($i times)"
 }
-cluster() { bazel/cluster --dir "$dir" "$@" >said 2>&1 || fail "bazel/cluster $*: $(cat said)"; }
-by_sdk() { COMB_HOME=$dir/client "$comb" "$@"; }
 by_envoy() { COMB_HOME=$dir/client-envoy COMB_PIN=1 "$comb" "$@"; }
 
-bazel/cluster --dir "$dir" --replicas 3 --proxied >out 2>&1 &
-script=$!
-for _ in $(seq 2400); do
-    ! grep -q '^Ready\. Ctrl-C stops\.$' out || break
-    kill -0 "$script" 2>/dev/null || fail "bazel/cluster ended"
-    sleep 0.1
-done
-grep -q '^Ready' out || fail "not ready"
+start_cluster
 [ "$(stat -c %a "$dir/admin")" = 600 ] || fail "the password is open to others"
 
 # In by Envoy, out by the SDK.
@@ -138,12 +101,6 @@ eventually members 3
 serves "scaled"
 ! bazel/cluster --dir "$dir" break kill replica9 >said 2>&1 || fail "a part that is none is killed"
 
-pids=$(cat "$dir"/*/pid "$dir"/stores/*/pid | cut -d ' ' -f 1)
-kill -TERM "$script"
-wait "$script" || fail "ended with status $?"
-script=
-for pid in $pids; do
-    ! kill -0 "$pid" 2>/dev/null || fail "process $pid is still there"
-done
+end_cluster
 [ ! -s "$dir/replica1/pid" ] || fail "replica1 is still remembered"
 echo passed
