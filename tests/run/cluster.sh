@@ -5,7 +5,7 @@
 
 tree=$PWD/$1 combd=$PWD/$2 extract=$PWD/$3 comb=$PWD/$4 faultproxy=$PWD/$5 descriptors=$PWD/$6
 peers=$PWD/external/peers
-cd "$TEST_TMPDIR"
+cd "$TEST_TMPDIR" || exit
 mkdir -p fake external bazel-bin/server/extract/worker bazel-bin/client/cli bazel-bin/tests/faultproxy bazel-bin/api api
 cp -rL "$tree/bazel" bazel
 cp -rL "$tree/api/envoy" api/envoy
