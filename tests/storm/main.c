@@ -43,6 +43,7 @@ struct fault {
     const char *name;
     void (*strike)(struct storm *storm, const struct fault *fault);
     const char *what; /* parts, for the breaker */
+    const char *heal; /* the same, where they have other names then; NULL: as before */
     enum storm_away away;
     bool is_short; /* also without COMB_LONG */
 };
@@ -84,14 +85,14 @@ static void freeze_each(struct storm *storm, const struct fault *fault)
     }
 }
 
-/* Each replica from that store. */
+/* Each replica from that store, all members of it. */
 static void cut_each(struct storm *storm, const struct fault *fault)
 {
     for (unsigned i = 0; i < calls_count(1, REPLICAS); i++) {
         char part[16], both[64];
         part_of((i + 2) % REPLICAS, part);
-        snprintf(both, sizeof both, "%s %s", part, fault->what);
-        do_break("cut", both);
+        snprintf(both, sizeof both, "cut '%s:%s'", part, fault->what);
+        do_break("link", both);
         storm_await(storm, calls_of_phase());
         calls_sleep_ms(calls_count(AWAY_MS_SHORT, AWAY_MS_LONG));
         do_break("heal", part);
@@ -114,20 +115,22 @@ static void isolate_each(struct storm *storm, const struct fault *fault)
     }
 }
 
+static void break_store(struct storm *storm, const struct fault *fault, const char *verb)
+{
+    do_break(verb, fault->what);
+    calls_sleep_ms(calls_count(AWAY_MS_SHORT, AWAY_MS_LONG));
+    do_break("heal", fault->heal ? fault->heal : fault->what);
+    storm_await(storm, calls_of_phase());
+}
+
 static void kill_store(struct storm *storm, const struct fault *fault)
 {
-    do_break("kill", fault->what);
-    calls_sleep_ms(calls_count(AWAY_MS_SHORT, AWAY_MS_LONG));
-    do_break("heal", fault->what);
-    storm_await(storm, calls_of_phase());
+    break_store(storm, fault, "kill");
 }
 
 static void freeze_store(struct storm *storm, const struct fault *fault)
 {
-    do_break("pause", fault->what);
-    calls_sleep_ms(calls_count(AWAY_MS_SHORT, AWAY_MS_LONG));
-    do_break("heal", fault->what);
-    storm_await(storm, calls_of_phase());
+    break_store(storm, fault, "pause");
 }
 
 static void promote(struct storm *storm, const struct fault *fault)
@@ -138,26 +141,27 @@ static void promote(struct storm *storm, const struct fault *fault)
 }
 
 static const struct fault faults[] = {
-    {"no fault", NULL, "", STORM_NOTHING_AWAY, true},
-    {"each replica killed with -9", kill_each, "", STORM_NOTHING_AWAY, true},
-    {"each replica frozen", freeze_each, "", STORM_NOTHING_AWAY, true},
-    {"each cut from PostgreSQL", cut_each, "postgres", STORM_NOTHING_AWAY, true},
-    {"each cut from etcd", cut_each, "etcd", STORM_NOTHING_AWAY, false},
-    {"each cut from Vault", cut_each, "vault", STORM_NOTHING_AWAY, false},
-    {"each cut from Redis", cut_each, "redis", STORM_NOTHING_AWAY, false},
-    {"each cut from NATS", cut_each, "nats", STORM_NOTHING_AWAY, false},
-    {"each cut from S3", cut_each, "s3", STORM_NOTHING_AWAY, false},
-    {"each cut from MongoDB", cut_each, "mongodb", STORM_NOTHING_AWAY, false},
-    {"each cut from all others", isolate_each, "", STORM_NOTHING_AWAY, false},
-    {"etcd's leader killed", kill_store, "etcd", STORM_NOTHING_AWAY, false},
-    {"NATS killed", kill_store, "nats", STORM_NOTHING_AWAY, true},
-    {"Redis killed", kill_store, "redis", STORM_NOTHING_AWAY, false},
-    {"MongoDB killed", kill_store, "mongodb", STORM_NOTHING_AWAY, false},
-    {"Vault killed", kill_store, "vault", STORM_NOTHING_AWAY, false},
-    {"S3 killed", kill_store, "s3", STORM_DATA_AWAY, false},
-    {"PostgreSQL frozen", freeze_store, "postgres", STORM_SQL_AWAY, false},
-    {"PostgreSQL killed", kill_store, "postgres", STORM_SQL_AWAY, false},
-    {"PostgreSQL's standby promoted", promote, "", STORM_SQL_AWAY, true},
+    {"no fault", NULL, "", NULL, STORM_NOTHING_AWAY, true},
+    {"each replica killed with -9", kill_each, "", NULL, STORM_NOTHING_AWAY, true},
+    {"each replica frozen", freeze_each, "", NULL, STORM_NOTHING_AWAY, true},
+    {"each cut from PostgreSQL", cut_each, "postgres", NULL, STORM_NOTHING_AWAY, true},
+    {"each cut from etcd", cut_each, "etcd*", NULL, STORM_NOTHING_AWAY, false},
+    {"each cut from Vault", cut_each, "vault", NULL, STORM_NOTHING_AWAY, false},
+    {"each cut from Redis", cut_each, "redis", NULL, STORM_NOTHING_AWAY, false},
+    {"each cut from NATS", cut_each, "nats", NULL, STORM_NOTHING_AWAY, false},
+    {"each cut from S3", cut_each, "s3", NULL, STORM_NOTHING_AWAY, false},
+    {"each cut from MongoDB", cut_each, "mongodb", NULL, STORM_NOTHING_AWAY, false},
+    {"each cut from all others", isolate_each, "", NULL, STORM_NOTHING_AWAY, false},
+    {"etcd's leader killed", kill_store, "etcd-leader", "etcd etcd2 etcd3", STORM_NOTHING_AWAY,
+     false},
+    {"NATS killed", kill_store, "nats", NULL, STORM_NOTHING_AWAY, true},
+    {"Redis killed", kill_store, "redis", NULL, STORM_NOTHING_AWAY, false},
+    {"MongoDB killed", kill_store, "mongodb", NULL, STORM_NOTHING_AWAY, false},
+    {"Vault killed", kill_store, "vault", NULL, STORM_NOTHING_AWAY, false},
+    {"S3 killed", kill_store, "s3", NULL, STORM_DATA_AWAY, false},
+    {"PostgreSQL frozen", freeze_store, "postgres", NULL, STORM_SQL_AWAY, false},
+    {"PostgreSQL killed", kill_store, "postgres", NULL, STORM_SQL_AWAY, false},
+    {"PostgreSQL's standby promoted", promote, "", NULL, STORM_SQL_AWAY, true},
 };
 
 static bool is_asked_for(const struct fault *fault, char *const *names)
