@@ -184,9 +184,10 @@ static enum attempt judge(struct run *run, const struct comb_plan *plan,
     return ATTEMPT_AGAIN;
 }
 
-static enum attempt attempt(struct run *run, enum comb_status *status, struct comb_error *err)
+static enum attempt attempt(struct run *run, int number, enum comb_status *status,
+                            struct comb_error *err)
 {
-    struct comb_plan plan = {.now_us = comb_clock_wall_us()};
+    struct comb_plan plan = {.attempt = number, .now_us = comb_clock_wall_us()};
     struct comb_composed composed = {.dialect = run->mutations->dialect};
     const struct comb_sql_result *result = NULL;
     bool replayed;
@@ -261,7 +262,7 @@ enum comb_status comb_mutation_run(struct comb_mutations *mutations, struct comb
             if (status != COMB_OK)
                 return status;
         }
-        if (attempt(&run, &status, err) == ATTEMPT_AGAIN)
+        if (attempt(&run, i, &status, err) == ATTEMPT_AGAIN)
             continue;
         if (ctx->repeated && !run.is_known && comb_refusal_is_final(status, err))
             status = refuse(&run, status, err);

@@ -97,6 +97,7 @@ struct comb_plan {
     struct comb_uuid about;
     comb_str before, after;
     bool is_refusal; /* nothing changes; the outcome is a refusal that stands (refusal.h) */
+    int attempt;     /* in: how often it was decided before, and a guard did not hold */
     int64_t now_us;  /* in: the store's clock, microseconds since 1970, for the plan's own use */
     /* Maps a violated UNIQUE of the area's statement i to the error of the call, after the request
      * id has been looked up; NULL: the plan is decided again, as after a failed guard. */
