@@ -91,6 +91,9 @@ char *cli_secret(struct cli *cli, const char *prompt, const char *file) GRPCC_MU
  * m, h, d, w. In the run's arena; NULL, said on stderr. */
 struct google_protobuf_timestamp *cli_read_time(struct cli *cli, const char *text) GRPCC_MUST_CHECK;
 
+/* The token of a lock, for --lock; 0 for NULL. False, said on stderr. */
+bool cli_read_lock(const char *text, uint64_t *ret_token) GRPCC_MUST_CHECK;
+
 /* ---- output.c ---- */
 
 /* A message as JSON (protobuf's JSON mapping) and a newline. */
@@ -127,6 +130,9 @@ int cli_mv(struct cli *cli, int argc, char **argv);
 int cli_rm(struct cli *cli, int argc, char **argv);
 int cli_restore(struct cli *cli, int argc, char **argv);
 int cli_meta(struct cli *cli, int argc, char **argv);
+int cli_lock(struct cli *cli, int argc, char **argv);
+int cli_unlock(struct cli *cli, int argc, char **argv);
+int cli_locks(struct cli *cli, int argc, char **argv);
 int cli_watch(struct cli *cli, int argc, char **argv);
 
 int cli_put(struct cli *cli, int argc, char **argv);

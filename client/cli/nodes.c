@@ -253,15 +253,19 @@ static bool resolve_target(struct cli *cli, const char *target,
 
 int cli_mv(struct cli *cli, int argc, char **argv)
 {
-    const char *replace = NULL, *name = NULL;
-    const struct cli_option options[] = {{"--replace", false, &replace}, {NULL, false, NULL}};
+    const char *replace = NULL, *lock = NULL, *name = NULL;
+    const struct cli_option options[] = {
+        {"--replace", false, &replace}, {"--lock", true, &lock}, {NULL, false, NULL}};
     struct comb_v1_tree_move_request *request = comb_v1_tree_move_request_new(cli->arena);
     struct comb_v1_tree_move_response *response = NULL;
-    if (!cli_arguments(options, &argc, argv, 2, 2, "comb mv [--replace] REF TARGET") ||
-        !cli_connect(cli))
+    uint64_t token;
+    if (!cli_arguments(options, &argc, argv, 2, 2,
+                       "comb mv [--replace] [--lock TOKEN] REF TARGET") ||
+        !cli_read_lock(lock, &token) || !cli_connect(cli))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();
+    request->lock_token = token;
     request->node = cli_ref(cli, argv[0]);
     if (!request->node || !resolve_target(cli, argv[1], &request->target_parent, &name))
         return CLI_USAGE;
@@ -277,12 +281,14 @@ int cli_mv(struct cli *cli, int argc, char **argv)
 
 int cli_rm(struct cli *cli, int argc, char **argv)
 {
-    const char *permanently = NULL;
-    const struct cli_option options[] = {{"--permanently", false, &permanently},
-                                         {NULL, false, NULL}};
+    const char *permanently = NULL, *lock = NULL;
+    const struct cli_option options[] = {
+        {"--permanently", false, &permanently}, {"--lock", true, &lock}, {NULL, false, NULL}};
     int worst = CLI_OK;
-    if (!cli_arguments(options, &argc, argv, 1, INT_MAX, "comb rm [--permanently] REF...") ||
-        !cli_connect(cli))
+    uint64_t token;
+    if (!cli_arguments(options, &argc, argv, 1, INT_MAX,
+                       "comb rm [--permanently] [--lock TOKEN] REF...") ||
+        !cli_read_lock(lock, &token) || !cli_connect(cli))
         return CLI_USAGE;
     for (int i = 0; i < argc; i++) {
         struct comb_v1_tree_delete_request *request = comb_v1_tree_delete_request_new(cli->arena);
@@ -291,6 +297,7 @@ int cli_rm(struct cli *cli, int argc, char **argv)
             return cli_no_memory();
         request->node = cli_ref(cli, argv[i]);
         request->permanently = permanently != NULL;
+        request->lock_token = token;
         if (!request->node)
             worst = CLI_USAGE;
         else if (comb_v1_tree_delete(cli_channel(cli), cli->arena, NULL, request, &response,
@@ -306,14 +313,17 @@ int cli_rm(struct cli *cli, int argc, char **argv)
 
 int cli_restore(struct cli *cli, int argc, char **argv)
 {
-    const struct cli_option options[] = {{NULL, false, NULL}};
-    const char *name = NULL;
+    const char *name = NULL, *lock = NULL;
+    const struct cli_option options[] = {{"--lock", true, &lock}, {NULL, false, NULL}};
+    uint64_t token;
     struct comb_v1_tree_restore_request *request = comb_v1_tree_restore_request_new(cli->arena);
     struct comb_v1_tree_restore_response *response = NULL;
-    if (!cli_arguments(options, &argc, argv, 1, 2, "comb restore ID [TARGET]") || !cli_connect(cli))
+    if (!cli_arguments(options, &argc, argv, 1, 2, "comb restore [--lock TOKEN] ID [TARGET]") ||
+        !cli_read_lock(lock, &token) || !cli_connect(cli))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();
+    request->lock_token = token;
     request->node = cli_ref(cli, argv[0]);
     if (!request->node ||
         (argc == 2 && !resolve_target(cli, argv[1], &request->target_parent, &name)))
@@ -361,17 +371,21 @@ static bool add_change(struct cli *cli, struct comb_v1_tree_set_metadata_request
 
 int cli_meta(struct cli *cli, int argc, char **argv)
 {
-    const struct cli_option options[] = {{NULL, false, NULL}};
+    const char *lock = NULL;
+    const struct cli_option options[] = {{"--lock", true, &lock}, {NULL, false, NULL}};
+    uint64_t token;
     struct comb_v1_tree_set_metadata_request *request =
         comb_v1_tree_set_metadata_request_new(cli->arena);
     struct comb_v1_tree_set_metadata_response *response = NULL;
     if (!cli_arguments(options, &argc, argv, 1, INT_MAX,
-                       "comb meta REF [NS:NAME=TEXT | NS:NAME-]..."))
+                       "comb meta [--lock TOKEN] REF [NS:NAME=TEXT | NS:NAME-]...") ||
+        !cli_read_lock(lock, &token))
         return CLI_USAGE;
     if (argc == 1)
         return cli_stat(cli, argc, argv);
     if (!request)
         return cli_no_memory();
+    request->lock_token = token;
     request->node = cli_ref(cli, argv[0]);
     for (int i = 1; i < argc; i++)
         if (!add_change(cli, request, argv[i]))

@@ -100,13 +100,15 @@ static char *put_target(struct cli *cli, const char *local, const char *remote, 
     return grpcc_arena_printf(cli->arena, "%.*s/%s", (int)length, remote, base_name(local));
 }
 
-static int put_one(struct cli *cli, const char *local, const char *target, bool recursive)
+static int put_one(struct cli *cli, const char *local, const char *target, bool recursive,
+                   uint64_t lock)
 {
     struct stat about;
     struct comb_v1_node *node = NULL;
     struct comb_put_options options = {
         .size = sizeof options,
         .progress = cli->json ? NULL : cli_progress,
+        .lock_token = lock,
     };
     if (stat(local, &about) != 0) {
         fprintf(stderr, "comb: %s: %s\n", local, strerror(errno));
@@ -128,15 +130,18 @@ static int put_one(struct cli *cli, const char *local, const char *target, bool 
 
 int cli_put(struct cli *cli, int argc, char **argv)
 {
-    const char *recursive = NULL;
-    const struct cli_option options[] = {{"-r", false, &recursive}, {NULL, false, NULL}};
+    const char *recursive = NULL, *lock = NULL;
+    const struct cli_option options[] = {
+        {"-r", false, &recursive}, {"--lock", true, &lock}, {NULL, false, NULL}};
     int worst = CLI_OK;
-    if (!cli_arguments(options, &argc, argv, 2, INT_MAX, "comb put [-r] LOCAL... REMOTE") ||
-        !cli_connect(cli))
+    uint64_t token;
+    if (!cli_arguments(options, &argc, argv, 2, INT_MAX,
+                       "comb put [-r] [--lock TOKEN] LOCAL... REMOTE") ||
+        !cli_read_lock(lock, &token) || !cli_connect(cli))
         return CLI_USAGE;
     for (int i = 0; i < argc - 1; i++) {
         char *target = put_target(cli, argv[i], argv[argc - 1], argc > 2);
-        int status = target ? put_one(cli, argv[i], target, recursive != NULL) : CLI_USAGE;
+        int status = target ? put_one(cli, argv[i], target, recursive != NULL, token) : CLI_USAGE;
         worst = status ? status : worst;
     }
     return worst;

@@ -23,6 +23,10 @@ static const char *verb_of(enum comb_v1_change_kind kind)
         return "deleted";
     case COMB_V1_CHANGE_KIND_PERMISSIONS:
         return "rights";
+    case COMB_V1_CHANGE_KIND_LOCKED:
+        return "locked";
+    case COMB_V1_CHANGE_KIND_UNLOCKED:
+        return "unlocked";
     default:
         return "changed";
     }

@@ -53,6 +53,7 @@ enum grpcc_status comb_target_make(struct grpcc_arena *arena, const char *path,
         return comb_error_memory(err);
     if (options) {
         target->create_parents = options->create_parents;
+        target->lock_token = options->lock_token;
         comb_v1_upload_target_set_media_type(target, options->media_type);
         if (options->expected_etag || options->absent) {
             target->condition = condition_of(arena, options);

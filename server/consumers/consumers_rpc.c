@@ -106,6 +106,10 @@ static const char *kind_name(enum comb_feed_kind kind)
         return "deleted";
     case COMB_FEED_NODE_PERMISSIONS:
         return "permissions";
+    case COMB_FEED_NODE_LOCKED:
+        return "locked";
+    case COMB_FEED_NODE_UNLOCKED:
+        return "unlocked";
     case COMB_FEED_USER:
         return "user";
     case COMB_FEED_ROLE:

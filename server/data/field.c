@@ -43,6 +43,7 @@ enum comb_status comb_data_put_of_target(const struct comb_v1_upload_target *tar
     put.create_parents = target->create_parents;
     put.metadata = target->metadata;
     put.n_metadata = target->n_metadata;
+    put.lock_token = target->lock_token;
     if (target->condition &&
         target->condition->condition_case == COMB_V1_WRITE_CONDITION_CONDITION_ETAG) {
         put.condition = COMB_TREE_ETAG;

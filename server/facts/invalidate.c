@@ -112,7 +112,9 @@ void comb_facts_apply(struct comb_facts *facts, struct grpcc_arena *arena,
     case COMB_FEED_WORKSPACE: /* rare; its old slug and roots are not told */
         comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_WORKSPACE, tick);
         break;
-    case COMB_FEED_TOKEN: /* nothing here rests on it */
+    case COMB_FEED_TOKEN: /* nothing here rests on these */
+    case COMB_FEED_NODE_LOCKED:
+    case COMB_FEED_NODE_UNLOCKED:
         break;
     default:
         apply_to_node(facts, arena, record, tick);

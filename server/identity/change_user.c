@@ -367,6 +367,7 @@ static enum comb_status plan_recycle_personal(struct comb_identity *identity, st
                                               struct comb_error *err)
 {
     const struct comb_identity_parts *parts = &identity->parts;
+    const struct comb_tree_claim unasked = {.unasked = true};
     struct comb_workspace workspace;
     enum comb_status status = parts->workspaces->driver->get(
         parts->workspaces, ctx, &user->personal, STR(""), &workspace, err);
@@ -376,7 +377,7 @@ static enum comb_status plan_recycle_personal(struct comb_identity *identity, st
         struct comb_fact_chain chain;
         status = comb_facts_chain_wait(parts->facts, ctx, &workspace.roots[i], &chain, err);
         if (status == COMB_OK && chain.found && !chain.recycled)
-            status = comb_tree_plan_recycle(parts->tree, ctx, plan, &chain, NULL, err);
+            status = comb_tree_plan_recycle(parts->tree, ctx, plan, &chain, &unasked, NULL, err);
     }
     if (status == COMB_OK)
         status = comb_plan_tell(plan, COMB_FEED_WORKSPACE, &workspace.id, workspace.revision, err);

@@ -31,6 +31,8 @@ enum comb_feed_kind {
     COMB_FEED_NODE_RESTORED = 6,
     COMB_FEED_NODE_DELETED = 7,
     COMB_FEED_NODE_PERMISSIONS = 8,
+    COMB_FEED_NODE_LOCKED = 9,
+    COMB_FEED_NODE_UNLOCKED = 10,
     COMB_FEED_USER =
         100, /* subject: the user; his fields, roles, password or state changed, or he is gone */
     COMB_FEED_ROLE = 101,      /* subject: the role; every user's list may have changed */

@@ -106,7 +106,7 @@ enum comb_status comb_search_read_nodes(struct comb_tree_store *tree, struct com
                                         struct comb_error *err)
 {
     struct reading reading = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
-    tree->driver->details(tree, ctx, ids, n, on_details, &reading);
+    tree->driver->details(tree, ctx, ids, n, false, on_details, &reading);
     /* The store keeps ctx's deadline. */
     pthread_mutex_lock(&reading.lock);
     while (!reading.is_over)

@@ -18,7 +18,7 @@ static enum comb_status read_row(struct annotation *annotation, struct comb_ctx 
                                  struct comb_error *err)
 {
     enum comb_status status =
-        tree_details(annotation->tree, ctx, &node->node->id, 1, ret_details, err);
+        tree_details(annotation->tree, ctx, &node->node->id, 1, false, ret_details, err);
 
     if (status == COMB_OK && !(*ret_details)->found)
         return comb_error_set_subject(err, COMB_NOT_FOUND, COMB_V1_ERROR_REASON_NODE_NOT_FOUND,
@@ -36,6 +36,7 @@ static enum comb_status annotate_decide(void *data, struct comb_ctx *ctx, struct
                                                      .n_set = request->n_set,
                                                      .remove = request->remove,
                                                      .n_remove = request->n_remove};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, request->lock_token);
     struct comb_tree *tree = annotation->tree;
     const struct comb_tree_details *details;
     struct comb_access_node node;
@@ -44,6 +45,8 @@ static enum comb_status annotate_decide(void *data, struct comb_ctx *ctx, struct
     enum comb_status status =
         comb_access_resolve(tree->use.access, ctx, request->node, &options, &node, err);
 
+    if (status == COMB_OK)
+        status = tree_claim_check(tree, ctx, plan, &node, &claim, "node", err);
     if (status == COMB_OK)
         status = read_row(annotation, ctx, &node, &details, err);
     if (status == COMB_OK)
@@ -69,7 +72,8 @@ static enum comb_status annotate_decide(void *data, struct comb_ctx *ctx, struct
     status = comb_tree_plan_decision(ctx, plan, &node.decision, err);
     if (status == COMB_OK)
         status = tree->use.store->driver->plan_meta(tree->use.store, ctx, plan, &after,
-                                                    details->node.revision, annotation->meta, err);
+                                                    details->node.revision, &claim,
+                                                    annotation->meta, err);
     if (status == COMB_OK)
         status = tree_plan_feed(ctx, plan, &feed, err);
     if (status == COMB_OK)
@@ -97,7 +101,8 @@ static enum comb_status show(struct annotation *annotation, struct comb_ctx *ctx
     if (replayed) {
         const struct comb_tree_details *details;
 
-        status = tree_details(annotation->tree, ctx, &changed->view.node.id, 1, &details, err);
+        status =
+            tree_details(annotation->tree, ctx, &changed->view.node.id, 1, false, &details, err);
         if (status != COMB_OK)
             return status;
         annotation->meta = (comb_str){0};
@@ -168,7 +173,7 @@ enum comb_status comb_tree_get_metadata(struct comb_tree *tree, struct comb_ctx 
         return comb_error_field(err, "node", "the node is missing");
     status = comb_access_resolve(tree->use.access, ctx, request->node, &options, &node, err);
     if (status == COMB_OK)
-        status = tree_details(tree, ctx, &node.node->id, 1, &details, err);
+        status = tree_details(tree, ctx, &node.node->id, 1, false, &details, err);
     if (status == COMB_OK)
         status = comb_tree_metadata_unpack(ctx->arena, details->meta, &stored, err);
     if (status != COMB_OK)

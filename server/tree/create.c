@@ -196,6 +196,10 @@ static enum comb_status find_file(struct comb_tree *tree, struct comb_ctx *ctx,
     if (status != COMB_OK)
         return status;
     if (!ret_spot->existing) {
+        if (put->lock_token)
+            return comb_error_set_subject(err, COMB_FAILED_PRECONDITION,
+                                          COMB_V1_ERROR_REASON_LOCK_LOST, fields.name,
+                                          "there is no file of that name any more");
         if (put->condition != COMB_TREE_ETAG)
             return COMB_OK;
         return comb_error_set_subject(err, COMB_FAILED_PRECONDITION,
@@ -260,6 +264,7 @@ static enum comb_status plan_content(struct comb_tree *tree, struct comb_ctx *ct
                                  tree_chain_ids(ctx->arena, chain->links + 1, chain->n_links - 1),
                              .n_ancestors = chain->n_links - 1,
                              .bytes_delta = (int64_t)put->size - (int64_t)before->size};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, put->lock_token);
     const struct comb_tree_details *details;
     enum comb_status status = COMB_OK;
     comb_str meta = {0};
@@ -267,7 +272,7 @@ static enum comb_status plan_content(struct comb_tree *tree, struct comb_ctx *ct
     if (!feed.ancestors)
         return comb_error_no_memory(err);
     if (put->n_metadata > 0) {
-        status = tree_details(tree, ctx, &before->id, 1, &details, err);
+        status = tree_details(tree, ctx, &before->id, 1, false, &details, err);
         if (status == COMB_OK)
             status = comb_tree_metadata_apply(ctx->arena, details->meta, &metadata, &meta, err);
     }
@@ -276,7 +281,7 @@ static enum comb_status plan_content(struct comb_tree *tree, struct comb_ctx *ct
     node->revision = before->revision + 1;
     status =
         tree->use.store->driver->plan_content(tree->use.store, ctx, plan, node, before->revision,
-                                              put->n_metadata > 0 ? &meta : NULL, err);
+                                              &claim, put->n_metadata > 0 ? &meta : NULL, err);
     if (status == COMB_OK)
         status = tree_plan_feed(ctx, plan, &feed, err);
     return status;
@@ -287,9 +292,12 @@ enum comb_status comb_tree_plan_put(struct comb_tree *tree, struct comb_ctx *ctx
                                     struct comb_tree_written *ret_written, struct comb_error *err)
 {
     struct comb_tree_written written = {.created = false};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, put->lock_token);
     struct spot spot;
     enum comb_status status = find_file(tree, ctx, put, &spot, err);
 
+    if (status == COMB_OK && spot.existing)
+        status = tree_claim_check(tree, ctx, plan, &spot.at, &claim, put->field, err);
     if (status == COMB_OK)
         status = comb_tree_plan_decision(ctx, plan, &spot.at.decision, err);
     if (status != COMB_OK)

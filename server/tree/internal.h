@@ -64,8 +64,8 @@ const char *tree_title(struct grpcc_arena *arena, const struct comb_fact_chain *
 
 /* ---- plans ---- */
 
-/* Adds a feed entry about node as it will be; ancestors and old ones are borrowed until the plan is
- * written, the rest is copied. */
+/* Adds a feed entry about node as it will be, with the locks given; ancestors and old ones are
+ * borrowed until the plan is written, the rest is copied. */
 struct tree_feed {
     enum comb_feed_kind kind;
     const struct comb_node *node;
@@ -73,6 +73,8 @@ struct tree_feed {
     const struct comb_uuid *ancestors, *old_ancestors;
     size_t n_ancestors, n_old_ancestors;
     int64_t bytes_delta;
+    const struct comb_tree_lock *locks;
+    size_t n_locks;
 };
 enum comb_status tree_plan_feed(struct comb_ctx *ctx, struct comb_plan *plan,
                                 const struct tree_feed *feed,
@@ -100,11 +102,22 @@ enum comb_status tree_mutate(struct comb_tree *tree, struct comb_ctx *ctx,
                              struct comb_tree_changed *ret_changed,
                              struct comb_error *err) COMB_MUST_CHECK;
 
+/* ---- locks (lock.c) ---- */
+
+/* What the caller knows of the lock on a node that he changes: its token, 0 for none. */
+struct comb_tree_claim tree_claim_of(const struct comb_ctx *ctx, uint64_t token);
+/* Once the guard of a plan has not held: whether it was for a lock. FAILED_PRECONDITION
+ * (NODE_LOCKED, LOCK_LOST) about field. */
+enum comb_status tree_claim_check(struct comb_tree *tree, struct comb_ctx *ctx,
+                                  const struct comb_plan *plan, const struct comb_access_node *node,
+                                  const struct comb_tree_claim *claim, const char *field,
+                                  struct comb_error *err) COMB_MUST_CHECK;
+
 /* ---- reads ---- */
 
 /* The details of nodes; blocks. */
 enum comb_status tree_details(struct comb_tree *tree, struct comb_ctx *ctx,
-                              const struct comb_uuid *ids, size_t n,
+                              const struct comb_uuid *ids, size_t n, bool locks,
                               const struct comb_tree_details **ret_details,
                               struct comb_error *err) COMB_MUST_CHECK;
 /* A page of the children of a folder that is resolved. */

@@ -137,15 +137,15 @@ static enum comb_status add_details(struct comb_tree *tree, struct comb_ctx *ctx
     struct comb_uuid *ids;
     enum comb_status status;
 
-    if (page->n_views == 0 ||
-        (query->with & (COMB_TREE_WITH_TOTALS | COMB_TREE_WITH_METADATA)) == 0)
+    if (page->n_views == 0 || (query->with & TREE_WITH_DETAILS) == 0)
         return COMB_OK;
     ids = grpcc_arena_calloc(ctx->arena, page->n_views, sizeof *ids);
     if (!ids)
         return comb_error_no_memory(err);
     for (size_t i = 0; i < page->n_views; i++)
         ids[i] = page->views[i].node.id;
-    status = tree_details(tree, ctx, ids, page->n_views, &details, err);
+    status = tree_details(tree, ctx, ids, page->n_views, (query->with & COMB_TREE_WITH_LOCKS) != 0,
+                          &details, err);
     for (size_t i = 0; i < page->n_views && status == COMB_OK; i++)
         status = tree_view_add_details(ctx, &details[i], query->with, &page->views[i], err);
     return status;

@@ -36,6 +36,41 @@ static bool set_place(struct grpcc_arena *arena, const struct comb_node *node,
     return !grpcc_arena_failed(arena);
 }
 
+enum comb_status comb_tree_lock_message(struct grpcc_arena *arena,
+                                        const struct comb_tree_lock *lock,
+                                        struct comb_v1_lock **ret_message, struct comb_error *err)
+{
+    struct comb_v1_lock *message = comb_v1_lock_new(arena);
+
+    if (!message)
+        return comb_error_no_memory(err);
+    message->token = lock->token;
+    message->mode = (enum comb_v1_lock_mode)lock->mode;
+    comb_v1_lock_set_user_id(message, comb_uuid_text(arena, &lock->user));
+    comb_v1_lock_set_login(message, text(arena, lock->login));
+    comb_v1_lock_set_note(message, text(arena, lock->note));
+    message->create_time = comb_timestamp_new(arena, lock->create_us);
+    message->expire_time = comb_timestamp_new(arena, lock->expire_us);
+    if (grpcc_arena_failed(arena))
+        return comb_error_no_memory(err);
+    *ret_message = message;
+    return COMB_OK;
+}
+
+/* False: no room. */
+static bool set_locks(struct grpcc_arena *arena, const struct comb_tree_extra *extra,
+                      struct comb_v1_node *message)
+{
+    for (size_t i = 0; i < extra->n_locks; i++) {
+        struct comb_v1_lock *lock;
+
+        if (comb_tree_lock_message(arena, &extra->locks[i], &lock, NULL) != COMB_OK ||
+            !comb_v1_node_add_locks(arena, message, lock))
+            return false;
+    }
+    return true;
+}
+
 /* False: no room. */
 static bool set_extra(struct grpcc_arena *arena, const struct comb_tree_extra *extra,
                       struct comb_v1_node *message)
@@ -54,7 +89,7 @@ static bool set_extra(struct grpcc_arena *arena, const struct comb_tree_extra *e
         if (!comb_v1_node_add_metadata(arena, message, extra->metadata[i]))
             return false;
     }
-    return !grpcc_arena_failed(arena);
+    return set_locks(arena, extra, message) && !grpcc_arena_failed(arena);
 }
 
 enum comb_status comb_tree_node_message(struct grpcc_arena *arena, const struct comb_node *node,

@@ -43,6 +43,7 @@ static enum comb_status replace(struct move *move, struct comb_ctx *ctx, struct 
                                 const struct comb_node *existing, struct comb_error *err)
 {
     const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE, .field = "target_name"};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, move->request->replaced_lock_token);
     struct comb_access_node replaced;
     enum comb_status status;
 
@@ -65,9 +66,11 @@ static enum comb_status replace(struct move *move, struct comb_ctx *ctx, struct 
     if (status == COMB_NOT_FOUND)
         return tree_name_taken(existing->name, "target_name", err);
     if (status == COMB_OK)
+        status = tree_claim_check(move->tree, ctx, plan, &replaced, &claim, "target_name", err);
+    if (status == COMB_OK)
         status = comb_tree_plan_decision(ctx, plan, &replaced.decision, err);
     if (status == COMB_OK)
-        status = comb_tree_plan_recycle(move->tree, ctx, plan, &replaced.chain, NULL, err);
+        status = comb_tree_plan_recycle(move->tree, ctx, plan, &replaced.chain, &claim, NULL, err);
     return status;
 }
 
@@ -85,10 +88,11 @@ static enum comb_status check_target(const struct comb_access_node *node,
 
 static enum comb_status plan_move(struct move *move, struct comb_ctx *ctx, struct comb_plan *plan,
                                   const struct comb_access_node *node,
-                                  const struct tree_place *target, struct comb_error *err)
+                                  const struct tree_place *target,
+                                  const struct comb_tree_claim *claim, struct comb_error *err)
 {
     const struct tree_placing placing = {
-        .kind = COMB_FEED_NODE_MOVED, .chain = &node->chain, .to = target};
+        .kind = COMB_FEED_NODE_MOVED, .chain = &node->chain, .to = target, .claim = claim};
     enum comb_status status =
         tree_plan_placing(move->tree, ctx, plan, &placing, &move->written.node, err);
 
@@ -108,6 +112,7 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
 {
     struct move *move = data;
     const struct comb_access_options options = {.need = COMB_V1_NEED_WRITE, .field = "node"};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, move->request->lock_token);
     struct comb_access_node node;
     const struct comb_node *existing = NULL;
     struct tree_place target;
@@ -116,6 +121,8 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
         tree_resolve_change(move->tree, ctx, plan, move->request->node, &options,
                             move->request->expected_etag, &node, err);
 
+    if (status == COMB_OK)
+        status = tree_claim_check(move->tree, ctx, plan, &node, &claim, "node", err);
     if (status == COMB_OK)
         status = find_target(move, ctx, plan, &node, &target, err);
     if (status == COMB_OK)
@@ -142,7 +149,7 @@ static enum comb_status move_decide(void *data, struct comb_ctx *ctx, struct com
     if (existing)
         status = replace(move, ctx, plan, &node, existing, err);
     if (status == COMB_OK)
-        status = plan_move(move, ctx, plan, &node, &target, err);
+        status = plan_move(move, ctx, plan, &node, &target, &claim, err);
     return status;
 }
 

@@ -168,7 +168,7 @@ enum comb_status tree_plan_placing(struct comb_tree *tree, struct comb_ctx *ctx,
     plan->kind = locked ? COMB_SQL_WRITE_LOCKED : COMB_SQL_WRITE;
     plan->lock = locked ? COMB_LOCK_MOVES : 0;
     status = tree->use.store->driver->plan_place(tree->use.store, ctx, plan, &node,
-                                                 before->revision, locked, err);
+                                                 before->revision, placing->claim, locked, err);
     if (status == COMB_OK)
         status = tree_plan_feed(ctx, plan, &feed, err);
     if (status == COMB_OK)

@@ -48,6 +48,7 @@ struct tree_placing {
     enum comb_feed_kind kind;
     const struct comb_fact_chain *chain;
     const struct tree_place *to;
+    const struct comb_tree_claim *claim;
 };
 enum comb_status tree_plan_placing(struct comb_tree *tree, struct comb_ctx *ctx,
                                    struct comb_plan *plan, const struct tree_placing *placing,

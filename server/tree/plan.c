@@ -58,6 +58,7 @@ enum comb_status comb_tree_plan_decision(struct comb_ctx *ctx, struct comb_plan 
 enum comb_status tree_plan_feed(struct comb_ctx *ctx, struct comb_plan *plan,
                                 const struct tree_feed *feed, struct comb_error *err)
 {
+    const struct comb_tree_extra extra = {.locks = feed->locks, .n_locks = feed->n_locks};
     struct comb_v1_node *message;
     enum comb_status status;
     size_t size = 0;
@@ -65,7 +66,7 @@ enum comb_status tree_plan_feed(struct comb_ctx *ctx, struct comb_plan *plan,
 
     if (plan->n_feed == COMB_PLAN_FEED_MAX)
         return comb_error_set(err, COMB_INTERNAL, 0, "the plan has no room for a feed entry");
-    status = comb_tree_node_message(ctx->arena, feed->node, NULL, &message, err);
+    status = comb_tree_node_message(ctx->arena, feed->node, &extra, &message, err);
     if (status != COMB_OK)
         return status;
     payload = comb_v1_node_pack(ctx->arena, message, &size);
@@ -178,6 +179,7 @@ enum comb_status comb_tree_plan_create_root(struct comb_tree *tree, struct comb_
 
 enum comb_status comb_tree_plan_recycle(struct comb_tree *tree, struct comb_ctx *ctx,
                                         struct comb_plan *plan, const struct comb_fact_chain *chain,
+                                        const struct comb_tree_claim *claim,
                                         struct comb_node *ret_node, struct comb_error *err)
 {
     const struct comb_node *before = chain->links[0].node;
@@ -208,7 +210,7 @@ enum comb_status comb_tree_plan_recycle(struct comb_tree *tree, struct comb_ctx 
     if (ctx->principal)
         node.trash_by = ctx->principal->user;
     status = tree->use.store->driver->plan_place(tree->use.store, ctx, plan, &node,
-                                                 before->revision, false, err);
+                                                 before->revision, claim, false, err);
     if (status == COMB_OK)
         status = tree_plan_feed(ctx, plan, &feed, err);
     if (status == COMB_OK && ret_node)
@@ -255,7 +257,7 @@ enum comb_status comb_tree_outcome_read(struct comb_tree *tree, struct comb_ctx 
     memcpy(written.node.id.bytes, bytes + 2, sizeof written.node.id.bytes);
     for (size_t i = 0; i < sizeof written.node.revision; i++)
         written.node.revision |= (uint64_t)bytes[2 + sizeof written.node.id.bytes + i] << (8 * i);
-    status = tree_details(tree, ctx, &written.node.id, 1, &details, err);
+    status = tree_details(tree, ctx, &written.node.id, 1, false, &details, err);
     if (status == COMB_OK)
         status = comb_access_rights(tree->use.access, ctx, &written.node.id, &rights, &chain, err);
     if (status != COMB_OK)

@@ -15,7 +15,8 @@ enum comb_status comb_tree_with_of(const struct google_protobuf_field_mask *mask
     } known[] = {{"path", COMB_TREE_WITH_PATH},
                  {"totals", COMB_TREE_WITH_TOTALS},
                  {"metadata", COMB_TREE_WITH_METADATA},
-                 {"rights", COMB_TREE_WITH_RIGHTS}};
+                 {"rights", COMB_TREE_WITH_RIGHTS},
+                 {"locks", COMB_TREE_WITH_LOCKS}};
     uint32_t with = 0;
 
     for (size_t i = 0; mask && i < mask->n_paths; i++) {
@@ -24,9 +25,9 @@ enum comb_status comb_tree_with_of(const struct google_protobuf_field_mask *mask
         while (k < n && strcmp(mask->paths[i], known[k].path) != 0)
             k++;
         if (k == n)
-            return comb_error_field(err, "read_mask",
-                                    "there is no \"%.64s\": use path, totals, metadata, rights",
-                                    mask->paths[i]);
+            return comb_error_field(
+                err, "read_mask",
+                "there is no \"%.64s\": use path, totals, metadata, rights, locks", mask->paths[i]);
         with |= known[k].with;
     }
     *ret_with = with;
@@ -70,6 +71,8 @@ enum comb_status tree_view_add_details(struct comb_ctx *ctx,
     if (!details->found)
         return COMB_OK;
     view->node = details->node;
+    view->extra.locks = details->locks;
+    view->extra.n_locks = details->n_locks;
     if ((with & COMB_TREE_WITH_TOTALS) != 0 && view->node.kind == COMB_V1_NODE_KIND_FOLDER) {
         struct comb_v1_folder_totals *totals = comb_v1_folder_totals_new(ctx->arena);
 
@@ -128,9 +131,9 @@ static void stat_resolved(void *data, enum comb_status status, const struct comb
         err = *why;
     else
         status = tree_view_fill(one->ctx, &one->node, one->with, one->ret_view, &err);
-    if (status == COMB_OK && one->node.node &&
-        (one->with & (COMB_TREE_WITH_TOTALS | COMB_TREE_WITH_METADATA)) != 0)
-        store->driver->details(store, one->ctx, &one->node.node->id, 1, stat_detailed, one);
+    if (status == COMB_OK && one->node.node && (one->with & TREE_WITH_DETAILS) != 0)
+        store->driver->details(store, one->ctx, &one->node.node->id, 1,
+                               (one->with & COMB_TREE_WITH_LOCKS) != 0, stat_detailed, one);
     else
         one->done(one->data, status, &err);
 }
@@ -230,8 +233,9 @@ static bool many_end(struct stat_many *many)
     }
     if (many->next < many->n)
         return false;
-    if (many->n_ids > 0 && (many->with & (COMB_TREE_WITH_TOTALS | COMB_TREE_WITH_METADATA)) != 0)
-        store->driver->details(store, many->ctx, many->ids, many->n_ids, many_detailed, many);
+    if (many->n_ids > 0 && (many->with & TREE_WITH_DETAILS) != 0)
+        store->driver->details(store, many->ctx, many->ids, many->n_ids,
+                               (many->with & COMB_TREE_WITH_LOCKS) != 0, many_detailed, many);
     else
         many->done(many->data, COMB_OK, NULL);
     return true;
@@ -320,14 +324,14 @@ static void details_arrived(void *data, enum comb_status status,
 }
 
 enum comb_status tree_details(struct comb_tree *tree, struct comb_ctx *ctx,
-                              const struct comb_uuid *ids, size_t n,
+                              const struct comb_uuid *ids, size_t n, bool locks,
                               const struct comb_tree_details **ret_details, struct comb_error *err)
 {
     struct comb_tree_store *store = tree->use.store;
     struct details_wait wait = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                 .arrived = PTHREAD_COND_INITIALIZER};
 
-    store->driver->details(store, ctx, ids, n, details_arrived, &wait);
+    store->driver->details(store, ctx, ids, n, locks, details_arrived, &wait);
     pthread_mutex_lock(&wait.lock);
     /* The store answers on deadline and close too. */
     while (!wait.is_there)

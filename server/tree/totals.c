@@ -147,7 +147,8 @@ static enum comb_status read_moved(struct comb_tree *tree, struct fold *fold,
     }
     if (fold->n_moved == 0)
         return COMB_OK;
-    return tree_details(tree, fold->ctx, fold->moved, fold->n_moved, &fold->moved_details, err);
+    return tree_details(tree, fold->ctx, fold->moved, fold->n_moved, false, &fold->moved_details,
+                        err);
 }
 
 static enum comb_status write_deltas(struct comb_tree *tree, struct fold *fold,

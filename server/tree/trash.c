@@ -16,22 +16,26 @@ static enum comb_status delete_decide(void *data, struct comb_ctx *ctx, struct c
     /* What is in the bin already can only be deleted for good. */
     const struct comb_access_options options = {
         .need = COMB_V1_NEED_WRITE, .field = "node", .allow_recycled = permanently};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, deletion->request->lock_token);
     struct comb_access_node node;
     enum comb_status status =
         tree_resolve_change(deletion->tree, ctx, plan, deletion->request->node, &options,
                             deletion->request->expected_etag, &node, err);
 
+    if (status == COMB_OK)
+        status = tree_claim_check(deletion->tree, ctx, plan, &node, &claim, "node", err);
     if (status != COMB_OK)
         return status;
     deletion->written = (struct comb_tree_written){.created = false};
     if (permanently) {
-        const struct tree_placing placing = {.kind = COMB_FEED_NODE_DELETED, .chain = &node.chain};
+        const struct tree_placing placing = {
+            .kind = COMB_FEED_NODE_DELETED, .chain = &node.chain, .claim = &claim};
 
         status =
             tree_plan_placing(deletion->tree, ctx, plan, &placing, &deletion->written.node, err);
     } else {
         plan->kind = COMB_SQL_WRITE;
-        status = comb_tree_plan_recycle(deletion->tree, ctx, plan, &node.chain,
+        status = comb_tree_plan_recycle(deletion->tree, ctx, plan, &node.chain, &claim,
                                         &deletion->written.node, err);
     }
     if (status == COMB_OK)
@@ -107,12 +111,15 @@ static enum comb_status restore_decide(void *data, struct comb_ctx *ctx, struct 
     const struct comb_access_options options = {
         .need = COMB_V1_NEED_WRITE, .field = "node", .allow_recycled = true};
     struct tree_place place = {0};
-    struct tree_placing placing = {.kind = COMB_FEED_NODE_RESTORED, .to = &place};
+    const struct comb_tree_claim claim = tree_claim_of(ctx, request->lock_token);
+    struct tree_placing placing = {.kind = COMB_FEED_NODE_RESTORED, .to = &place, .claim = &claim};
     struct comb_access_node node;
     const struct comb_node *existing;
     enum comb_status status = tree_resolve_change(restoration->tree, ctx, plan, request->node,
                                                   &options, request->expected_etag, &node, err);
 
+    if (status == COMB_OK)
+        status = tree_claim_check(restoration->tree, ctx, plan, &node, &claim, "node", err);
     if (status != COMB_OK)
         return status;
     if (!node.chain.recycled || comb_uuid_is_nil(&node.node->trash_parent) ||

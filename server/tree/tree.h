@@ -21,7 +21,8 @@ enum comb_tree_with {
     COMB_TREE_WITH_PATH = 1,
     COMB_TREE_WITH_TOTALS = 2,
     COMB_TREE_WITH_METADATA = 4,
-    COMB_TREE_WITH_RIGHTS = 8
+    COMB_TREE_WITH_RIGHTS = 8,
+    COMB_TREE_WITH_LOCKS = 16
 };
 
 /* A node as a caller sees it. */
@@ -150,6 +151,28 @@ enum comb_status comb_tree_set_metadata(struct comb_tree *tree, struct comb_ctx 
                                         const struct comb_v1_tree_set_metadata_request *request,
                                         struct comb_tree_changed *ret_changed,
                                         struct comb_error *err) COMB_MUST_CHECK;
+
+/* ---- locks; see lock_store.h for what they are ---- */
+
+/* ret_lock: for a repetition, as it was then. */
+enum comb_status comb_tree_lock(struct comb_tree *tree, struct comb_ctx *ctx,
+                                const struct comb_request_key *key,
+                                const struct comb_v1_tree_lock_request *request,
+                                struct comb_tree_lock *ret_lock,
+                                struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_tree_refresh_lock(struct comb_tree *tree, struct comb_ctx *ctx,
+                                        const struct comb_request_key *key,
+                                        const struct comb_v1_tree_refresh_lock_request *request,
+                                        struct comb_tree_lock *ret_lock,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_tree_unlock(struct comb_tree *tree, struct comb_ctx *ctx,
+                                  const struct comb_request_key *key,
+                                  const struct comb_v1_tree_unlock_request *request,
+                                  struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_tree_break_lock(struct comb_tree *tree, struct comb_ctx *ctx,
+                                      const struct comb_request_key *key,
+                                      const struct comb_v1_tree_break_lock_request *request,
+                                      struct comb_error *err) COMB_MUST_CHECK;
 
 /* ---- the feed ---- */
 

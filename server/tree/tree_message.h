@@ -5,6 +5,7 @@
 
 #include "comb/v1/node.grpcc.h"
 #include "server/facts/facts.h"
+#include "server/tree/lock_store.h"
 
 /* What a Node may carry beside what the node itself says. All zero: nothing. */
 struct comb_tree_extra {
@@ -14,12 +15,19 @@ struct comb_tree_extra {
     struct comb_v1_metadata *const *metadata;
     size_t n_metadata;
     enum comb_v1_rights rights; /* UNSPECIFIED: not told */
+    const struct comb_tree_lock *locks;
+    size_t n_locks;
 };
 
 /* The message, all of it in arena; RESOURCE_EXHAUSTED without room. extra may be NULL. */
 enum comb_status comb_tree_node_message(struct grpcc_arena *arena, const struct comb_node *node,
                                         const struct comb_tree_extra *extra,
                                         struct comb_v1_node **ret_message,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+
+enum comb_status comb_tree_lock_message(struct grpcc_arena *arena,
+                                        const struct comb_tree_lock *lock,
+                                        struct comb_v1_lock **ret_message,
                                         struct comb_error *err) COMB_MUST_CHECK;
 
 /* Room for an etag and its NUL. */

@@ -318,6 +318,88 @@ static void rpc_get_metadata(void *self, struct grpcc_call *call,
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
+/* ---- locks ---- */
+
+/* Ends a call that answers with a lock. */
+static void finish_lock(struct grpcc_call *call, enum comb_status status,
+                        const struct comb_tree_lock *lock, ProtobufCMessage *response,
+                        struct comb_v1_lock **slot, struct comb_error *err)
+{
+    if (status == COMB_OK && !response)
+        status = comb_error_no_memory(err);
+    if (status == COMB_OK)
+        status = comb_tree_lock_message(grpcc_call_arena(call), lock, slot, err);
+    comb_rpc_finish(call, status, response, err);
+}
+
+static void rpc_lock(void *self, struct grpcc_call *call,
+                     const struct comb_v1_tree_lock_request *request)
+{
+    const struct comb_tree_rpc *rpc = self;
+    struct comb_v1_tree_lock_response *response =
+        comb_v1_tree_lock_response_new(grpcc_call_arena(call));
+    struct comb_request_key key;
+    struct comb_tree_lock lock;
+    struct comb_error err = {0};
+    enum comb_status status =
+        comb_rpc_request_key(call, request->request_id, &request->base, &key, &err);
+
+    if (status == COMB_OK)
+        status = comb_tree_lock(rpc->tree, comb_rpc_ctx(call), &key, request, &lock, &err);
+    finish_lock(call, status, &lock, response ? &response->base : NULL,
+                response ? &response->lock : NULL, &err);
+}
+
+static void rpc_refresh_lock(void *self, struct grpcc_call *call,
+                             const struct comb_v1_tree_refresh_lock_request *request)
+{
+    const struct comb_tree_rpc *rpc = self;
+    struct comb_v1_tree_refresh_lock_response *response =
+        comb_v1_tree_refresh_lock_response_new(grpcc_call_arena(call));
+    struct comb_request_key key;
+    struct comb_tree_lock lock;
+    struct comb_error err = {0};
+    enum comb_status status =
+        comb_rpc_request_key(call, request->request_id, &request->base, &key, &err);
+
+    if (status == COMB_OK)
+        status = comb_tree_refresh_lock(rpc->tree, comb_rpc_ctx(call), &key, request, &lock, &err);
+    finish_lock(call, status, &lock, response ? &response->base : NULL,
+                response ? &response->lock : NULL, &err);
+}
+
+static void rpc_unlock(void *self, struct grpcc_call *call,
+                       const struct comb_v1_tree_unlock_request *request)
+{
+    const struct comb_tree_rpc *rpc = self;
+    struct comb_v1_tree_unlock_response *response =
+        comb_v1_tree_unlock_response_new(grpcc_call_arena(call));
+    struct comb_request_key key;
+    struct comb_error err = {0};
+    enum comb_status status =
+        comb_rpc_request_key(call, request->request_id, &request->base, &key, &err);
+
+    if (status == COMB_OK)
+        status = comb_tree_unlock(rpc->tree, comb_rpc_ctx(call), &key, request, &err);
+    finish_changed(call, status, NULL, response ? &response->base : NULL, NULL, &err);
+}
+
+static void rpc_break_lock(void *self, struct grpcc_call *call,
+                           const struct comb_v1_tree_break_lock_request *request)
+{
+    const struct comb_tree_rpc *rpc = self;
+    struct comb_v1_tree_break_lock_response *response =
+        comb_v1_tree_break_lock_response_new(grpcc_call_arena(call));
+    struct comb_request_key key;
+    struct comb_error err = {0};
+    enum comb_status status =
+        comb_rpc_request_key(call, request->request_id, &request->base, &key, &err);
+
+    if (status == COMB_OK)
+        status = comb_tree_break_lock(rpc->tree, comb_rpc_ctx(call), &key, request, &err);
+    finish_changed(call, status, NULL, response ? &response->base : NULL, NULL, &err);
+}
+
 /* ---- the feed ---- */
 
 static void rpc_changes(void *self, struct grpcc_call *call,
@@ -352,6 +434,10 @@ static const struct comb_v1_tree_server tree_server = {
     .restore = rpc_restore,
     .set_metadata = rpc_set_metadata,
     .get_metadata = rpc_get_metadata,
+    .lock = rpc_lock,
+    .refresh_lock = rpc_refresh_lock,
+    .unlock = rpc_unlock,
+    .break_lock = rpc_break_lock,
     .changes = rpc_changes,
     .watch = rpc_watch,
 };

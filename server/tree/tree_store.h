@@ -12,6 +12,7 @@
 
 #include "server/facts/facts.h"
 #include "server/mutation/mutation.h"
+#include "server/tree/lock_store.h"
 
 /* The parent of what is deleted for good, until its rows are gone; a child of the super-root. */
 extern const struct comb_uuid comb_node_purge; /* 00000000-0000-7000-8000-000000000004 */
@@ -64,6 +65,8 @@ struct comb_tree_details {
     struct comb_node node;
     comb_str meta; /* serialized, see tree_metadata.h; "" for none */
     struct comb_tree_totals totals;
+    const struct comb_tree_lock *locks; /* where asked for: those that hold, by token */
+    size_t n_locks;
 };
 
 struct comb_tree_total_delta {
@@ -87,10 +90,15 @@ struct comb_tree_store_driver {
     enum comb_status (*children)(struct comb_tree_store *self, struct comb_ctx *ctx,
                                  const struct comb_tree_children_query *query,
                                  struct comb_tree_children *ret_children, struct comb_error *err);
-    /* Nodes by id with metadata and totals, 1 to COMB_TREE_DETAILS_MAX. Does not block; done is
-     * called once, on a thread of the store. ctx is not used by anybody else until then. */
+    /* Nodes by id with metadata and totals, and where asked for their locks, 1 to
+     * COMB_TREE_DETAILS_MAX. Does not block; done is called once, on a thread of the store. ctx is
+     * not used by anybody else until then. */
     void (*details)(struct comb_tree_store *self, struct comb_ctx *ctx, const struct comb_uuid *ids,
-                    size_t n, comb_tree_details_done done, void *data);
+                    size_t n, bool locks, comb_tree_details_done done, void *data);
+    /* The locks of one node and the store's clock, in one snapshot; raises ctx->reached. Blocks. */
+    enum comb_status (*locks)(struct comb_tree_store *self, struct comb_ctx *ctx,
+                              const struct comb_uuid *id, struct comb_tree_lock_state *ret_state,
+                              struct comb_error *err);
 
     /* All nodes, those of bins and of the purge node too, by id: up to max (_DETAILS_MAX) behind
      * `after` with their metadata, without totals; raises ctx->reached. Ids do not change, so a
@@ -115,20 +123,30 @@ struct comb_tree_store_driver {
     enum comb_status (*plan_insert)(struct comb_tree_store *self, struct comb_ctx *ctx,
                                     struct comb_plan *plan, const struct comb_node *node,
                                     comb_str meta, struct comb_error *err);
-    /* All of these are guarded: the row must have revision `before`. */
+    /* All of these are guarded: the row must have revision `before`, and its locks must allow
+     * claim, by the store's clock. */
     /* New content; meta NULL: stays. */
     enum comb_status (*plan_content)(struct comb_tree_store *self, struct comb_ctx *ctx,
                                      struct comb_plan *plan, const struct comb_node *node,
-                                     uint64_t before, const comb_str *meta, struct comb_error *err);
+                                     uint64_t before, const struct comb_tree_claim *claim,
+                                     const comb_str *meta, struct comb_error *err);
     /* New parent, name and trash_ columns: move, rename, recycle, restore, purge. check_cycle: it
      * must not lie above its new parent, which is asked in the statement itself. Violates UNIQUE
      * where the new parent has the name. */
     enum comb_status (*plan_place)(struct comb_tree_store *self, struct comb_ctx *ctx,
                                    struct comb_plan *plan, const struct comb_node *node,
-                                   uint64_t before, bool check_cycle, struct comb_error *err);
+                                   uint64_t before, const struct comb_tree_claim *claim,
+                                   bool check_cycle, struct comb_error *err);
     enum comb_status (*plan_meta)(struct comb_tree_store *self, struct comb_ctx *ctx,
                                   struct comb_plan *plan, const struct comb_node *node,
-                                  uint64_t before, comb_str meta, struct comb_error *err);
+                                  uint64_t before, const struct comb_tree_claim *claim,
+                                  comb_str meta, struct comb_error *err);
+    /* Guarded by the node's revision and fence, and what is refreshed by its expiry. Rows of a few
+     * other locks that have expired go with it, so that they never become many. */
+    enum comb_status (*plan_lock)(struct comb_tree_store *self, struct comb_ctx *ctx,
+                                  struct comb_plan *plan,
+                                  const struct comb_tree_lock_change *change,
+                                  struct comb_error *err);
 
     /* ---- the background; these block ---- */
 
@@ -174,7 +192,7 @@ enum comb_status comb_tree_plan_statement(struct comb_ctx *ctx, struct comb_plan
 enum comb_status comb_tree_store_open(struct comb_sql *sql, struct comb_tree_store **ret_store,
                                       struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tables node, folder_total, tree_cursor; the super-root and the purge node, for
+/* Tables node, node_lock, folder_total, tree_cursor; the super-root and the purge node, for
  * comb_sql_migrate_schema. */
 extern const struct comb_sql_schema *const comb_tree_schemas[];
 

@@ -53,6 +53,7 @@ struct comb_tree_put {
     /* Metadata to set beside what the file has; checked like SetMetadata's. */
     struct comb_v1_metadata *const *metadata;
     size_t n_metadata;
+    uint64_t lock_token; /* of the caller's lock on the file; 0: none */
     /* Content: all zero in a check of the target alone (comb_tree_check_put). */
     struct comb_uuid blob;
     uint64_t size;
@@ -74,7 +75,7 @@ struct comb_tree_written {
  * piece last, or first; both are one transaction.
  * Errors: those of comb_access_resolve; PATH_INVALID (name); NOT_A_FOLDER (parent), NOT_A_FILE
  * (a folder has the name); NAME_TAKEN, ETAG_MISMATCH; TOO_DEEP; FIELD_INVALID and TOO_LARGE
- * (metadata).
+ * (metadata); once a guard has not held, NODE_LOCKED, LOCK_LOST.
  */
 enum comb_status comb_tree_plan_put(struct comb_tree *tree, struct comb_ctx *ctx,
                                     struct comb_plan *plan, const struct comb_tree_put *put,
@@ -98,11 +99,12 @@ enum comb_status comb_tree_plan_create_root(struct comb_tree *tree, struct comb_
 /*
  * Plans the move of the first node of chain (as facts gave it; a root too) into its workspace's
  * bin. Rights, and the decision about them, are the caller's business; the node's revision is
- * guarded. ret_node (NULL is fine): as it will lie there. FAILED_PRECONDITION where the chain has
- * no bin.
+ * guarded, and its lock by claim. ret_node (NULL is fine): as it will lie there.
+ * FAILED_PRECONDITION where the chain has no bin.
  */
 enum comb_status comb_tree_plan_recycle(struct comb_tree *tree, struct comb_ctx *ctx,
                                         struct comb_plan *plan, const struct comb_fact_chain *chain,
+                                        const struct comb_tree_claim *claim,
                                         struct comb_node *ret_node,
                                         struct comb_error *err) COMB_MUST_CHECK;
 

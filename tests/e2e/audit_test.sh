@@ -39,6 +39,12 @@ expect 0 comb vault destroy app/db 1
 expect 0 comb vault key add disk
 expect 0 comb vault key rotate disk
 expect 0 comb admin log-level --server "$admin" all=info
+expect 0 comb lock /personal/a/two
+lock=$(head -n 1 <<<"$output")
+expect 0 comb lock --refresh "$lock" /personal/a/two
+expect 0 comb unlock /personal/a/two "$lock"
+expect 0 comb lock /personal/a/two
+expect 0 comb unlock --break /personal/a/two
 expect 0 comb rm --permanently /personal/a/two
 expect 0 comb rm /personal/a
 expect 0 comb user rm ada

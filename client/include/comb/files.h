@@ -31,6 +31,7 @@ struct comb_put_options {
     bool create_parents;
     comb_progress_function progress;
     void *progress_data;
+    uint64_t lock_token; /* of the caller's lock on the file (Tree.Lock); 0: none */
 };
 
 /* Sends length bytes at data as the file `path` ("/personal/a.txt"). ret_node (NULL is fine) lives

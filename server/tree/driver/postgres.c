@@ -32,6 +32,9 @@
                        "c." column " " order ", c.id " order, "?5")                                \
     }
 
+/* Not now(), which stands since the transaction began, perhaps in front of a lock. */
+#define NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 /* ?1 as rows: ids of 16 bytes each, ?2 of them. */
 #define ASKED                                                                                      \
     "(SELECT i AS position, substr(?1, i * 16 + 1, 16) AS id"                                      \
@@ -60,11 +63,17 @@ static const struct comb_tree_dialect dialect = {
              " SELECT id FROM below LIMIT ?3",
     /* Asked in the statement's own snapshot, which is younger than the lock that the request has
      * taken in a statement before. */
-    .place_below = COMB_TREE_SET_PLACE
-    " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS (SELECT n.id, n.parent FROM node n"
-    " WHERE n.id = ?5 UNION SELECT n.id, n.parent FROM above a CROSS JOIN LATERAL"
-    " (SELECT id, parent FROM node WHERE id = a.parent OFFSET 0) n)"
-    " SELECT 1 FROM above WHERE above.id = ?1)",
+    .place_below = COMB_TREE_SET_PLACE(
+        NOW) " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS (SELECT n.id, n.parent FROM "
+             "node n"
+             " WHERE n.id = ?7 UNION SELECT n.id, n.parent FROM above a CROSS JOIN LATERAL"
+             " (SELECT id, parent FROM node WHERE id = a.parent OFFSET 0) n)"
+             " SELECT 1 FROM above WHERE above.id = ?1)",
+    COMB_TREE_CHANGES(NOW, " FOR UPDATE SKIP LOCKED"),
+    .locks_of =
+        "SELECT " COMB_TREE_LOCK_COLUMNS ", a.position FROM " ASKED
+        " CROSS JOIN LATERAL (SELECT * FROM node_lock WHERE node = a.id AND expire_us > " NOW
+        " OFFSET 0) l ORDER BY a.position, l.token",
     .totals_add = "INSERT INTO folder_total AS t (node, bytes, files, folders)"
                   " SELECT substr(?1, (j.n::integer - 1) * 16 + 1, 16), (j.delta->>0)::bigint,"
                   " (j.delta->>1)::bigint, (j.delta->>2)::bigint"
@@ -110,6 +119,15 @@ static const struct comb_sql_migration steps[] = {
      " 1, 0, 0, 0),"
      " ('\\x00000000000070008000000000000004', '\\x00000000000070008000000000000001', 'purge', 2,"
      " 1, 1, 0, 0, 0)"},
+    /* Locks. What writes look at is NULL in most rows, and takes no room there. */
+    {"tree", 2,
+     "ALTER TABLE node ADD COLUMN lock_fence bigint, ADD COLUMN lock_until bigint,"
+     " ADD COLUMN lock_holder bigint, ADD COLUMN lock_user bytea;"
+     "CREATE TABLE node_lock (node bytea NOT NULL, token bigint NOT NULL, mode bigint NOT NULL,"
+     " owner bytea NOT NULL, session bytea NOT NULL, login text COLLATE \"C\" NOT NULL,"
+     " note text COLLATE \"C\" NOT NULL, create_us bigint NOT NULL, expire_us bigint NOT NULL,"
+     " PRIMARY KEY (node, token));"
+     "CREATE INDEX node_lock_by_expiry ON node_lock (expire_us)"},
 };
 
 const struct comb_sql_schema comb_tree_schema_postgres = {

@@ -28,6 +28,10 @@ bool comb_tree_sql_bytes(struct grpcc_arena *arena, const struct comb_sql_value 
 /* Nil for NULL and for what is not 16 bytes long. */
 struct comb_uuid comb_tree_sql_uuid(const struct comb_sql_value *value);
 
+/* Copies a row of COMB_TREE_LOCK_COLUMNS into arena. False: no room. */
+bool comb_tree_sql_lock(struct grpcc_arena *arena, const struct comb_sql_value *row,
+                        struct comb_tree_lock *ret_lock) COMB_MUST_CHECK;
+
 /* The position that a result of comb_position_sql() tells. A read of the tree asks for
  * it in its own snapshot: what the answer shows, later reads of the caller must show too. */
 struct comb_position comb_tree_sql_head(const struct comb_tree_sql *store,
@@ -39,8 +43,12 @@ enum comb_status comb_tree_sql_children(struct comb_tree_store *base, struct com
                                         struct comb_tree_children *ret_children,
                                         struct comb_error *err);
 void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
-                           const struct comb_uuid *ids, size_t n, comb_tree_details_done done,
-                           void *data);
+                           const struct comb_uuid *ids, size_t n, bool locks,
+                           comb_tree_details_done done, void *data);
+enum comb_status comb_tree_sql_locks(struct comb_tree_store *base, struct comb_ctx *ctx,
+                                     const struct comb_uuid *id,
+                                     struct comb_tree_lock_state *ret_state,
+                                     struct comb_error *err);
 enum comb_status comb_tree_sql_walk(struct comb_tree_store *base, struct comb_ctx *ctx,
                                     const struct comb_uuid *after, size_t max,
                                     const struct comb_tree_details **ret_details, size_t *ret_n,
@@ -54,15 +62,20 @@ enum comb_status comb_tree_sql_plan_insert(struct comb_tree_store *base, struct 
                                            comb_str meta, struct comb_error *err);
 enum comb_status comb_tree_sql_plan_content(struct comb_tree_store *base, struct comb_ctx *ctx,
                                             struct comb_plan *plan, const struct comb_node *node,
-                                            uint64_t before, const comb_str *meta,
-                                            struct comb_error *err);
+                                            uint64_t before, const struct comb_tree_claim *claim,
+                                            const comb_str *meta, struct comb_error *err);
 enum comb_status comb_tree_sql_plan_place(struct comb_tree_store *base, struct comb_ctx *ctx,
                                           struct comb_plan *plan, const struct comb_node *node,
-                                          uint64_t before, bool check_cycle,
-                                          struct comb_error *err);
+                                          uint64_t before, const struct comb_tree_claim *claim,
+                                          bool check_cycle, struct comb_error *err);
 enum comb_status comb_tree_sql_plan_meta(struct comb_tree_store *base, struct comb_ctx *ctx,
                                          struct comb_plan *plan, const struct comb_node *node,
-                                         uint64_t before, comb_str meta, struct comb_error *err);
+                                         uint64_t before, const struct comb_tree_claim *claim,
+                                         comb_str meta, struct comb_error *err);
+enum comb_status comb_tree_sql_plan_lock(struct comb_tree_store *base, struct comb_ctx *ctx,
+                                         struct comb_plan *plan,
+                                         const struct comb_tree_lock_change *change,
+                                         struct comb_error *err);
 enum comb_status comb_tree_sql_totals_position(struct comb_tree_store *base, struct comb_ctx *ctx,
                                                struct comb_cursor *ret_cursor,
                                                struct comb_error *err);

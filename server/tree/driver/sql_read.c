@@ -132,6 +132,7 @@ struct details_read {
     const struct comb_tree_sql *store;
     struct comb_ctx *ctx;
     size_t n;
+    bool locks;
     comb_tree_details_done done;
     void *data;
 };
@@ -160,6 +161,29 @@ static enum comb_status take_details(struct comb_ctx *ctx, const struct comb_sql
     return COMB_OK;
 }
 
+/* Hands out the locks, which come in the order of the nodes. */
+static enum comb_status take_locks(struct comb_ctx *ctx, const struct comb_sql_rows *rows,
+                                   struct comb_tree_details *details, size_t n,
+                                   struct comb_error *err)
+{
+    struct comb_tree_lock *locks = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *locks);
+
+    if (!locks)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const struct comb_sql_value *row = comb_sql_at(rows, i, 0);
+        size_t position = (size_t)row[COMB_TREE_LOCK_COLUMNS_N].integer;
+
+        if (position >= n)
+            return comb_error_set(err, COMB_INTERNAL, 0, "a row that was not asked for");
+        if (!comb_tree_sql_lock(ctx->arena, row, &locks[i]))
+            return comb_error_no_memory(err);
+        if (details[position].n_locks++ == 0)
+            details[position].locks = &locks[i];
+    }
+    return COMB_OK;
+}
+
 static void details_done(void *data, enum comb_status status, const struct comb_sql_result *result,
                          const struct comb_error *sql_err)
 {
@@ -173,14 +197,16 @@ static void details_done(void *data, enum comb_status status, const struct comb_
         details = grpcc_arena_calloc(read->ctx->arena, read->n, sizeof *details);
         status = details ? take_details(read->ctx, &result->rows[0], details, read->n, &err)
                          : comb_error_no_memory(&err);
+        if (status == COMB_OK && read->locks)
+            status = take_locks(read->ctx, &result->rows[2], details, read->n, &err);
         comb_ctx_reach(read->ctx, comb_tree_sql_head(read->store, &result->rows[1]));
     }
     read->done(read->data, status, status == COMB_OK ? details : NULL, &err);
 }
 
 void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
-                           const struct comb_uuid *ids, size_t n, comb_tree_details_done done,
-                           void *data)
+                           const struct comb_uuid *ids, size_t n, bool locks,
+                           comb_tree_details_done done, void *data)
 {
     const struct comb_tree_sql *store = (const struct comb_tree_sql *)base;
     struct details_read *read = grpcc_arena_alloc(ctx->arena, sizeof *read);
@@ -191,9 +217,10 @@ void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
     const struct comb_sql_statement statements[] = {
         {.text = store->dialect->details, .params = params, .n_params = 2},
         {.text = comb_position_sql(store->sql)},
+        {.text = store->dialect->locks_of, .params = params, .n_params = 2},
     };
     const struct comb_sql_request request = {
-        .kind = COMB_SQL_READ, .statements = statements, .n_statements = 2};
+        .kind = COMB_SQL_READ, .statements = statements, .n_statements = locks ? 3 : 2};
     struct comb_error err;
 
     if (!read) {
@@ -202,7 +229,8 @@ void comb_tree_sql_details(struct comb_tree_store *base, struct comb_ctx *ctx,
         done(data, status, NULL, &err);
         return;
     }
-    *read = (struct details_read){.store = store, .ctx = ctx, .n = n, .done = done, .data = data};
+    *read = (struct details_read){
+        .store = store, .ctx = ctx, .n = n, .locks = locks, .done = done, .data = data};
     comb_sql_submit(store->sql, ctx, &request, details_done, read);
 }
 

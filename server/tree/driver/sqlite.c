@@ -26,6 +26,9 @@
                    " LIMIT ?4) c CROSS JOIN entry e ON e.node = c.id LIMIT ?5"                     \
     }
 
+/* SQLite's clock has milliseconds; within one statement it stands. */
+#define NOW "(CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER) * 1000)"
+
 /* ?1 as rows: ids of 16 bytes each, ?2 of them. */
 #define ASKED                                                                                      \
     "WITH RECURSIVE asked(position, id) AS (SELECT 0, substr(?1, 1, 16)"                           \
@@ -47,10 +50,15 @@ static const struct comb_tree_dialect dialect = {
     .below = ASKED ", below(id) AS (SELECT id FROM asked UNION SELECT c.id FROM below b"
                    " CROSS JOIN node c INDEXED BY node_by_update ON c.parent = b.id LIMIT ?3)"
                    " SELECT id FROM below",
-    .place_below = COMB_TREE_SET_PLACE
-    " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS (SELECT n.id, n.parent FROM node n"
-    " WHERE n.id = ?5 UNION SELECT n.id, n.parent FROM above a JOIN node n ON n.id = a.parent)"
-    " SELECT 1 FROM above WHERE above.id = ?1)",
+    .place_below = COMB_TREE_SET_PLACE(NOW) " AND NOT EXISTS (WITH RECURSIVE above(id, parent) AS "
+                                            "(SELECT n.id, n.parent FROM node n"
+                                            " WHERE n.id = ?7 UNION SELECT n.id, n.parent FROM "
+                                            "above a JOIN node n ON n.id = a.parent)"
+                                            " SELECT 1 FROM above WHERE above.id = ?1)",
+    COMB_TREE_CHANGES(NOW, ""),
+    .locks_of = ASKED "SELECT " COMB_TREE_LOCK_COLUMNS ", a.position FROM asked a"
+                      " CROSS JOIN node_lock l ON l.node = a.id WHERE l.expire_us > " NOW
+                      " ORDER BY a.position, l.token",
     .totals_add = "INSERT INTO folder_total (node, bytes, files, folders)"
                   " SELECT substr(?1, j.key * 16 + 1, 16), json_extract(j.value, '$[0]'),"
                   " json_extract(j.value, '$[1]'), json_extract(j.value, '$[2]')"
@@ -92,6 +100,16 @@ static const struct comb_sql_migration steps[] = {
      " 0, 0),"
      " (x'00000000000070008000000000000004', x'00000000000070008000000000000001', 'purge', 2, 1,"
      " 1, 0, 0, 0)"},
+    {"tree", 2,
+     "ALTER TABLE node ADD COLUMN lock_fence INTEGER;"
+     "ALTER TABLE node ADD COLUMN lock_until INTEGER;"
+     "ALTER TABLE node ADD COLUMN lock_holder INTEGER;"
+     "ALTER TABLE node ADD COLUMN lock_user BLOB;"
+     "CREATE TABLE node_lock (node BLOB NOT NULL, token INTEGER NOT NULL, mode INTEGER NOT NULL,"
+     " owner BLOB NOT NULL, session BLOB NOT NULL, login TEXT NOT NULL, note TEXT NOT NULL,"
+     " create_us INTEGER NOT NULL, expire_us INTEGER NOT NULL, PRIMARY KEY (node, token))"
+     " WITHOUT ROWID;"
+     "CREATE INDEX node_lock_by_expiry ON node_lock (expire_us)"},
 };
 
 const struct comb_sql_schema comb_tree_schema_sqlite = {

@@ -94,6 +94,7 @@ enum comb_status try_put(struct fixture *f, const char *parent, const char *name
                                     .name = comb_str_from(grpcc_arena_strdup(ctx->arena, name)),
                                     .condition = condition,
                                     .etag = comb_str_from(etag),
+                                    .lock_token = f->lock_token,
                                     .blob = comb_uuid_new(),
                                     .size = size,
                                     .sha256 = comb_str_of(sha, sizeof sha),
@@ -120,6 +121,8 @@ enum comb_status try_move(struct fixture *f, const char *from, const char *to_pa
         request->target_parent = ref_path(f, to_parent);
     comb_v1_tree_move_request_set_target_name(request, name);
     request->conflict = conflict;
+    request->lock_token = f->lock_token;
+    request->replaced_lock_token = f->replaced_lock_token;
     return comb_tree_move(f->tree, ctx, &key, request, ret_changed, &f->test.err);
 }
 
@@ -132,6 +135,7 @@ enum comb_status try_delete(struct fixture *f, const struct comb_v1_node_ref *re
 
     request->node = comb_v1_node_ref_dup(ctx->arena, ref);
     request->permanently = permanently;
+    request->lock_token = f->lock_token;
     return comb_tree_delete(f->tree, ctx, &key, request, ret_changed, &f->test.err);
 }
 
@@ -146,6 +150,7 @@ enum comb_status try_restore(struct fixture *f, const struct comb_uuid *id, cons
     if (to_parent)
         request->target_parent = ref_path(f, to_parent);
     comb_v1_tree_restore_request_set_target_name(request, name);
+    request->lock_token = f->lock_token;
     return comb_tree_restore(f->tree, ctx, &key, request, ret_changed, &f->test.err);
 }
 

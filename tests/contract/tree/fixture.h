@@ -24,6 +24,7 @@ struct fixture {
     struct comb_workspace_fact workspace; /* slug "work" */
     struct comb_uuid root;
     struct comb_position seen;
+    uint64_t lock_token, replaced_lock_token; /* that calls of any outcome give; 0: none */
 };
 
 int fixture_setup(void **state);

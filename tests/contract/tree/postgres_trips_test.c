@@ -37,6 +37,18 @@ static struct comb_sql *open_through(struct trips *t)
     return sql;
 }
 
+static void lock(struct fixture *f, const char *path)
+{
+    const struct comb_request_key key = new_key();
+    struct comb_ctx *ctx = more(f);
+    struct comb_v1_tree_lock_request *request = comb_v1_tree_lock_request_new(ctx->arena);
+    struct comb_tree_lock lock;
+
+    request->node = ref_path(f, path);
+    must_ok(comb_tree_lock(f->tree, ctx, &key, request, &lock, &f->test.err), &f->test.err);
+    assert_int_equal(lock.token, 1);
+}
+
 static int setup(void **state)
 {
     struct trips *t = calloc(1, sizeof *t);
@@ -47,6 +59,8 @@ static int setup(void **state)
     mkdir_at(t->f, "/work/a", "b");
     mkdir_at(t->f, "/work", "c");
     put(t->f, "/work/a/b", "file", 1);
+    put(t->f, "/work/a/b", "locked", 1);
+    lock(t->f, "/work/a/b/locked");
     *state = t;
     return 0;
 }
@@ -132,10 +146,23 @@ static void call_annotate(struct fixture *f)
             &f->test.err);
 }
 
+static void call_lock(struct fixture *f)
+{
+    lock(f, "/work/a/b/file");
+}
+
+/* The lock costs who writes under it nothing. */
+static void call_rewrite_locked(struct fixture *f)
+{
+    f->lock_token = 1;
+    put(f, "/work/a/b", "locked", 2);
+}
+
 /* Also a name that is free: an upload has looked before its content came. */
 static void learn_paths(struct fixture *f)
 {
-    static const char *const paths[] = {"/work/a/b/file", "/work/c", "/work/a/b/upload"};
+    static const char *const paths[] = {"/work/a/b/file", "/work/c", "/work/a/b/upload",
+                                        "/work/a/b/locked"};
     struct comb_tree_view view;
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -162,6 +189,8 @@ static const struct row rows[] = {
     {"rename folder", call_rename, 2, 1},
     {"delete to the bin", call_delete, 2, 1},
     {"set metadata", call_annotate, 3, 2},
+    {"lock", call_lock, 3, 2},
+    {"write locked file", call_rewrite_locked, 2, 1},
 };
 
 static int count(struct trips *t, const struct row *row, bool warm)
