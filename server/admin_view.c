@@ -123,6 +123,9 @@ static enum comb_status check_store(void *data, const char *row, struct comb_ctx
 
 /* ---- what the installation's store says ---- */
 
+/* More changes than that are not counted. */
+#define FEED_LAG_MAX 100000
+
 static size_t add_feed(const struct comb_admin_view *view, struct comb_ctx *ctx,
                        const struct counted *c, struct comb_admin_statistic *ret)
 {
@@ -134,9 +137,16 @@ static size_t add_feed(const struct comb_admin_view *view, struct comb_ctx *ctx,
     if (comb_sql_run(sql, ctx, &request, &result, NULL) != COMB_OK || result->rows[0].n_rows == 0)
         return 0;
     uint64_t head = (uint64_t)comb_sql_at(&result->rows[0], 0, 0)->integer;
+    const struct comb_cursor at = {c->facts.position.incarnation, known};
+    size_t behind = 0;
+    int64_t oldest_us = 0;
+    /* Changes, not positions: those have gaps. */
+    if (head > known &&
+        comb_feed_lag(sql, ctx, at, FEED_LAG_MAX, &behind, &oldest_us, NULL) != COMB_OK)
+        return 0;
     ret[0] = (struct comb_admin_statistic){"feed", "position", head};
     ret[1] = (struct comb_admin_statistic){"feed", "known", known};
-    ret[2] = (struct comb_admin_statistic){"feed", "lag", head > known ? head - known : 0};
+    ret[2] = (struct comb_admin_statistic){"feed", "lag", behind};
     return 3;
 }
 

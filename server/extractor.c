@@ -11,6 +11,8 @@
 
 #define BYTES_PER_MIB ((uint64_t)1 << 20)
 #define MS_PER_S 1000u
+/* Files at a time that take long, beside --extract-workers others. */
+#define SLOW_WORKERS 1u
 
 /* Where it lies, seen from the folder of combd: beside it, as it is built; then as it is installed.
  */
@@ -42,11 +44,12 @@ static bool find_program(const struct comb_options *options, char path[PATH_MAX]
 }
 
 static enum comb_status open_pool(const struct comb_options *options, const char *program,
-                                  struct comb_extract **ret_extract, struct comb_error *err)
+                                  uint32_t workers, struct comb_extract **ret_extract,
+                                  struct comb_error *err)
 {
     const struct comb_extract_options pool = {
         .program = program,
-        .workers = options->extract_workers,
+        .workers = workers,
         .limits = {.wall_ms = options->extract_timeout_s * MS_PER_S,
                    .memory_bytes = options->extract_memory_mib * BYTES_PER_MIB,
                    .input_bytes = options->extract_file_mib * BYTES_PER_MIB,
@@ -56,10 +59,11 @@ static enum comb_status open_pool(const struct comb_options *options, const char
 }
 
 enum comb_status comb_extractor_open(const struct comb_options *options,
-                                     struct comb_extract **ret_extract, struct comb_error *err)
+                                     struct comb_extract **ret_extract,
+                                     struct comb_extract **ret_slow, struct comb_error *err)
 {
     char program[PATH_MAX];
-    *ret_extract = NULL;
+    *ret_extract = *ret_slow = NULL;
     if (is_unwanted(options))
         return COMB_OK;
     if (!find_program(options, program)) {
@@ -71,7 +75,9 @@ enum comb_status comb_extractor_open(const struct comb_options *options,
                                                                       : "comb-extract")));
         return COMB_OK;
     }
-    return open_pool(options, program, ret_extract, err);
+    enum comb_status status =
+        open_pool(options, program, options->extract_workers, ret_extract, err);
+    return status == COMB_OK ? open_pool(options, program, SLOW_WORKERS, ret_slow, err) : status;
 }
 
 bool comb_extractor_check(const struct comb_options *options, FILE *to)
@@ -88,7 +94,7 @@ bool comb_extractor_check(const struct comb_options *options, FILE *to)
         status = comb_error_set(&err, COMB_FAILED_PRECONDITION, 0, "there is no %.200s",
                                 options->extract_program);
     if (status == COMB_OK)
-        status = open_pool(options, program, &extract, &err);
+        status = open_pool(options, program, options->extract_workers, &extract, &err);
     if (status == COMB_OK)
         status = comb_extract_check(extract, &namespaces, &err);
     comb_extract_free(extract);

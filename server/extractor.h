@@ -8,10 +8,12 @@
 #include "server/extract/extract.h"
 #include "server/options.h"
 
-/* *ret_extract NULL: there is no comb-extract, or none is wanted; a warning says that contents will
- * not be searched. Its errors are those of comb_extract_new() but for a missing program. */
+/* *ret_slow: a pool of its own for files that take long. Both NULL: there is no comb-extract, or
+ * none is wanted; a warning says that contents will not be searched. Its errors are those of
+ * comb_extract_new() but for a missing program. */
 enum comb_status comb_extractor_open(const struct comb_options *options,
                                      struct comb_extract **ret_extract,
+                                     struct comb_extract **ret_slow,
                                      struct comb_error *err) COMB_MUST_CHECK;
 
 /* `combd --check`: a line as those of the rows, where there is a comb-extract or one is named.

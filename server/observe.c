@@ -266,14 +266,14 @@ static void count_extract(struct comb_extract *extract, struct counted *counted)
     if (!extract)
         return;
     comb_extract_metrics_get(extract, &files);
-    counted->extract.text = files.texts;
-    counted->extract.truncated = files.truncated;
-    counted->extract.unsupported = files.unsupported;
-    counted->extract.refused = files.files - files.texts - files.truncated - files.unsupported;
-    counted->extract.bytes = files.text_bytes;
-    counted->extract.programs = files.programs;
-    counted->extract.wall_ms = (uint64_t)(files.wall_us / 1000);
-    counted->extract.cpu_ms = (uint64_t)(files.cpu_us / 1000);
+    counted->extract.text += files.texts;
+    counted->extract.truncated += files.truncated;
+    counted->extract.unsupported += files.unsupported;
+    counted->extract.refused += files.files - files.texts - files.truncated - files.unsupported;
+    counted->extract.bytes += files.text_bytes;
+    counted->extract.programs += files.programs;
+    counted->extract.wall_ms += (uint64_t)(files.wall_us / 1000);
+    counted->extract.cpu_ms += (uint64_t)(files.cpu_us / 1000);
 }
 
 static double read_number(void *data)
@@ -287,6 +287,7 @@ static double read_number(void *data)
     comb_operation_engine_get_stats(reader->services->engine, &counted.operations);
     comb_logs_get_stats(reader->services->logs, &counted.logs);
     count_extract(reader->services->extract, &counted);
+    count_extract(reader->services->extract_slow, &counted);
     memcpy(&number, (const char *)&counted + reader->metric->offset, sizeof number);
     return (double)number;
 }

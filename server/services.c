@@ -429,19 +429,24 @@ static enum comb_status add_search(struct comb_services *s, struct comb_error *e
     comb_search_indexer_consumer(s->search_indexer, &consumer);
     status = comb_consumers_add(s->consumers, &consumer, err);
     if (status == COMB_OK)
-        status = comb_extractor_open(s->rows->options, &s->extract, err);
+        status = comb_extractor_open(s->rows->options, &s->extract, &s->extract_slow, err);
     if (status != COMB_OK || !s->extract)
         return status;
     const struct comb_search_contents_parts parts = {
         .store = s->search_store,
         .tree = s->tree_store,
         .extract = s->extract,
+        .slow = s->extract_slow,
         .source = {open_content, read_content, close_content, s->data},
     };
     status = comb_search_contents_new(&parts, &s->search_contents, err);
     if (status != COMB_OK)
         return status;
     comb_search_contents_consumer(s->search_contents, &consumer);
+    status = comb_consumers_add(s->consumers, &consumer, err);
+    if (status != COMB_OK)
+        return status;
+    comb_search_contents_slow_consumer(s->search_contents, &consumer);
     return comb_consumers_add(s->consumers, &consumer, err);
 }
 
@@ -720,7 +725,8 @@ void comb_services_close(struct comb_services *s)
     /* They use domains and stores; commits still wake them, in vain. */
     comb_consumers_stop(s->consumers);
     comb_extract_free(s->extract);
-    s->extract = NULL;
+    comb_extract_free(s->extract_slow);
+    s->extract = s->extract_slow = NULL;
     /* Its workers use all domains, and tell of changes to who waits. */
     comb_operation_engine_stop(s->engine);
     comb_feed_hint_free(s->operations_hint);

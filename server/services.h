@@ -104,6 +104,7 @@ struct comb_services {
 
     struct comb_search_indexer *search_indexer;
     struct comb_extract *extract;                 /* NULL: contents are not read */
+    struct comb_extract *extract_slow;            /* likewise; for files that take long */
     struct comb_search_contents *search_contents; /* likewise */
     struct comb_search_reindex_parts search_reindex;
     struct comb_search *search;

@@ -97,6 +97,20 @@ static enum comb_status load_place(struct comb_consumer_run *run, struct comb_ct
     return status == COMB_OK ? keep_place(run, &place, err) : status;
 }
 
+static struct comb_consumer_aside aside_of(const struct comb_feed_record *record,
+                                           enum comb_status code, comb_str message)
+{
+    return (struct comb_consumer_aside){
+        .cursor = record->cursor,
+        .kind = record->entry.kind,
+        .subject = record->entry.subject,
+        .revision = record->entry.revision,
+        .time_us = record->time_us,
+        .code = code,
+        .message = message,
+    };
+}
+
 enum comb_status comb_consumer_plan_held(const struct comb_consumer_run *run, struct comb_ctx *ctx,
                                          struct comb_plan *plan, struct comb_error *err)
 {
@@ -119,6 +133,23 @@ enum comb_status comb_consumer_plan_advance(const struct comb_consumer_run *run,
     return consumers->store->driver->plan_advance(
         consumers->store, ctx, plan, consumer_name(run), run->lease.fence,
         comb_lease_keeper_lease_us(consumers->keeper), &place, err);
+}
+
+enum comb_status comb_consumer_put_off(const struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                       const struct comb_feed_record *record, const char *why,
+                                       bool *ret_kept, struct comb_error *err)
+{
+    struct comb_consumers_store *store = run->consumers->store;
+    const struct comb_consumer_aside aside =
+        aside_of(record, COMB_DEADLINE_EXCEEDED, comb_str_from(why));
+    bool is_held = false, is_kept = false;
+    enum comb_status status = store->driver->put_off(
+        store, ctx, consumer_name(run), run->lease.fence, &aside, &is_held, &is_kept, err);
+    if (status == COMB_OK && !is_held)
+        status = comb_error_set(err, COMB_CANCELLED, 0, "another goes on");
+    if (status == COMB_OK)
+        *ret_kept = is_kept;
+    return status;
 }
 
 /* ---- failures ---- */
@@ -195,7 +226,11 @@ static enum consumer_outcome rebuild(struct comb_consumer_run *run, struct comb_
                                          .state = run->place.state,
                                          .run = run,
                                          .from = run->place.cursor};
-    enum comb_status status = run->consumer.rebuild(run->consumer.data, ctx, &step, &err);
+    enum comb_status status = COMB_OK;
+    if (run->consumer.helps)
+        step.is_last = true; /* who is helped builds all of it */
+    else
+        status = run->consumer.rebuild(run->consumer.data, ctx, &step, &err);
     if (status == COMB_OK && step.next_state.len > COMB_LEASE_STATE_BYTES_MAX)
         status = comb_error_set(&err, COMB_INTERNAL, COMB_V1_ERROR_REASON_INTERNAL,
                                 "a rebuild keeps %zu bytes of state", step.next_state.len);
@@ -220,15 +255,7 @@ static enum consumer_outcome set_aside(struct comb_consumer_run *run, struct com
 {
     char subject[COMB_UUID_TEXT_LENGTH + 1];
     const struct comb_consumer_place place = {.cursor = record->cursor, .epoch = run->place.epoch};
-    const struct comb_consumer_aside aside = {
-        .cursor = record->cursor,
-        .kind = record->entry.kind,
-        .subject = record->entry.subject,
-        .revision = record->entry.revision,
-        .time_us = record->time_us,
-        .code = code,
-        .message = comb_str_from(message),
-    };
+    const struct comb_consumer_aside aside = aside_of(record, code, comb_str_from(message));
     if (!move_to(run, ctx, &place, &aside))
         return consumer_lease_lost(run);
     atomic_fetch_add(&run->set_aside, 1);
@@ -316,6 +343,15 @@ static enum consumer_outcome apply(struct comb_consumer_run *run, struct comb_ct
     return GO_ON;
 }
 
+/* What was put off by another one, an entry a step. */
+static enum consumer_outcome help(struct comb_consumer_run *run, struct comb_ctx *ctx)
+{
+    enum consumer_outcome outcome = consumer_retry(run, ctx);
+    if (outcome != GO_ON || run->retry_ns == 0)
+        return outcome;
+    return at_end(run, ctx, run->place.cursor);
+}
+
 static enum consumer_outcome consume(struct comb_consumer_run *run, struct comb_ctx *ctx)
 {
     size_t most = run->consumer.batch_max ? run->consumer.batch_max : COMB_CONSUMER_BATCH_MAX;
@@ -379,7 +415,7 @@ static enum consumer_outcome step(struct comb_consumer_run *run, struct grpcc_ar
         return consumer_failed(run, arena, &err);
     if (run->place.rebuild != COMB_REBUILD_NONE)
         return rebuild(run, &ctx);
-    return consume(run, &ctx);
+    return run->consumer.helps ? help(run, &ctx) : consume(run, &ctx);
 }
 
 static int64_t wait_ms(struct comb_consumer_run *run, enum consumer_outcome outcome)
@@ -458,6 +494,9 @@ enum comb_status comb_consumers_add(struct comb_consumers *consumers,
         strlen(consumer->name) > COMB_LEASE_NAME_BYTES_MAX)
         return comb_error_set(err, COMB_INTERNAL, 0, "no room for the consumer %.80s",
                               consumer->name);
+    for (size_t i = 0; consumer->helps && i < consumers->n_runs; i++)
+        if (strcmp(consumers->runs[i].consumer.name, consumer->helps) == 0)
+            consumers->runs[i].is_helped = true;
     struct comb_consumer_run *run = &consumers->runs[consumers->n_runs++];
     run->consumers = consumers;
     run->consumer = *consumer;

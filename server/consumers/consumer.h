@@ -18,6 +18,9 @@
  * out. What was set aside is handled again, once, when an administrator wants it: his consumer is
  * given that entry alone, long after others, so what it does must not depend on the order.
  *
+ * What takes long does not stop the rest either: a consumer puts it off (comb_consumer_put_off),
+ * and another one, which helps it under a lease and on a thread of its own, does it meanwhile.
+ *
  * A new consumer, one whose cursor is older than the feed, and one whose cursor is of another
  * history (the store has been restored) rebuild: in steps, each step's state saved before the next.
  * A promoted standby has the same history: the cursor goes on. An administrator may ask for one
@@ -92,11 +95,25 @@ struct comb_consumer {
      */
     enum comb_status (*tend)(void *data, struct comb_ctx *ctx, const struct comb_consumer_run *run,
                              bool *ret_more, struct comb_error *err);
+    /* The name of a consumer that was added before: this one reads no feed, but gives `apply` the
+     * entries which that one put off, one by one, in the same epoch, and those that an
+     * administrator wants handled again. It needs no rebuild of its own. NULL: the entries of the
+     * feed. */
+    const char *helps;
     void *data;
 };
 
 /* Whether this process still holds the consumer and is not to stop. */
 bool comb_consumer_may_go_on(const struct comb_consumer_run *run);
+/*
+ * Puts off an entry of the batch that takes long, so that those behind it do not wait: it is kept
+ * as set aside, with `why`, for the consumer that helps this one, and counts as done here. Durable,
+ * and the same when it is done twice. *ret_kept false: too many wait already
+ * (COMB_CONSUMER_PUT_OFF_MAX); then it is to be handled now.
+ */
+enum comb_status comb_consumer_put_off(const struct comb_consumer_run *run, struct comb_ctx *ctx,
+                                       const struct comb_feed_record *record, const char *why,
+                                       bool *ret_kept, struct comb_error *err) COMB_MUST_CHECK;
 /* Adds to a plan of the consumer's own that nothing is written unless it is still held. */
 enum comb_status comb_consumer_plan_held(const struct comb_consumer_run *run, struct comb_ctx *ctx,
                                          struct comb_plan *plan,
@@ -168,7 +185,9 @@ size_t comb_consumers_get_stats(struct comb_consumers *consumers,
 /* A lease or consumer of the installation, for administrators, whoever holds it. */
 struct comb_consumer_status {
     struct comb_lease_info lease;
-    uint64_t n_behind;      /* entries of the feed behind the cursor; _BEHIND_MAX: at least */
+    /* Entries of the feed behind the cursor, or for a consumer that helps another one those that
+     * wait for it; _BEHIND_MAX: at least. */
+    uint64_t n_behind;
     int64_t oldest_us;      /* when the oldest of those was written; 0: there is none */
     bool is_of_this_server; /* this process has the lease */
     bool is_other;          /* no consumer of the feed: struct comb_consumer_other */

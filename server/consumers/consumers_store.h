@@ -26,6 +26,8 @@
 #define COMB_LEASE_STATE_BYTES_MAX (64u << 10)
 /* Entries that are kept of those set aside, a consumer; older ones make room. */
 #define COMB_CONSUMER_ASIDE_MAX 10000
+/* Entries of a consumer that wait: put off, or wanted by somebody. */
+#define COMB_CONSUMER_PUT_OFF_MAX 1000
 
 /* Why derived data are built anew. The numbers are stored. */
 enum comb_rebuild {
@@ -83,6 +85,9 @@ struct comb_lease_info {
     comb_str message;
     int64_t fail_us;
     uint64_t n_aside;
+    uint64_t
+        n_wanted; /* of these, and when the oldest of them changed something; 0: there is none */
+    int64_t wanted_us;
 };
 
 struct comb_consumers_store;
@@ -129,6 +134,12 @@ struct comb_consumers_store_driver {
                                   const struct comb_consumer_place *place,
                                   const struct comb_consumer_aside *aside, bool *ret_held,
                                   struct comb_error *err);
+    /* Keeps an entry that takes long as set aside and wanted; the place does not move. Done twice
+     * it is the same. *ret_kept false: COMB_CONSUMER_PUT_OFF_MAX are wanted already. */
+    enum comb_status (*put_off)(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                comb_str name, uint64_t fence,
+                                const struct comb_consumer_aside *aside, bool *ret_held,
+                                bool *ret_kept, struct comb_error *err);
     /* Forgets what was set aside: it has been built anew. */
     enum comb_status (*clear_aside)(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                     comb_str name, uint64_t fence, struct comb_error *err);
@@ -167,16 +178,18 @@ struct comb_consumers_store_driver {
     enum comb_status (*wanted_aside)(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                      comb_str name, bool *ret_found,
                                      struct comb_consumer_aside *ret_aside, struct comb_error *err);
-    /* Whether it is wanted from now on, and with `why` not NULL the reason that it is there for. */
+    /* Whether it is wanted from now on, and with `why` not NULL the reason that it is there for.
+     * `of` is the consumer that set it aside, `name` and `fence` are of who holds. */
     enum comb_status (*mark_aside)(struct comb_consumers_store *self, struct comb_ctx *ctx,
-                                   comb_str name, uint64_t fence, struct comb_cursor cursor,
-                                   bool is_wanted, const struct comb_error *why, bool *ret_held,
+                                   comb_str name, uint64_t fence, comb_str of,
+                                   struct comb_cursor cursor, bool is_wanted,
+                                   const struct comb_error *why, bool *ret_held,
                                    struct comb_error *err);
     /* It was handled: forgets it. The second one adds the same to a plan of the holder's, with the
      * guard in front; never blocks. */
     enum comb_status (*handled)(struct comb_consumers_store *self, struct comb_ctx *ctx,
-                                comb_str name, uint64_t fence, struct comb_cursor cursor,
-                                bool *ret_held, struct comb_error *err);
+                                comb_str name, uint64_t fence, comb_str of,
+                                struct comb_cursor cursor, bool *ret_held, struct comb_error *err);
     enum comb_status (*plan_handled)(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                      struct comb_plan *plan, comb_str name, uint64_t fence,
                                      struct comb_cursor cursor, struct comb_error *err);

@@ -16,6 +16,7 @@ struct comb_consumer_run {
     struct comb_lease lease;
     pthread_t thread;
     bool has_thread, had_lease;
+    bool is_helped; /* what it has set aside is handled by another one */
 
     struct comb_consumer_place place; /* state: own memory */
     bool is_unsure; /* the place in the store may be another one: by the consumer's own request */
@@ -60,6 +61,12 @@ enum consumer_outcome {
 static inline comb_str consumer_name(const struct comb_consumer_run *run)
 {
     return comb_str_from(run->consumer.name);
+}
+
+/* Whose entries that were set aside it handles. */
+static inline comb_str consumer_asides_of(const struct comb_consumer_run *run)
+{
+    return run->consumer.helps ? comb_str_from(run->consumer.helps) : consumer_name(run);
 }
 
 /* ---- consumer.c ---- */

@@ -34,8 +34,21 @@ size_t comb_consumers_get_stats(struct comb_consumers *consumers,
     return consumers->n_runs + consumers->n_others;
 }
 
+/* What waits for who helps the consumer `helped`. */
+static void add_waiting(comb_str helped, const struct comb_lease_info *leases, size_t n,
+                        struct comb_consumer_status *status)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!comb_str_equal(leases[i].name, helped))
+            continue;
+        status->n_behind = leases[i].n_wanted;
+        status->oldest_us = leases[i].wanted_us;
+    }
+}
+
 /* How far a lease's work is behind. */
 static enum comb_status add_lag(struct comb_consumers *consumers, struct comb_ctx *ctx,
+                                const struct comb_lease_info *leases, size_t n,
                                 struct comb_consumer_status *status, struct comb_error *err)
 {
     for (size_t i = 0; i < consumers->n_others; i++) {
@@ -45,6 +58,17 @@ static enum comb_status add_lag(struct comb_consumers *consumers, struct comb_ct
         status->is_other = true;
         return other->lag(other->data, ctx, COMB_CONSUMER_BEHIND_MAX, &status->n_behind,
                           &status->oldest_us, err);
+    }
+    for (size_t i = 0; i < consumers->n_runs; i++) {
+        const struct comb_consumer *consumer = &consumers->runs[i].consumer;
+        /* What waits for its helper is told of there. */
+        if (consumers->runs[i].is_helped &&
+            comb_str_equal(status->lease.name, comb_str_from(consumer->name)))
+            status->lease.n_aside -= status->lease.n_wanted;
+        if (!consumer->helps || !comb_str_equal(status->lease.name, comb_str_from(consumer->name)))
+            continue;
+        add_waiting(comb_str_from(consumer->helps), leases, n, status);
+        return COMB_OK;
     }
     if (!comb_sql_is_history(consumers->sql, status->lease.place.cursor.incarnation))
         return COMB_OK;
@@ -70,7 +94,7 @@ enum comb_status comb_consumers_status(struct comb_consumers *consumers, struct 
         found[i].is_of_this_server =
             leases[i].is_held &&
             comb_uuid_equal(&leases[i].holder, comb_lease_keeper_holder(consumers->keeper));
-        status = add_lag(consumers, ctx, &found[i], err);
+        status = add_lag(consumers, ctx, leases, n, &found[i], err);
     }
     if (status != COMB_OK)
         return status;

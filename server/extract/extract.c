@@ -311,6 +311,8 @@ static struct item *item_new(struct comb_extract *extract, const struct comb_ext
     if (type.len > COMB_EXTRACT_HINT_BYTES_MAX)
         type.len = COMB_EXTRACT_HINT_BYTES_MAX;
     item->job.limits = extract->options.limits;
+    if (file->wall_ms > 0 && file->wall_ms < item->job.limits.wall_ms)
+        item->job.limits.wall_ms = file->wall_ms;
     item->job.name_bytes = copy_hint(item->job.name, file->name);
     item->job.media_type_bytes = copy_hint(item->job.media_type, type);
     item->source = file->source;

@@ -64,6 +64,7 @@ struct comb_extract_file {
     comb_str name;       /* "report.pdf", borrowed until submit returns; may be empty */
     comb_str media_type; /* as the node has it, borrowed likewise; may be empty */
     struct comb_extract_source source;
+    uint32_t wall_ms; /* its own limit, where that is less than the pool's; 0: the pool's */
 };
 
 struct comb_extract_result {

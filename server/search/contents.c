@@ -2,6 +2,7 @@
 #include "server/search/contents.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/core/clock.h"
@@ -37,6 +38,8 @@ enum job_state { JOB_NEW, JOB_RUNNING, JOB_ENDED, JOB_SETTLED };
 struct job {
     struct comb_search_contents *contents;
     const struct comb_node *node;
+    /* The entry that it may be put off with; NULL: it is read to its end. */
+    const struct comb_feed_record *entry;
     enum job_state state; /* under the lock while it is RUNNING */
     bool is_unchanged;    /* what is there is of this content: only its version rises */
     uint64_t extract_id;
@@ -59,6 +62,7 @@ struct comb_search_contents {
 /* The files of a batch, or of a page. */
 struct work {
     struct comb_search_contents *contents;
+    struct comb_extract *extract;
     struct comb_ctx *ctx;
     const struct comb_consumer_run *run;
     uint64_t epoch;
@@ -112,7 +116,7 @@ static void job_done(void *data, const struct comb_extract_result *result)
     }
     pthread_mutex_lock(&contents->lock);
     job->state = JOB_ENDED;
-    pthread_cond_signal(&contents->ended);
+    pthread_cond_broadcast(&contents->ended);
     pthread_mutex_unlock(&contents->lock);
 }
 
@@ -152,6 +156,11 @@ static bool is_to_be_tried_again(const struct job *job, struct comb_error *err)
     default:
         return false;
     }
+}
+
+static bool is_to_be_put_off(const struct job *job)
+{
+    return job->state == JOB_ENDED && job->entry && job->reason == COMB_EXTRACT_REASON_TIMEOUT;
 }
 
 static bool is_final(const struct comb_search_content *content)
@@ -231,7 +240,7 @@ static enum comb_status write_ended(struct work *work, bool all, struct comb_err
         pthread_mutex_lock(&work->contents->lock);
         for (size_t i = 0; i < work->next && n < WRITE_MAX && bytes < WRITE_BYTES_MAX; i++) {
             struct job *job = &work->jobs[i];
-            if (job->state != JOB_ENDED)
+            if (job->state != JOB_ENDED || is_to_be_put_off(job))
                 continue;
             ended[n++] = job;
             bytes += job->text_len;
@@ -255,7 +264,8 @@ static enum comb_status begin(struct work *work, struct job *job, struct comb_er
     struct comb_search_contents *contents = work->contents;
     const struct comb_extract_file file = {.name = job->node->name,
                                            .media_type = job->node->media_type,
-                                           .source = {job_read, job_release, job}};
+                                           .source = {job_read, job_release, job},
+                                           .wall_ms = job->entry ? COMB_SEARCH_QUICK_MS : 0};
     /* Nothing is to be read: it ends here. */
     if (job->is_unchanged || job->node->size == 0) {
         job->outcome = COMB_EXTRACT_TEXT;
@@ -268,7 +278,7 @@ static enum comb_status begin(struct work *work, struct job *job, struct comb_er
         return comb_error_no_memory(err);
     job->state = JOB_RUNNING;
     enum comb_status status =
-        comb_extract_submit(contents->parts.extract, &file, job_done, job, &job->extract_id, err);
+        comb_extract_submit(work->extract, &file, job_done, job, &job->extract_id, err);
     if (status != COMB_OK)
         job->state = JOB_NEW;
     return status;
@@ -300,12 +310,68 @@ static void wait_for_one(struct work *work, size_t running)
     pthread_mutex_unlock(&contents->lock);
 }
 
+static enum comb_status put_off(struct work *work, struct job *job, struct comb_error *err)
+{
+    bool is_kept = false;
+    char why[128];
+    snprintf(why, sizeof why, "reading it takes more than %u ms: it waits for the consumer %s",
+             COMB_SEARCH_QUICK_MS, COMB_SEARCH_SLOW_CONSUMER);
+    enum comb_status status =
+        comb_consumer_put_off(work->run, work->ctx, job->entry, why, &is_kept, err);
+    if (status != COMB_OK)
+        return status;
+    job_clear(job);
+    if (is_kept) {
+        job->state = JOB_SETTLED;
+        return COMB_OK;
+    }
+    *job = (struct job){.node = job->node};
+    return begin(work, job, err);
+}
+
+/* Nothing waits any more for the files that turned out slow. */
+static enum comb_status put_off_slow(struct work *work, struct comb_error *err)
+{
+    enum comb_status status = COMB_OK;
+    for (size_t i = 0; i < work->next && status == COMB_OK; i++) {
+        pthread_mutex_lock(&work->contents->lock);
+        bool is_slow = is_to_be_put_off(&work->jobs[i]);
+        pthread_mutex_unlock(&work->contents->lock);
+        if (is_slow)
+            status = put_off(work, &work->jobs[i], err);
+    }
+    return status;
+}
+
+static bool has_slow(struct work *work)
+{
+    bool has = false;
+    pthread_mutex_lock(&work->contents->lock);
+    for (size_t i = 0; i < work->next; i++)
+        has |= is_to_be_put_off(&work->jobs[i]);
+    pthread_mutex_unlock(&work->contents->lock);
+    return has;
+}
+
+/* Begins as many as may run at once. */
+static enum comb_status begin_some(struct work *work, bool may_begin, struct comb_error *err)
+{
+    enum comb_status status = COMB_OK;
+    size_t running = count_running(work);
+    while (status == COMB_OK && may_begin && work->next < work->n &&
+           running < COMB_SEARCH_READING_MAX) {
+        status = begin(work, &work->jobs[work->next++], err);
+        running = count_running(work);
+    }
+    return status;
+}
+
 /* Nothing of the pool's knows of these jobs any more when it returns. */
 static void give_up_the_rest(struct work *work)
 {
     for (size_t i = 0; i < work->next; i++)
         if (work->jobs[i].extract_id != 0)
-            comb_extract_cancel(work->contents->parts.extract, work->jobs[i].extract_id);
+            comb_extract_cancel(work->extract, work->jobs[i].extract_id);
     for (size_t n = count_running(work); n > 0; n = count_running(work))
         wait_for_one(work, n);
     for (size_t i = 0; i < work->next; i++)
@@ -329,12 +395,12 @@ static enum comb_status do_work(struct work *work, size_t *ret_settled, struct c
         bool may_begin = work->next == 0 || comb_clock_monotonic_ns() < work->begin_until_ns;
         if (!comb_consumer_may_go_on(work->run))
             status = comb_error_set(err, COMB_CANCELLED, 0, "another goes on");
-        while (status == COMB_OK && may_begin && work->next < work->n &&
-               running < COMB_SEARCH_READING_MAX) {
-            status = begin(work, &work->jobs[work->next++], err);
-            running = count_running(work);
-        }
-        bool is_last = running == 0 && (work->next == work->n || !may_begin);
+        if (status == COMB_OK)
+            status = begin_some(work, may_begin, err);
+        if (status == COMB_OK)
+            status = put_off_slow(work, err);
+        running = count_running(work);
+        bool is_last = running == 0 && !has_slow(work) && (work->next == work->n || !may_begin);
         bool is_due = comb_clock_monotonic_ns() >= write_ns;
         if (status == COMB_OK)
             status = write_ended(work, running == 0 || is_slow || is_due, err);
@@ -363,7 +429,10 @@ static enum comb_status do_work(struct work *work, size_t *ret_settled, struct c
 /* What is to be done about some nodes. */
 struct plan {
     const struct comb_tree_details *details;
+    /* Those that tell of them, where slow ones may be put off; else NULL. */
+    const struct comb_feed_record **entries;
     size_t n;
+    struct comb_extract *extract;
     bool is_rebuild; /* contents that are there get the new epoch */
     bool reads_all;  /* and are read again */
 };
@@ -403,10 +472,17 @@ static enum comb_status keep_contents(struct comb_search_contents *contents, str
         if (is_there && !plan->is_rebuild)
             continue;
         nodes[n_jobs] = nodes[i];
-        jobs[n_jobs++] = (struct job){.node = node, .is_unchanged = is_there};
+        jobs[n_jobs++] = (struct job){.node = node,
+                                      .entry = plan->entries ? plan->entries[nodes[i]] : NULL,
+                                      .is_unchanged = is_there};
     }
-    struct work work = {
-        .contents = contents, .ctx = ctx, .run = run, .epoch = epoch, .jobs = jobs, .n = n_jobs};
+    struct work work = {.contents = contents,
+                        .extract = plan->extract,
+                        .ctx = ctx,
+                        .run = run,
+                        .epoch = epoch,
+                        .jobs = jobs,
+                        .n = n_jobs};
     status = do_work(&work, &settled, err);
     if (status == COMB_OK && settled < n_jobs)
         *ret_settled = nodes[settled];
@@ -420,15 +496,16 @@ static bool is_of_content(const struct comb_feed_entry *entry)
     return entry->kind == COMB_FEED_NODE_CREATED || entry->kind == COMB_FEED_NODE_CONTENT;
 }
 
-static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_consumer_batch *batch,
-                              struct comb_error *err)
+static enum comb_status apply_by(struct comb_search_contents *contents,
+                                 struct comb_extract *extract, bool puts_off, struct comb_ctx *ctx,
+                                 struct comb_consumer_batch *batch, struct comb_error *err)
 {
-    struct comb_search_contents *contents = data;
     struct comb_uuid *ids = grpcc_arena_calloc(ctx->arena, batch->n, sizeof *ids);
-    size_t *records = grpcc_arena_calloc(ctx->arena, batch->n, sizeof *records);
-    struct plan plan = {0};
+    const struct comb_feed_record **entries =
+        grpcc_arena_calloc(ctx->arena, batch->n, sizeof *entries);
+    struct plan plan = {.entries = puts_off ? entries : NULL, .extract = extract};
     size_t n = 0, settled = 0;
-    if (!ids || !records)
+    if (!ids || !entries)
         return comb_error_no_memory(err);
     for (size_t i = 0; i < batch->n; i++) {
         const struct comb_feed_entry *entry = &batch->records[i].entry;
@@ -438,7 +515,7 @@ static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_cons
         if (!is_new)
             continue;
         ids[n] = entry->subject;
-        records[n++] = i;
+        entries[n++] = &batch->records[i];
     }
     if (n == 0)
         return COMB_OK;
@@ -451,10 +528,25 @@ static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_cons
         return status;
     /* Entries in front of the first file that is not done with are. */
     if (settled < n)
-        batch->n_done = records[settled];
+        batch->n_done = (size_t)(entries[settled] - batch->records);
     return batch->n_done > 0
                ? COMB_OK
                : comb_error_set(err, COMB_DEADLINE_EXCEEDED, 0, "a file takes too long");
+}
+
+static enum comb_status apply(void *data, struct comb_ctx *ctx, struct comb_consumer_batch *batch,
+                              struct comb_error *err)
+{
+    struct comb_search_contents *contents = data;
+    return apply_by(contents, contents->parts.extract, contents->parts.slow != NULL, ctx, batch,
+                    err);
+}
+
+static enum comb_status apply_slow(void *data, struct comb_ctx *ctx,
+                                   struct comb_consumer_batch *batch, struct comb_error *err)
+{
+    struct comb_search_contents *contents = data;
+    return apply_by(contents, contents->parts.slow, false, ctx, batch, err);
 }
 
 /* ---- anew ---- */
@@ -463,7 +555,9 @@ static enum comb_status walk(struct comb_search_contents *contents, struct comb_
                              const struct comb_consumer_rebuild *step,
                              struct comb_search_progress *progress, struct comb_error *err)
 {
-    struct plan plan = {.is_rebuild = true, .reads_all = step->why == COMB_REBUILD_REQUESTED};
+    struct plan plan = {.extract = contents->parts.extract,
+                        .is_rebuild = true,
+                        .reads_all = step->why == COMB_REBUILD_REQUESTED};
     size_t settled = 0;
     enum comb_status status = contents->parts.tree->driver->walk(
         contents->parts.tree, ctx, &progress->last, BATCH_MAX, &plan.details, &plan.n, err);
@@ -554,5 +648,14 @@ void comb_search_contents_consumer(struct comb_search_contents *contents,
                                            .batch_max = BATCH_MAX,
                                            .apply = apply,
                                            .rebuild = rebuild,
+                                           .data = contents};
+}
+
+void comb_search_contents_slow_consumer(struct comb_search_contents *contents,
+                                        struct comb_consumer *ret_consumer)
+{
+    *ret_consumer = (struct comb_consumer){.name = COMB_SEARCH_SLOW_CONSUMER,
+                                           .apply = apply_slow,
+                                           .helps = COMB_SEARCH_CONTENT_CONSUMER,
                                            .data = contents};
 }

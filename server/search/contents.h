@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The consumer "search-content" of the change feed: keeps what is read out of files in the index.
- * Files go through comb-extract, a bounded number at a time; a slow one holds up contents, never
- * attributes, which have a consumer of their own (indexer.h).
+ * Files go through comb-extract, a bounded number at a time. One that takes longer than
+ * COMB_SEARCH_QUICK_MS is put off for the consumer "search-slow", which reads it from the beginning
+ * with a comb-extract of its own (README.md, "Slow files"). Attributes have a consumer of their own
+ * (indexer.h).
  *
  * A file is read again when its content is another one: the index says which blob it has, and what
  * became of it. Where the content could not be read, or comb-extract did not start, it is tried
@@ -20,6 +22,9 @@
 #include "server/tree/tree_store.h"
 
 #define COMB_SEARCH_CONTENT_CONSUMER "search-content"
+#define COMB_SEARCH_SLOW_CONSUMER "search-slow"
+/* A file of the feed that takes longer is put off, so that those behind it go on. */
+#define COMB_SEARCH_QUICK_MS 2000u
 /* Files that are queued or read at once. */
 #define COMB_SEARCH_READING_MAX 16
 /* One file's time, that of the parser and of waiting for its bytes: it ends within a batch. */
@@ -38,12 +43,13 @@ struct comb_search_source {
     void *data;
 };
 
-/* All borrowed. The pool's limits: output_bytes COMB_SEARCH_TEXT_BYTES_MAX, wall_ms at most
+/* All borrowed. The pools' limits: output_bytes COMB_SEARCH_TEXT_BYTES_MAX, wall_ms at most
  * COMB_SEARCH_FILE_MS_MAX. */
 struct comb_search_contents_parts {
     struct comb_search_store *store;
     struct comb_tree_store *tree;
     struct comb_extract *extract;
+    struct comb_extract *slow; /* for what was put off; NULL: nothing is */
     struct comb_search_source source;
 };
 
@@ -55,5 +61,8 @@ void comb_search_contents_free(struct comb_search_contents *contents);
 /* For comb_consumers_add(); contents outlives the consumers. */
 void comb_search_contents_consumer(struct comb_search_contents *contents,
                                    struct comb_consumer *ret_consumer);
+/* The same for who helps it; added behind it, where there is a pool for it. */
+void comb_search_contents_slow_consumer(struct comb_search_contents *contents,
+                                        struct comb_consumer *ret_consumer);
 
 #endif

@@ -19,13 +19,13 @@ struct consumers_dialect {
     const char *advance;     /* HELD ?3 lease PLACE: a row */
     const char *aside;       /* ?1 name ?2 incarnation ?3 sequence ?4 kind ?5 subject ?6 revision
                                 ?7 time ?8 code ?9 message */
-    const char *aside_trim;  /* ?1 name ?2 max: leaves the newest */
+    const char *aside_trim;  /* ?1 name ?2 max: leaves the newest, and those that are wanted */
     const char *aside_clear; /* HELD */
     const char *anew;        /* ?1 name: a place that says REQUESTED, and nobody's lease */
     const char *note;        /* HELD ?3 code ?4 message: a row */
     const char *held;        /* HELD: locks it until the transaction ends */
     /* name, fence, attempts, 1: held, holder, PLACE, advance_us, code, message, fail_us, expire_us,
-     * n_aside */
+     * n_aside, n_wanted, wanted_us */
     const char *list;
     /* ASIDE: incarnation, sequence, kind, subject, revision, time, aside time, code, message,
      * wanted. ONE: ?1 name ?2 incarnation ?3 sequence. */
@@ -33,6 +33,7 @@ struct consumers_dialect {
     const char *want_aside;     /* ONE */
     const char *want_all_aside; /* ?1 name */
     const char *wanted_aside;   /* ?1 name: ASIDE of the first */
+    const char *count_wanted;   /* ?1 name: how many */
     const char *mark_aside;     /* ONE ?4 wanted */
     const char *note_aside;     /* ONE ?4 wanted ?5 code ?6 message */
     const char *forget_aside;   /* ONE */

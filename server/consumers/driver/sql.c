@@ -164,27 +164,36 @@ static enum comb_status sql_advance(struct comb_consumers_store *self, struct co
     return write_held(self, ctx, &statement, 1, ret_held, err);
 }
 
+static void one_aside(comb_str name, struct comb_cursor cursor, struct comb_sql_value params[3])
+{
+    params[0] = comb_sql_text(name);
+    params[1] = comb_sql_integer((int64_t)cursor.incarnation);
+    params[2] = comb_sql_integer((int64_t)cursor.sequence);
+}
+
+static void aside_params(comb_str name, const struct comb_consumer_aside *aside,
+                         struct comb_sql_value params[ASIDE_PARAMS])
+{
+    one_aside(name, aside->cursor, params);
+    params[3] = comb_sql_integer(aside->kind);
+    params[4] = comb_sql_uuid(&aside->subject);
+    params[5] = comb_sql_integer((int64_t)aside->revision);
+    params[6] = comb_sql_integer(aside->time_us);
+    params[7] = comb_sql_integer(aside->code);
+    params[8] = comb_sql_text(aside->message);
+}
+
 static enum comb_status sql_set_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                       comb_str name, uint64_t fence, int64_t lease_us,
                                       const struct comb_consumer_place *place,
                                       const struct comb_consumer_aside *aside, bool *ret_held,
                                       struct comb_error *err)
 {
-    struct comb_sql_value advance[ADVANCE_PARAMS];
-    const struct comb_sql_value entry[ASIDE_PARAMS] = {
-        comb_sql_text(name),
-        comb_sql_integer((int64_t)aside->cursor.incarnation),
-        comb_sql_integer((int64_t)aside->cursor.sequence),
-        comb_sql_integer(aside->kind),
-        comb_sql_uuid(&aside->subject),
-        comb_sql_integer((int64_t)aside->revision),
-        comb_sql_integer(aside->time_us),
-        comb_sql_integer(aside->code),
-        comb_sql_text(aside->message),
-    };
+    struct comb_sql_value advance[ADVANCE_PARAMS], entry[ASIDE_PARAMS];
     const struct comb_sql_value trim[] = {comb_sql_text(name),
                                           comb_sql_integer(COMB_CONSUMER_ASIDE_MAX)};
     advance_params(name, fence, lease_us, place, advance);
+    aside_params(name, aside, entry);
     const struct comb_sql_statement statements[] = {
         {dialect_of(self)->advance, advance, ADVANCE_PARAMS, true},
         {dialect_of(self)->aside, entry, ASIDE_PARAMS, false},
@@ -267,6 +276,8 @@ static enum comb_status to_lease(const struct comb_sql_rows *rows, size_t row,
         .fail_us = column[13].integer,
         .expire_us = column[14].integer,
         .n_aside = (uint64_t)column[15].integer,
+        .n_wanted = (uint64_t)column[16].integer,
+        .wanted_us = column[17].integer,
     };
     if (column[4].type != COMB_SQL_NULL && !comb_sql_uuid_at(rows, row, 4, &lease.holder))
         return comb_sql_row_damaged("lease", err);
@@ -345,13 +356,6 @@ static enum comb_status sql_list_aside(struct comb_consumers_store *self, struct
 
 /* ---- what was set aside, again ---- */
 
-static void one_aside(comb_str name, struct comb_cursor cursor, struct comb_sql_value params[3])
-{
-    params[0] = comb_sql_text(name);
-    params[1] = comb_sql_integer((int64_t)cursor.incarnation);
-    params[2] = comb_sql_integer((int64_t)cursor.sequence);
-}
-
 static enum comb_status sql_want_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                        comb_str name, const struct comb_cursor *cursors, size_t n,
                                        size_t *ret_n, struct comb_error *err)
@@ -399,17 +403,21 @@ static enum comb_status sql_wanted_aside(struct comb_consumers_store *self, stru
     return status;
 }
 
-/* A statement about an entry, behind the guard. */
+enum { ABOUT_MAX = 2 };
+
+/* Statements about an entry, up to ABOUT_MAX, behind the guard. */
 static enum comb_status write_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
                                     comb_str name, uint64_t fence,
-                                    const struct comb_sql_statement *statement, bool *ret_held,
-                                    struct comb_error *err)
+                                    const struct comb_sql_statement *about, size_t n,
+                                    bool *ret_held, struct comb_error *err)
 {
     const struct comb_sql_value params[] = {comb_sql_text(name), comb_sql_integer((int64_t)fence)};
-    const struct comb_sql_statement statements[] = {{dialect_of(self)->held, params, 2, true},
-                                                    *statement};
+    struct comb_sql_statement statements[1 + ABOUT_MAX] = {
+        {dialect_of(self)->held, params, 2, true}};
     const struct comb_sql_result *result = NULL;
-    enum comb_status status = run(self, ctx, COMB_SQL_WRITE, statements, 2, &result, err);
+    for (size_t i = 0; i < n; i++)
+        statements[1 + i] = about[i];
+    enum comb_status status = run(self, ctx, COMB_SQL_WRITE, statements, 1 + n, &result, err);
     bool is_refused = status == COMB_ABORTED && result && result->guard_failed >= 0;
     if (status == COMB_OK || is_refused)
         *ret_held = !is_refused;
@@ -417,12 +425,13 @@ static enum comb_status write_aside(struct comb_consumers_store *self, struct co
 }
 
 static enum comb_status sql_mark_aside(struct comb_consumers_store *self, struct comb_ctx *ctx,
-                                       comb_str name, uint64_t fence, struct comb_cursor cursor,
-                                       bool is_wanted, const struct comb_error *why, bool *ret_held,
+                                       comb_str name, uint64_t fence, comb_str of,
+                                       struct comb_cursor cursor, bool is_wanted,
+                                       const struct comb_error *why, bool *ret_held,
                                        struct comb_error *err)
 {
     struct comb_sql_value params[6];
-    one_aside(name, cursor, params);
+    one_aside(of, cursor, params);
     params[3] = comb_sql_integer(is_wanted);
     if (why) {
         params[4] = comb_sql_integer(why->status);
@@ -431,17 +440,43 @@ static enum comb_status sql_mark_aside(struct comb_consumers_store *self, struct
     const struct comb_sql_statement statement = {why ? dialect_of(self)->note_aside
                                                      : dialect_of(self)->mark_aside,
                                                  params, why ? 6 : 4, false};
-    return write_aside(self, ctx, name, fence, &statement, ret_held, err);
+    return write_aside(self, ctx, name, fence, &statement, 1, ret_held, err);
 }
 
 static enum comb_status sql_handled(struct comb_consumers_store *self, struct comb_ctx *ctx,
-                                    comb_str name, uint64_t fence, struct comb_cursor cursor,
-                                    bool *ret_held, struct comb_error *err)
+                                    comb_str name, uint64_t fence, comb_str of,
+                                    struct comb_cursor cursor, bool *ret_held,
+                                    struct comb_error *err)
 {
     struct comb_sql_value params[3];
-    one_aside(name, cursor, params);
+    one_aside(of, cursor, params);
     const struct comb_sql_statement statement = {dialect_of(self)->forget_aside, params, 3, false};
-    return write_aside(self, ctx, name, fence, &statement, ret_held, err);
+    return write_aside(self, ctx, name, fence, &statement, 1, ret_held, err);
+}
+
+static enum comb_status sql_put_off(struct comb_consumers_store *self, struct comb_ctx *ctx,
+                                    comb_str name, uint64_t fence,
+                                    const struct comb_consumer_aside *aside, bool *ret_held,
+                                    bool *ret_kept, struct comb_error *err)
+{
+    struct comb_sql_value entry[ASIDE_PARAMS];
+    const struct comb_sql_statement count = {dialect_of(self)->count_wanted, entry, 1, false};
+    const struct comb_sql_statement statements[ABOUT_MAX] = {
+        {dialect_of(self)->aside, entry, ASIDE_PARAMS, false},
+        {dialect_of(self)->want_aside, entry, 3, false}};
+    const struct comb_sql_result *result;
+    aside_params(name, aside, entry);
+    /* Only the holder adds to them, so that what was counted holds. */
+    enum comb_status status = run(self, ctx, COMB_SQL_READ, &count, 1, &result, err);
+    if (status != COMB_OK)
+        return status;
+    bool has_room = comb_sql_at(&result->rows[0], 0, 0)->integer < COMB_CONSUMER_PUT_OFF_MAX;
+    *ret_held = true;
+    if (has_room)
+        status = write_aside(self, ctx, name, fence, statements, ABOUT_MAX, ret_held, err);
+    if (status == COMB_OK)
+        *ret_kept = has_room;
+    return status;
 }
 
 static enum comb_status sql_plan_handled(struct comb_consumers_store *self, struct comb_ctx *ctx,
@@ -471,6 +506,7 @@ static const struct comb_consumers_store_driver driver = {
     .place = sql_place,
     .advance = sql_advance,
     .set_aside = sql_set_aside,
+    .put_off = sql_put_off,
     .clear_aside = sql_clear_aside,
     .note = sql_note,
     .begin_anew = sql_begin_anew,

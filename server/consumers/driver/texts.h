@@ -34,7 +34,7 @@
                  " code, message, aside_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, " NOW      \
                  ") ON CONFLICT DO NOTHING",                                                       \
         .aside_trim = "DELETE FROM set_aside WHERE name = ?1 AND (incarnation, seq) IN ("          \
-                      " SELECT incarnation, seq FROM set_aside WHERE name = ?1"                    \
+                      " SELECT incarnation, seq FROM set_aside WHERE name = ?1 AND wanted = 0"     \
                       " ORDER BY incarnation DESC, seq DESC LIMIT 100 OFFSET ?2)",                 \
         .aside_clear = "DELETE FROM set_aside WHERE name = ?1"                                     \
                        " AND EXISTS (SELECT 1 FROM lease" HELD ")",                                \
@@ -43,10 +43,14 @@
                 " WHERE name = ?1 AND rebuild = 0",                                                \
         .note = "UPDATE lease SET code = ?3, message = ?4, fail_us = " NOW HELD " RETURNING 1",    \
         .held = "UPDATE lease SET fence = fence" HELD,                                             \
-        .list = "SELECT name, fence, attempts, CASE WHEN expire_us > " NOW " THEN 1 ELSE 0 END,"   \
-                " holder, " PLACE ", advance_us, code, message, fail_us, expire_us,"               \
-                " (SELECT count(*) FROM set_aside WHERE set_aside.name = lease.name)"              \
-                " FROM lease ORDER BY name LIMIT 1000",                                            \
+        .list =                                                                                    \
+            "SELECT name, fence, attempts, CASE WHEN expire_us > " NOW " THEN 1 ELSE 0 END,"       \
+            " holder, " PLACE ", advance_us, code, message, fail_us, expire_us,"                   \
+            " (SELECT count(*) FROM set_aside WHERE set_aside.name = lease.name),"                 \
+            " (SELECT count(*) FROM set_aside WHERE set_aside.name = lease.name AND wanted = 1),"  \
+            " (SELECT COALESCE(min(time_us), 0) FROM set_aside"                                    \
+            " WHERE set_aside.name = lease.name AND wanted = 1)"                                   \
+            " FROM lease ORDER BY name LIMIT 1000",                                                \
         .list_aside = "SELECT " ASIDE " FROM set_aside WHERE name = ?1"                            \
                       " AND (incarnation, seq) > (?2, ?3)"                                         \
                       " ORDER BY incarnation, seq LIMIT ?4",                                       \
@@ -54,6 +58,7 @@
         .want_all_aside = "UPDATE set_aside SET wanted = 1 WHERE name = ?1",                       \
         .wanted_aside = "SELECT " ASIDE " FROM set_aside WHERE name = ?1 AND wanted = 1"           \
                         " ORDER BY incarnation, seq LIMIT 1",                                      \
+        .count_wanted = "SELECT count(*) FROM set_aside WHERE name = ?1 AND wanted = 1",           \
         .mark_aside = "UPDATE set_aside SET wanted = ?4" ONE_ASIDE,                                \
         .note_aside = "UPDATE set_aside SET wanted = ?4, code = ?5, message = ?6, aside_us = " NOW \
                       "" ONE_ASIDE,                                                                \

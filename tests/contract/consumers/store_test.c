@@ -305,11 +305,69 @@ static bool mark(struct fixture *f, uint64_t fence, uint64_t sequence, bool is_w
                  const struct comb_error *why)
 {
     bool is_held = !why;
-    must_ok(f->driver->mark_aside(f->store, &f->t.ctx, STR("a"), fence,
+    must_ok(f->driver->mark_aside(f->store, &f->t.ctx, STR("a"), fence, STR("a"),
                                   (struct comb_cursor){77, sequence}, is_wanted, why, &is_held,
                                   &f->t.err),
             &f->t.err);
     return is_held;
+}
+
+static void put_off(struct fixture *f, uint64_t fence, uint64_t sequence, bool *ret_held,
+                    bool *ret_kept)
+{
+    const struct comb_consumer_aside aside = {.cursor = {77, sequence},
+                                              .kind = COMB_FEED_NODE_CREATED,
+                                              .revision = sequence,
+                                              .time_us = 4711,
+                                              .code = COMB_DEADLINE_EXCEEDED,
+                                              .message = STR("long")};
+    *ret_held = *ret_kept = false;
+    must_ok(f->driver->put_off(f->store, &f->t.ctx, STR("a"), fence, &aside, ret_held, ret_kept,
+                               &f->t.err),
+            &f->t.err);
+}
+
+static void what_is_put_off_waits_as_wanted_up_to_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_lease_taken taken, helper;
+    const struct comb_lease_info *leases;
+    size_t n = 0;
+    bool is_held = false, is_kept = false, found = false;
+    assert_true(take(f, "a", &holder_a, LONG_US, &taken));
+    assert_true(take(f, "b", &holder_b, LONG_US, &helper));
+    put_off(f, taken.fence + 1, 1, &is_held, &is_kept);
+    assert_false(is_held);
+    for (int twice = 0; twice < 2; twice++) {
+        put_off(f, taken.fence, 1, &is_held, &is_kept);
+        assert_true(is_held && is_kept);
+    }
+    must_ok(f->driver->list(f->store, &f->t.ctx, &leases, &n, &f->t.err), &f->t.err);
+    assert_int_equal(n, 2);
+    assert_int_equal(leases[0].n_aside, 1);
+    assert_int_equal(leases[0].n_wanted, 1);
+    assert_int_equal(leases[0].wanted_us, 4711);
+    assert_int_equal(leases[1].n_wanted, 0);
+    const struct comb_sql_statement many = {
+        .text = "INSERT INTO set_aside (name, incarnation, seq, kind, subject, rev, time_us,"
+                " aside_us, code, message, wanted) WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL"
+                " SELECT i + 1 FROM n WHERE i < 1000) SELECT s.name, s.incarnation, n.i, s.kind,"
+                " s.subject, s.rev, s.time_us, s.aside_us, s.code, s.message, s.wanted"
+                " FROM n, set_aside s WHERE s.seq = 1"};
+    const struct comb_sql_request request = {COMB_SQL_WRITE, 0, &many, 1};
+    const struct comb_sql_result *result;
+    must_ok(comb_sql_run(f->sql, &f->t.ctx, &request, &result, &f->t.err), &f->t.err);
+    put_off(f, taken.fence, COMB_CONSUMER_PUT_OFF_MAX + 1, &is_held, &is_kept);
+    assert_true(is_held);
+    assert_false(is_kept);
+    /* Who helps forgets it, under his own lease. */
+    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("b"), helper.fence, STR("a"),
+                               (struct comb_cursor){77, 1}, &is_held, &f->t.err),
+            &f->t.err);
+    assert_true(is_held);
+    assert_int_equal(wanted(f, &found).cursor.sequence, 2);
+    put_off(f, taken.fence, COMB_CONSUMER_PUT_OFF_MAX + 1, &is_held, &is_kept);
+    assert_true(is_held && is_kept);
 }
 
 static void what_was_set_aside_is_wanted_marked_and_forgotten_by_its_holder_alone(void **state)
@@ -346,12 +404,12 @@ static void what_was_set_aside_is_wanted_marked_and_forgotten_by_its_holder_alon
     second = wanted(f, &found);
     assert_int_equal(second.code, COMB_DATA_LOSS);
     assert_true(comb_str_equal(second.message, STR("still torn")));
-    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("a"), taken.fence + 1, second.cursor,
-                               &is_held, &f->t.err),
+    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("a"), taken.fence + 1, STR("a"),
+                               second.cursor, &is_held, &f->t.err),
             &f->t.err);
     assert_false(is_held);
-    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("a"), taken.fence, second.cursor, &is_held,
-                               &f->t.err),
+    must_ok(f->driver->handled(f->store, &f->t.ctx, STR("a"), taken.fence, STR("a"), second.cursor,
+                               &is_held, &f->t.err),
             &f->t.err);
     assert_true(is_held);
     assert_int_equal(wanted(f, &found).revision, 3);
@@ -443,6 +501,7 @@ int main(void)
         TEST(takings_count_until_the_place_moves),
         TEST(what_is_set_aside_is_listed_in_the_order_of_the_feed),
         TEST(what_was_set_aside_is_wanted_marked_and_forgotten_by_its_holder_alone),
+        TEST(what_is_put_off_waits_as_wanted_up_to_a_limit),
         TEST(who_wants_it_anew_takes_it_away),
         TEST(the_list_tells_who_holds_what_and_why_it_stands),
     };

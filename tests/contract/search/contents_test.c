@@ -17,11 +17,15 @@ static struct blob {
     const char *text;
     size_t len;
     size_t zeros; /* that follow it */
+    bool is_slow; /* while the gate is shut, it comes by single spaces, without an end */
     int opened;
 } blobs[BLOBS_MAX];
 static size_t n_blobs;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum comb_status failure; /* of blobs that are not there */
+static bool is_gate_open;
+
+static const struct timespec pause_time = {0, 50 * 1000 * 1000};
 
 struct content {
     const struct blob *blob;
@@ -50,6 +54,14 @@ static enum comb_status blob_open(void *data, struct comb_ctx *ctx, const struct
     return COMB_OK;
 }
 
+static bool is_held_up(const struct blob *blob)
+{
+    pthread_mutex_lock(&lock);
+    bool is_it = blob->is_slow && !is_gate_open;
+    pthread_mutex_unlock(&lock);
+    return is_it;
+}
+
 static enum comb_status blob_read(void *data, struct comb_ctx *ctx, void *buffer, size_t capacity,
                                   size_t *ret_n, struct comb_error *err)
 {
@@ -58,6 +70,12 @@ static enum comb_status blob_read(void *data, struct comb_ctx *ctx, void *buffer
     size_t left = blob->len + blob->zeros - content->at, n = left < capacity ? left : capacity;
     (void)ctx;
     (void)err;
+    if (is_held_up(blob)) {
+        nanosleep(&pause_time, NULL);
+        memset(buffer, ' ', 1);
+        *ret_n = 1;
+        return COMB_OK;
+    }
     memset(buffer, 0, n);
     if (content->at < blob->len) {
         if (n > blob->len - content->at)
@@ -96,6 +114,24 @@ static struct comb_node put_text(struct world *w, const char *name, const char *
     return node;
 }
 
+static struct comb_node put_slow(struct world *w, const char *name, const char *text)
+{
+    struct comb_node node = put(w->tree, "/work", name, strlen(text));
+    pthread_mutex_lock(&lock);
+    assert_true(n_blobs < BLOBS_MAX);
+    blobs[n_blobs++] =
+        (struct blob){.id = node.blob, .text = text, .len = strlen(text), .is_slow = true};
+    pthread_mutex_unlock(&lock);
+    return node;
+}
+
+static void open_gate(bool open)
+{
+    pthread_mutex_lock(&lock);
+    is_gate_open = open;
+    pthread_mutex_unlock(&lock);
+}
+
 static int setup(void **state)
 {
     const struct comb_extract_options options = {
@@ -110,9 +146,13 @@ static int setup(void **state)
     assert_non_null(realpath(options.program, program));
     absolute.program = program;
     must_ok(comb_extract_new(&absolute, &w->extract, &err), &err);
+    absolute.workers = 1;
+    absolute.limits.wall_ms = COMB_SEARCH_FILE_MS_MAX;
+    must_ok(comb_extract_new(&absolute, &w->slow, &err), &err);
     w->source = (struct comb_search_source){blob_open, blob_read, free, NULL};
     n_blobs = 0;
     failure = COMB_UNAVAILABLE;
+    is_gate_open = false;
     return 0;
 }
 
@@ -124,8 +164,6 @@ static struct comb_search_content content_of(struct world *w, const struct comb_
             &w->tree->test.err);
     return contents[0];
 }
-
-static const struct timespec pause_time = {0, 50 * 1000 * 1000};
 
 static void await_hits(struct world *w, const char *word, size_t n)
 {
@@ -272,6 +310,93 @@ static void built_anew_only_what_is_asked_for_is_read_again(void **state)
     await_hits(w, "hears", 1);
 }
 
+/* How many wait for who reads slow files, as administrators are told. */
+static uint64_t waiting(struct world *w)
+{
+    const struct comb_consumer_status *found;
+    struct comb_error *err = &w->tree->test.err;
+    size_t n = 0;
+    must_ok(comb_consumers_status(w->consumers, next(w->tree), &found, &n, err), err);
+    for (size_t i = 0; i < n; i++)
+        if (comb_str_equal(found[i].lease.name, STR(COMB_SEARCH_SLOW_CONSUMER))) {
+            assert_int_equal(found[i].oldest_us > 0, found[i].n_behind > 0);
+            return found[i].n_behind;
+        }
+    fail_msg("nobody reads slow files");
+    return 0;
+}
+
+static void await_waiting(struct world *w, uint64_t n)
+{
+    for (int i = 0; i < 60 * 20 && waiting(w) != n; i++)
+        nanosleep(&pause_time, NULL);
+    assert_int_equal(waiting(w), n);
+}
+
+/* It is past its first building, in which nothing is put off. */
+static void start_built(struct world *w)
+{
+    put_text(w, "first.txt", "the very first");
+    world_start(w);
+    await_hits(w, "first", 1);
+    await_built(w);
+}
+
+static void slow_files_hold_up_nobody_and_are_found_in_the_end(void **state)
+{
+    enum { FILES = 200 };
+    struct world *w = *state;
+    char name[32];
+    start_built(w);
+    put_slow(w, "stays.txt", "tortoise stays");
+    put_slow(w, "changes.txt", "tortoise changes");
+    struct comb_node gone = put_slow(w, "goes.txt", "tortoise goes");
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "many%d.txt", i);
+        put_text(w, name, "one of many");
+    }
+    await_hits(w, "many", FILES);
+    assert_int_equal(waiting(w), 3);
+    assert_int_equal(world_hits(w, "tortoise", COMB_SEARCH_CONTENT), 0);
+    /* What becomes of them meanwhile counts, for who reads them late too. */
+    put_text(w, "changes.txt", "hare");
+    await_hits(w, "hare", 1);
+    delete_for_good(w->tree, "/work/goes.txt");
+    /* Who reads one gives it up, and the next one goes on. */
+    world_stop(w);
+    world_start(w);
+    put_text(w, "later.txt", "one of many");
+    await_hits(w, "many", FILES + 1);
+    assert_int_equal(waiting(w), 3);
+    open_gate(true);
+    await_waiting(w, 0);
+    assert_int_equal(world_hits(w, "tortoise", COMB_SEARCH_CONTENT), 1);
+    assert_int_equal(world_hits(w, "stays", COMB_SEARCH_CONTENT), 1);
+    assert_int_equal(world_hits(w, "hare", COMB_SEARCH_CONTENT), 1);
+    /* The one that is gone was begun once, and not read afterwards. */
+    assert_int_equal(times_opened(&gone), 1);
+}
+
+static void built_anew_slow_files_are_read_and_none_waits_any_more(void **state)
+{
+    struct world *w = *state;
+    struct comb_error *err = &w->tree->test.err;
+    uint64_t before = 0;
+    start_built(w);
+    put_slow(w, "slow.txt", "tortoise");
+    await_waiting(w, 1);
+    uint64_t epoch = world_epoch(w, COMB_SEARCH_CONTENT_CONSUMER);
+    must_ok(w->leases->driver->begin_anew(w->leases, next(w->tree),
+                                          STR(COMB_SEARCH_CONTENT_CONSUMER), &before, err),
+            err);
+    open_gate(true);
+    for (int i = 0; i < 60 * 20 && world_epoch(w, COMB_SEARCH_CONTENT_CONSUMER) <= epoch; i++)
+        nanosleep(&pause_time, NULL);
+    await_built(w);
+    await_hits(w, "tortoise", 1);
+    await_waiting(w, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
@@ -281,6 +406,8 @@ int main(void)
         TEST(what_cannot_be_read_is_kept_with_its_reason),
         TEST(a_data_row_that_is_away_is_waited_for_and_what_is_lost_is_not),
         TEST(built_anew_only_what_is_asked_for_is_read_again),
+        TEST(slow_files_hold_up_nobody_and_are_found_in_the_end),
+        TEST(built_anew_slow_files_are_read_and_none_waits_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ void world_start(struct world *w)
 {
     const struct comb_consumers_options options = {
         .sql = w->tree->sql, .store = w->leases, .poll_ms = 20};
-    const struct comb_search_contents_parts parts = {w->store, w->tree->store, w->extract,
+    const struct comb_search_contents_parts parts = {w->store, w->tree->store, w->extract, w->slow,
                                                      w->source};
     struct comb_error *err = &w->tree->test.err;
     struct comb_consumer consumer;
@@ -23,6 +23,8 @@ void world_start(struct world *w)
     if (w->extract) {
         must_ok(comb_search_contents_new(&parts, &w->contents, err), err);
         comb_search_contents_consumer(w->contents, &consumer);
+        add(w, &consumer);
+        comb_search_contents_slow_consumer(w->contents, &consumer);
         add(w, &consumer);
     }
     must_ok(comb_consumers_start(w->consumers, err), err);
@@ -59,6 +61,7 @@ int world_teardown(void **state)
     void *tree = w->tree;
     world_stop(w);
     comb_extract_free(w->extract);
+    comb_extract_free(w->slow);
     search_driver_close(w->store);
     comb_consumers_store_close(w->leases);
     fixture_teardown(&tree);

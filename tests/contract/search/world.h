@@ -17,7 +17,7 @@ struct world {
     struct comb_search_contents *contents;
     struct comb_consumers *consumers;
     /* Set before the start: contents are kept too. */
-    struct comb_extract *extract;
+    struct comb_extract *extract, *slow;
     struct comb_search_source source;
 };
 
