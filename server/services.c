@@ -188,6 +188,20 @@ static enum comb_status find_role(void *data, struct comb_ctx *ctx, comb_str id_
     return comb_identity_find_role(s->identity, ctx, id_or_name, ret_id, err);
 }
 
+static enum comb_status find_group(void *data, struct comb_ctx *ctx, comb_str id_or_path,
+                                   struct comb_uuid *ret_id, struct comb_error *err)
+{
+    const struct comb_services *s = data;
+    return comb_identity_find_group(s->identity, ctx, id_or_path, ret_id, err);
+}
+
+static enum comb_status are_groups(void *data, struct comb_ctx *ctx, const struct comb_uuid *ids,
+                                   size_t n, bool *ret_are, struct comb_error *err)
+{
+    const struct comb_services *s = data;
+    return comb_identity_are_groups(s->identity, ctx, ids, n, ret_are, err);
+}
+
 static enum comb_status make_tree(struct comb_services *s, struct comb_ctx *ctx,
                                   struct comb_error *err)
 {
@@ -230,7 +244,7 @@ static enum comb_status make_people(struct comb_services *s, struct comb_ctx *ct
         .access = s->access,
         .facts = s->facts,
         .mutations = s->mutations,
-        .directory = {find_user, find_role, s},
+        .directory = {find_user, find_role, find_group, are_groups, s},
     };
     enum comb_status status = comb_identity_new(&identity, ctx, &s->identity, err);
     if (status == COMB_OK)

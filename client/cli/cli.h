@@ -11,6 +11,7 @@
 
 #include "comb/client.h"
 #include "comb/v1/node.grpcc.h"
+#include "google/protobuf/field_mask.grpcc.h"
 
 /* Exit statuses: 0 done; 1 the server's or the store's fault; 2 wrong arguments; then by status
  * class. */
@@ -147,7 +148,11 @@ int cli_rights(struct cli *cli, int argc, char **argv);
 int cli_check(struct cli *cli, int argc, char **argv);
 
 int cli_user(struct cli *cli, int argc, char **argv);
+int cli_group(struct cli *cli, int argc, char **argv);
 int cli_role(struct cli *cli, int argc, char **argv);
+/* Adds path to the mask where value was given. */
+bool cli_mask_if(struct cli *cli, struct google_protobuf_field_mask *mask, const char *value,
+                 const char *path);
 int cli_workspace(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_operations(struct cli *cli, int argc, char **argv);

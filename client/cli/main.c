@@ -40,6 +40,7 @@ static const struct verb verbs[] = {
     {"rights", "REF", "the permission entries of a node", cli_rights},
     {"check", "REF RIGHTS [--user LOGIN]", "whether a right holds, and why", cli_check},
     {"user", "add|ls|show|set|rm|roles ...", "users", cli_user},
+    {"group", "add|ls|show|set|rm ...", "groups, one in another", cli_group},
     {"role", "add|ls|show|set|rm ...", "roles", cli_role},
     {"workspace", "add|ls|show ...", "workspaces", cli_workspace},
     {"token", "add|rm ...", "personal access tokens", cli_token},

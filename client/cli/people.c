@@ -31,24 +31,24 @@ static void print_role(const struct cli *cli, const struct comb_v1_role *role)
 
 static int user_add(struct cli *cli, int argc, char **argv)
 {
-    const char *name = NULL, *email = NULL, *file = NULL, *none = NULL;
-    const struct cli_option options[] = {{"--name", true, &name},
-                                         {"--email", true, &email},
-                                         {"--password-file", true, &file},
-                                         {"--no-password", false, &none},
-                                         {NULL, false, NULL}};
+    const char *name = NULL, *email = NULL, *file = NULL, *none = NULL, *group = NULL;
+    const struct cli_option options[] = {
+        {"--name", true, &name},          {"--email", true, &email},
+        {"--password-file", true, &file}, {"--no-password", false, &none},
+        {"--group", true, &group},        {NULL, false, NULL}};
     struct comb_v1_identity_create_user_request *request =
         comb_v1_identity_create_user_request_new(cli->arena);
     struct comb_v1_identity_create_user_response *response = NULL;
     if (!cli_arguments(options, &argc, argv, 1, INT_MAX,
                        "comb user add LOGIN [ROLE...] [--name NAME] [--email ADDRESS] "
-                       "[--password-file FILE | --no-password]"))
+                       "[--password-file FILE | --no-password] [--group PATH]"))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();
     comb_v1_identity_create_user_request_set_login(request, argv[0]);
     comb_v1_identity_create_user_request_set_display_name(request, name);
     comb_v1_identity_create_user_request_set_email(request, email);
+    comb_v1_identity_create_user_request_set_group(request, group);
     for (int i = 1; i < argc; i++)
         if (!comb_v1_identity_create_user_request_add_roles(cli->arena, request, argv[i]))
             return cli_no_memory();
@@ -65,15 +65,18 @@ static int user_add(struct cli *cli, int argc, char **argv)
 
 static int user_list(struct cli *cli, int argc, char **argv)
 {
-    const struct cli_option options[] = {{NULL, false, NULL}};
+    const char *group = NULL;
+    const struct cli_option options[] = {{"--group", true, &group}, {NULL, false, NULL}};
     struct comb_v1_identity_list_users_request *request =
         comb_v1_identity_list_users_request_new(cli->arena);
     struct comb_v1_identity_list_users_response *response = NULL;
-    if (!cli_arguments(options, &argc, argv, 0, 1, "comb user ls [PREFIX]") || !cli_connect(cli))
+    if (!cli_arguments(options, &argc, argv, 0, 1, "comb user ls [PREFIX] [--group PATH]") ||
+        !cli_connect(cli))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();
     comb_v1_identity_list_users_request_set_login_prefix(request, argc ? argv[0] : "");
+    comb_v1_identity_list_users_request_set_group(request, group);
     do {
         if (comb_v1_identity_list_users(cli_channel(cli), cli->arena, NULL, request, &response,
                                         &cli->err) != GRPCC_OK)
@@ -103,9 +106,8 @@ static int user_show(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-/* Adds path to the mask where value was given. */
-static bool mask_if(struct cli *cli, struct google_protobuf_field_mask *mask, const char *value,
-                    const char *path)
+bool cli_mask_if(struct cli *cli, struct google_protobuf_field_mask *mask, const char *value,
+                 const char *path)
 {
     return !value || google_protobuf_field_mask_add_paths(cli->arena, mask, path);
 }
@@ -124,30 +126,36 @@ static bool read_passwords(struct cli *cli, struct comb_v1_identity_update_user_
 static int user_set(struct cli *cli, int argc, char **argv)
 {
     const char *login = NULL, *name = NULL, *email = NULL, *password = NULL, *own = NULL,
-               *disable = NULL, *enable = NULL;
-    const struct cli_option options[] = {
-        {"--login", true, &login},       {"--name", true, &name},
-        {"--email", true, &email},       {"--password", false, &password},
-        {"--own-password", false, &own}, {"--disable", false, &disable},
-        {"--enable", false, &enable},    {NULL, false, NULL}};
+               *disable = NULL, *enable = NULL, *group = NULL;
+    const struct cli_option options[] = {{"--login", true, &login},
+                                         {"--name", true, &name},
+                                         {"--email", true, &email},
+                                         {"--password", false, &password},
+                                         {"--own-password", false, &own},
+                                         {"--disable", false, &disable},
+                                         {"--enable", false, &enable},
+                                         {"--group", true, &group},
+                                         {NULL, false, NULL}};
     struct comb_v1_identity_update_user_request *request =
         comb_v1_identity_update_user_request_new(cli->arena);
     struct comb_v1_identity_update_user_response *response = NULL;
     struct google_protobuf_field_mask *mask = google_protobuf_field_mask_new(cli->arena);
     if (!cli_arguments(options, &argc, argv, 1, 1,
                        "comb user set USER [--login LOGIN] [--name NAME] [--email ADDRESS] "
-                       "[--password | --own-password] [--disable | --enable]"))
+                       "[--password | --own-password] [--disable | --enable] [--group PATH]"))
         return CLI_USAGE;
     password = password ? password : own;
     const char *state = disable ? disable : enable;
-    if (!request || !mask || !mask_if(cli, mask, login, "login") ||
-        !mask_if(cli, mask, name, "display_name") || !mask_if(cli, mask, email, "email") ||
-        !mask_if(cli, mask, password, "password") || !mask_if(cli, mask, state, "disabled"))
+    if (!request || !mask || !cli_mask_if(cli, mask, login, "login") ||
+        !cli_mask_if(cli, mask, name, "display_name") || !cli_mask_if(cli, mask, email, "email") ||
+        !cli_mask_if(cli, mask, password, "password") ||
+        !cli_mask_if(cli, mask, state, "disabled") || !cli_mask_if(cli, mask, group, "group"))
         return cli_no_memory();
     comb_v1_identity_update_user_request_set_user(request, argv[0]);
     comb_v1_identity_update_user_request_set_login(request, login);
     comb_v1_identity_update_user_request_set_display_name(request, name);
     comb_v1_identity_update_user_request_set_email(request, email);
+    comb_v1_identity_update_user_request_set_group(request, group);
     request->disabled = disable != NULL;
     request->update_mask = mask;
     if ((password && !read_passwords(cli, request, own != NULL)) || !cli_connect(cli))
@@ -289,8 +297,8 @@ static int role_set(struct cli *cli, int argc, char **argv)
         !cli_connect(cli))
         return CLI_USAGE;
     const char *state = override ? override : ordinary;
-    if (!request || !mask || !mask_if(cli, mask, name, "name") ||
-        !mask_if(cli, mask, label, "label") || !mask_if(cli, mask, state, "override"))
+    if (!request || !mask || !cli_mask_if(cli, mask, name, "name") ||
+        !cli_mask_if(cli, mask, label, "label") || !cli_mask_if(cli, mask, state, "override"))
         return cli_no_memory();
     comb_v1_identity_update_role_request_set_role(request, argv[0]);
     comb_v1_identity_update_role_request_set_name(request, name);

@@ -39,7 +39,7 @@ static const char *rights_name(enum comb_v1_rights rights)
     return "none";
 }
 
-/* "user:alice" or "role:staff" in the run's arena; NULL, said on stderr. */
+/* "user:alice", "role:staff" or "group:/staff" in the run's arena; NULL, said on stderr. */
 static struct comb_v1_subject *read_subject(struct cli *cli, const char *text)
 {
     struct comb_v1_subject *subject = comb_v1_subject_new(cli->arena);
@@ -49,8 +49,10 @@ static struct comb_v1_subject *read_subject(struct cli *cli, const char *text)
         comb_v1_subject_set_user(subject, text + 5);
     else if (strncmp(text, "role:", 5) == 0)
         comb_v1_subject_set_role(subject, text + 5);
+    else if (strncmp(text, "group:", 6) == 0)
+        comb_v1_subject_set_group(subject, text + 6);
     else {
-        fprintf(stderr, "comb: a subject is user:LOGIN or role:NAME\n");
+        fprintf(stderr, "comb: a subject is user:LOGIN, role:NAME or group:PATH\n");
         return NULL;
     }
     return subject;
@@ -59,12 +61,18 @@ static struct comb_v1_subject *read_subject(struct cli *cli, const char *text)
 static void print_entry(const struct comb_v1_permission_entry *entry)
 {
     const struct comb_v1_subject *subject = entry->subject;
-    bool user = subject && subject->subject_case == COMB_V1_SUBJECT_SUBJECT_USER;
-    printf("%s:%s  %-5s", user ? "user" : "role",
-           !subject ? "?"
-           : user   ? cli_name(subject->user)
-                    : cli_name(subject->role),
-           rights_name(entry->rights));
+    const char *kind = "?", *name = "?";
+    if (subject && subject->subject_case == COMB_V1_SUBJECT_SUBJECT_USER) {
+        kind = "user";
+        name = subject->user;
+    } else if (subject && subject->subject_case == COMB_V1_SUBJECT_SUBJECT_ROLE) {
+        kind = "role";
+        name = subject->role;
+    } else if (subject && subject->subject_case == COMB_V1_SUBJECT_SUBJECT_GROUP) {
+        kind = "group";
+        name = subject->group;
+    }
+    printf("%s:%s  %-5s", kind, cli_name(name), rights_name(entry->rights));
     if (entry->expire_time)
         printf("  until %s", cli_time(entry->expire_time));
     putchar('\n');

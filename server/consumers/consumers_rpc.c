@@ -118,6 +118,8 @@ static const char *kind_name(enum comb_feed_kind kind)
         return "workspace";
     case COMB_FEED_TOKEN:
         return "token";
+    case COMB_FEED_GROUP:
+        return "group";
     }
     return "unknown";
 }

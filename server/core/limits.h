@@ -33,6 +33,11 @@
 #define COMB_MEDIA_TYPE_BYTES_MAX 255
 /* Roles of one user: bounds every permission decision together with the depth. */
 #define COMB_USER_ROLES_MAX 256
+/* Groups below one another: so many roles more may a user have. */
+#define COMB_GROUP_DEPTH_MAX 16
+/* What is deleted with a group at most: groups below it; users, who go to the group above it. */
+#define COMB_GROUP_DELETE_GROUPS_MAX 16
+#define COMB_GROUP_DELETE_USERS_MAX 1000
 /* Entries on one node. */
 #define COMB_NODE_ENTRIES_MAX 1000
 /* Narrowing scopes of one token. */

@@ -15,8 +15,8 @@
 struct comb_facts_dialect {
     const char *driver; /* comb_sql_info.driver */
 
-    /* ?1 user. A row for each role of his, in order, one with role NULL where he has none; no row:
-     * there is no such user. Columns: COMB_FACTS_SUBJECTS_*. */
+    /* ?1 user. A row for each role of his, groups first, in order, one with role NULL where he has
+     * none; no row: there is no such user. Columns: COMB_FACTS_SUBJECTS_*. */
     const char *subjects;
 
     /* ?1 slug, user (his own workspace), or any node of it. A row for each root, in order; no row:
@@ -48,6 +48,7 @@ enum comb_facts_subjects_column {
     COMB_FACTS_SUBJECTS_GENERATION,
     COMB_FACTS_SUBJECTS_ROLE,
     COMB_FACTS_SUBJECTS_OVERRIDE,
+    COMB_FACTS_SUBJECTS_IS_GROUP,
     COMB_FACTS_SUBJECTS_COLUMNS
 };
 

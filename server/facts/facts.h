@@ -61,13 +61,14 @@ struct comb_entry {
 struct comb_subjects {
     struct comb_uuid user;
     bool exists, disabled, administrator;
-    uint64_t roles_revision;
+    uint64_t roles_revision; /* raised by all that may change the roles below */
     uint64_t
         generation; /* raised by all that must end tokens: disabling, deleting, a new password */
-    /* everybody, assigned roles in order, the user's own role; then those marked override in the
-     * same order. */
+    /* everybody; the groups he is in, the outermost first; assigned roles in order; the user's own
+     * role; then those marked override in the same order. A group's role has the group's id. */
     const struct comb_uuid *roles;
     size_t n_roles;
+    size_t n_groups; /* roles[1] and so on */
 };
 
 struct comb_workspace_fact {

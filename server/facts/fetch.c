@@ -145,8 +145,8 @@ static void put(struct comb_lookup *lookup, const struct comb_facts_memory_key *
     }
 }
 
-/* A user's roles in the order in which the last one wins: everybody, his own in their order,
- * himself, then those marked override. */
+/* A user's roles in the order in which the last one wins: everybody, those of his groups, those
+ * assigned to him, himself, then those marked override. */
 static void order_roles(const struct comb_sql_rows *rows, struct comb_subjects *subjects,
                         struct comb_uuid *roles)
 {
@@ -161,6 +161,9 @@ static void order_roles(const struct comb_sql_rows *rows, struct comb_subjects *
                 continue;
             }
             roles[n++] = role;
+            if (comb_sql_at(rows, i, COMB_FACTS_SUBJECTS_IS_GROUP)->integer != 0) {
+                subjects->n_groups++;
+            }
             if (comb_uuid_equal(&role, &comb_role_administrators)) {
                 subjects->administrator = true;
             }

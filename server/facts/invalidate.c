@@ -106,7 +106,8 @@ void comb_facts_apply(struct comb_facts *facts, struct grpcc_arena *arena,
             comb_facts_memory_invalidate(facts->memory, &key, tick);
         }
         break;
-    case COMB_FEED_ROLE: /* any user may have it */
+    case COMB_FEED_ROLE: /* any user may have it, or be in it */
+    case COMB_FEED_GROUP:
         comb_facts_memory_invalidate_kind(facts->memory, COMB_FACTS_MEMORY_SUBJECTS, tick);
         break;
     case COMB_FEED_WORKSPACE: /* rare; its old slug and roots are not told */

@@ -58,10 +58,10 @@ enum comb_status identity_user_of_outcome(struct comb_identity *identity, struct
 {
     struct comb_identity_store *store = identity->parts.store;
     struct comb_uuid id;
-    if (outcome->bytes.len != sizeof id.bytes)
-        return comb_error_set(err, COMB_INTERNAL, 0, "an outcome is no id");
-    memcpy(id.bytes, outcome->bytes.ptr, sizeof id.bytes);
-    return store->driver->get_user(store, ctx, &id, STR(""), ret_user, err);
+    enum comb_status status = identity_outcome_id(outcome, &id, err);
+    if (status == COMB_OK)
+        status = store->driver->get_user(store, ctx, &id, STR(""), ret_user, err);
+    return status;
 }
 
 /* Called where user is about to stop being an administrator: somebody else must be one. */
@@ -114,9 +114,10 @@ static enum comb_status may_update(const struct comb_ctx *ctx, const struct comb
     bool is_self = comb_uuid_equal(&user->id, &caller->user);
     if (caller->administrator || (is_self && (fields & ~(unsigned)OWN_FIELDS) == 0))
         return COMB_OK;
-    return comb_error_set(err, COMB_PERMISSION_DENIED, COMB_V1_ERROR_REASON_ADMINISTRATOR_ONLY,
-                          is_self ? "only administrators may change a login or disable a user"
-                                  : "only administrators may change other users");
+    return comb_error_set(
+        err, COMB_PERMISSION_DENIED, COMB_V1_ERROR_REASON_ADMINISTRATOR_ONLY,
+        is_self ? "only administrators may change a login or a group or disable a user"
+                : "only administrators may change other users");
 }
 
 /* Users who change their own password show that they know the old one. */
@@ -163,13 +164,14 @@ static void apply_fields(const struct comb_identity_update *update, struct comb_
         user->disabled = update->disabled;
 }
 
-/* What decides about a user's rights, for the audit trail: "enabled, roles ID ID"; NULL: no room.
- */
+/* What decides about a user's rights, for the audit trail: "enabled, group ID, roles ID ID"; NULL:
+ * no room. */
 static const char *rights_text(struct comb_ctx *ctx, const struct comb_user *user)
 {
-    char *text =
-        grpcc_arena_printf(ctx->arena, "%s, roles", user->disabled ? "disabled" : "enabled");
     char id[COMB_UUID_TEXT_LENGTH + 1];
+    comb_uuid_format(&user->group, id);
+    char *text = grpcc_arena_printf(ctx->arena, "%s, group %s, roles",
+                                    user->disabled ? "disabled" : "enabled", id);
     for (size_t i = 0; text && i < user->n_roles; i++) {
         comb_uuid_format(&user->roles[i], id);
         text = grpcc_arena_printf(ctx->arena, "%s %s", text, id);
@@ -197,15 +199,17 @@ static enum comb_status plan_update(struct change *change, struct comb_ctx *ctx,
     const struct comb_identity_parts *parts = &change->identity->parts;
     bool new_password = (change->update->fields & COMB_IDENTITY_PASSWORD) != 0;
     bool new_state = before->disabled != after->disabled;
+    bool new_group = !comb_uuid_equal(&before->group, &after->group);
     bool ends_tokens = new_password || (new_state && after->disabled);
     /* Whatever ends tokens also raises roles_revision: the guard of a write that the user has
      * begun compares that one. */
-    const struct comb_user_change raise = {.raise_roles_revision = ends_tokens || new_state,
+    const struct comb_user_change raise = {.raise_roles_revision =
+                                               ends_tokens || new_state || new_group,
                                            .raise_generation = ends_tokens};
     enum comb_status status = COMB_OK;
     if (new_state && after->disabled)
         status = plan_other_administrator(change->identity, ctx, plan, before, err);
-    if (status == COMB_OK && new_state)
+    if (status == COMB_OK && (new_state || new_group))
         status = plan_rights(ctx, plan, before, after, err);
     if (status == COMB_OK)
         status = parts->store->driver->plan_update_user(parts->store, ctx, plan, after,
@@ -240,6 +244,9 @@ static enum comb_status update_once(void *data, struct comb_ctx *ctx, struct com
     apply_fields(change->update, &after);
     if (change->update->fields & COMB_IDENTITY_PASSWORD)
         status = apply_password(change, ctx, &caller, &after, err);
+    if (status == COMB_OK && (change->update->fields & COMB_IDENTITY_GROUP))
+        status = identity_plan_in_group(change->identity, ctx, plan, change->update->group,
+                                        &after.group, err);
     if (status == COMB_OK)
         status = plan_update(change, ctx, plan, &before, &after, err);
     if (status == COMB_OK)

@@ -79,6 +79,9 @@ static enum comb_status plan_user(struct creation *creation, struct comb_ctx *ct
                                                      input->n_roles, &user.roles, err);
     user.n_roles = input->n_roles;
     if (status == COMB_OK)
+        status =
+            identity_plan_in_group(creation->identity, ctx, plan, input->group, &user.group, err);
+    if (status == COMB_OK)
         status = store->driver->plan_insert_user(store, ctx, plan, &user, err);
     if (status == COMB_OK)
         status = store->driver->plan_set_roles(store, ctx, plan, &user, err);
@@ -166,7 +169,7 @@ enum comb_status comb_identity_is_empty(struct comb_identity *identity, struct c
     const struct comb_user *users;
     size_t n;
     enum comb_status status =
-        store->driver->list_users(store, ctx, STR(""), STR(""), 1, &users, &n, err);
+        store->driver->list_users(store, ctx, STR(""), NULL, STR(""), 1, &users, &n, err);
     if (status == COMB_OK)
         *ret_empty = n == 0;
     return status;

@@ -214,20 +214,25 @@ enum comb_status comb_identity_get_user(struct comb_identity *identity, struct c
 }
 
 enum comb_status comb_identity_list_users(struct comb_identity *identity, struct comb_ctx *ctx,
-                                          comb_str login_prefix, comb_str after, size_t max,
-                                          const struct comb_user **ret_users, size_t *ret_n,
-                                          struct comb_error *err)
+                                          const struct comb_identity_users *which, comb_str after,
+                                          size_t max, const struct comb_user **ret_users,
+                                          size_t *ret_n, struct comb_error *err)
 {
     struct comb_identity_store *store = identity->parts.store;
-    if (login_prefix.len > 0) {
-        enum comb_status status = identity_check_name(login_prefix, "login_prefix", err);
+    bool in_group = which->group.len > 0;
+    struct comb_group group;
+    if (which->login_prefix.len > 0) {
+        enum comb_status status = identity_check_name(which->login_prefix, "login_prefix", err);
         if (status != COMB_OK)
             return status;
     }
     enum comb_status status = comb_facts_sync_wait(identity->parts.facts, ctx, err);
+    if (status == COMB_OK && in_group)
+        status = identity_read_group(identity, ctx, which->group, &group, err);
     if (status == COMB_OK)
         status =
-            store->driver->list_users(store, ctx, login_prefix, after, max, ret_users, ret_n, err);
+            store->driver->list_users(store, ctx, which->login_prefix, in_group ? &group.id : NULL,
+                                      after, max, ret_users, ret_n, err);
     return status;
 }
 
@@ -263,6 +268,15 @@ enum comb_status identity_plan_administrator(struct comb_identity *identity, str
     if (!subjects.administrator || ctx->principal->n_scopes > 0)
         return comb_error_set(err, COMB_PERMISSION_DENIED, COMB_V1_ERROR_REASON_ADMINISTRATOR_ONLY,
                               "only administrators may do this, with a token without scopes");
+    return COMB_OK;
+}
+
+enum comb_status identity_outcome_id(const struct comb_outcome *outcome, struct comb_uuid *ret_id,
+                                     struct comb_error *err)
+{
+    if (outcome->bytes.len != sizeof ret_id->bytes)
+        return comb_error_set(err, COMB_INTERNAL, 0, "an outcome is no id");
+    memcpy(ret_id->bytes, outcome->bytes.ptr, sizeof ret_id->bytes);
     return COMB_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Users and roles: rules of names, who may see and change what, and what a user or a role drags
- * along in other areas.
+ * Users, groups and roles: rules of names, who may see and change what, and what a user or a role
+ * drags along in other areas.
  *
  * Every function blocks: not on a poller. Threads: any, at once. What is returned lives in
  * ctx->arena. Changes are decided on SQL and guarded by the caller's and the changed user's
@@ -82,17 +82,22 @@ enum comb_status comb_identity_read_login_now(struct comb_identity *identity, st
 enum comb_status comb_identity_get_user(struct comb_identity *identity, struct comb_ctx *ctx,
                                         comb_str id_or_login, struct comb_user *ret_user,
                                         bool *ret_all, struct comb_error *err) COMB_MUST_CHECK;
+struct comb_identity_users {
+    comb_str login_prefix;
+    comb_str group; /* id or path, "/": the root; "": of all groups */
+};
 /* A page of at most max users by login. */
 enum comb_status comb_identity_list_users(struct comb_identity *identity, struct comb_ctx *ctx,
-                                          comb_str login_prefix, comb_str after, size_t max,
-                                          const struct comb_user **ret_users, size_t *ret_n,
-                                          struct comb_error *err) COMB_MUST_CHECK;
+                                          const struct comb_identity_users *which, comb_str after,
+                                          size_t max, const struct comb_user **ret_users,
+                                          size_t *ret_n, struct comb_error *err) COMB_MUST_CHECK;
 
 struct comb_identity_new_user {
     comb_str login, display_name, email;
     comb_str password;     /* "": none */
     const comb_str *roles; /* ids or names, in order */
     size_t n_roles;
+    comb_str group; /* id or path; "": the root */
 };
 /* The user, his personal workspace with its root and bin, and his entry on it, in one mutation.
  * ALREADY_EXISTS (LOGIN_TAKEN). */
@@ -107,13 +112,15 @@ enum comb_identity_field {
     COMB_IDENTITY_DISPLAY_NAME = 1 << 1,
     COMB_IDENTITY_EMAIL = 1 << 2,
     COMB_IDENTITY_DISABLED = 1 << 3,
-    COMB_IDENTITY_PASSWORD = 1 << 4
+    COMB_IDENTITY_PASSWORD = 1 << 4,
+    COMB_IDENTITY_GROUP = 1 << 5
 };
 struct comb_identity_update {
     comb_str user; /* id or login */
     comb_str expected_etag;
     unsigned fields; /* of enum comb_identity_field: which of those below count */
     comb_str login, display_name, email, password;
+    comb_str group; /* id or path; "": the root */
     bool disabled;
     comb_str old_password;
 };
@@ -174,6 +181,58 @@ enum comb_status comb_identity_delete_role(struct comb_identity *identity, struc
                                            const struct comb_request_key *key, comb_str role,
                                            comb_str expected_etag,
                                            struct comb_error *err) COMB_MUST_CHECK;
+
+/* ---- groups ---- */
+
+/* By id or path; "" and "/": the root, which has the id of the role of everybody and no name. */
+enum comb_status comb_identity_get_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                         comb_str id_or_path, struct comb_group *ret_group,
+                                         struct comb_error *err) COMB_MUST_CHECK;
+/* The id alone, for who grants to groups. */
+enum comb_status comb_identity_find_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                          comb_str id_or_path, struct comb_uuid *ret_id,
+                                          struct comb_error *err) COMB_MUST_CHECK;
+/* Which of n ids, at most COMB_NODE_ENTRIES_MAX, are groups. */
+enum comb_status comb_identity_are_groups(struct comb_identity *identity, struct comb_ctx *ctx,
+                                          const struct comb_uuid *ids, size_t n, bool *ret_are,
+                                          struct comb_error *err) COMB_MUST_CHECK;
+/* A page of at most max groups right below one, by name. */
+enum comb_status comb_identity_list_groups(struct comb_identity *identity, struct comb_ctx *ctx,
+                                           comb_str parent, comb_str after, size_t max,
+                                           const struct comb_group **ret_groups, size_t *ret_n,
+                                           struct comb_error *err) COMB_MUST_CHECK;
+enum comb_identity_group_field {
+    COMB_IDENTITY_GROUP_NAME = 1 << 0,
+    COMB_IDENTITY_GROUP_LABEL = 1 << 1,
+    COMB_IDENTITY_GROUP_PARENT = 1 << 2
+};
+struct comb_identity_group_fields {
+    unsigned fields; /* of enum comb_identity_group_field; for a new group all count */
+    comb_str name, label;
+    comb_str parent; /* id or path; "": the root */
+};
+/* ALREADY_EXISTS (GROUP_TAKEN), FAILED_PRECONDITION (GROUP_PLACE). */
+enum comb_status comb_identity_create_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                            const struct comb_request_key *key,
+                                            const struct comb_identity_group_fields *fields,
+                                            struct comb_group *ret_group,
+                                            struct comb_error *err) COMB_MUST_CHECK;
+/* With a new parent all that is below it moves, and rights with it, whatever the number of users:
+ * no row of theirs is written. FAILED_PRECONDITION (BUILT_IN, ETAG_MISMATCH, GROUP_PLACE),
+ * ALREADY_EXISTS (GROUP_TAKEN). */
+enum comb_status comb_identity_update_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                            const struct comb_request_key *key, comb_str group,
+                                            comb_str expected_etag,
+                                            const struct comb_identity_group_fields *fields,
+                                            struct comb_group *ret_group,
+                                            struct comb_error *err) COMB_MUST_CHECK;
+/* Its entries go with it. recursive: with what is below it, up to COMB_GROUP_DELETE_GROUPS_MAX
+ * groups; up to COMB_GROUP_DELETE_USERS_MAX users of all of them go to the group above.
+ * FAILED_PRECONDITION (BUILT_IN, ETAG_MISMATCH, GROUP_NOT_EMPTY). */
+enum comb_status comb_identity_delete_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                            const struct comb_request_key *key, comb_str group,
+                                            comb_str expected_etag, bool recursive,
+                                            struct comb_error *err) COMB_MUST_CHECK;
 
 /* ---- first start ---- */
 

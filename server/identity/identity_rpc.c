@@ -15,6 +15,11 @@ static const struct comb_v1_identity_server METHODS = {
     .list_roles = identity_rpc_list_roles,
     .update_role = identity_rpc_update_role,
     .delete_role = identity_rpc_delete_role,
+    .create_group = identity_rpc_create_group,
+    .get_group = identity_rpc_get_group,
+    .list_groups = identity_rpc_list_groups,
+    .update_group = identity_rpc_update_group,
+    .delete_group = identity_rpc_delete_group,
 };
 
 enum comb_status comb_identity_rpc_register(struct grpcc_server *server,

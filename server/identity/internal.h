@@ -29,6 +29,10 @@ enum comb_status identity_read_role(struct comb_identity *identity, struct comb_
                                     comb_str id_or_name, struct comb_role *ret_role,
                                     struct comb_error *err) COMB_MUST_CHECK;
 
+enum comb_status identity_read_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                     comb_str id_or_path, struct comb_group *ret_group,
+                                     struct comb_error *err) COMB_MUST_CHECK;
+
 /* The caller's standing, decided on facts and repeated by the plan's guard. */
 enum comb_status identity_plan_caller(struct comb_identity *identity, struct comb_ctx *ctx,
                                       struct comb_plan *plan, struct comb_subjects *ret_subjects,
@@ -41,6 +45,15 @@ enum comb_status identity_plan_administrator(struct comb_identity *identity, str
 enum comb_status identity_plan_outcome(struct comb_ctx *ctx, struct comb_plan *plan,
                                        const struct comb_uuid *id,
                                        struct comb_error *err) COMB_MUST_CHECK;
+
+/* The id of what is named, and that it is still there when the plan is written. */
+enum comb_status identity_plan_in_group(struct comb_identity *identity, struct comb_ctx *ctx,
+                                        struct comb_plan *plan, comb_str group,
+                                        struct comb_uuid *ret_id,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+/* The id that identity_plan_outcome() kept. INTERNAL: there is none. */
+enum comb_status identity_outcome_id(const struct comb_outcome *outcome, struct comb_uuid *ret_id,
+                                     struct comb_error *err) COMB_MUST_CHECK;
 
 /* n ids or names into ids; INVALID_ARGUMENT about "roles": too many, one twice, or "everybody". */
 enum comb_status identity_resolve_roles(struct comb_identity *identity, struct comb_ctx *ctx,

@@ -28,5 +28,15 @@ void identity_rpc_update_role(void *self, struct grpcc_call *call,
                               const struct comb_v1_identity_update_role_request *request);
 void identity_rpc_delete_role(void *self, struct grpcc_call *call,
                               const struct comb_v1_identity_delete_role_request *request);
+void identity_rpc_create_group(void *self, struct grpcc_call *call,
+                               const struct comb_v1_identity_create_group_request *request);
+void identity_rpc_get_group(void *self, struct grpcc_call *call,
+                            const struct comb_v1_identity_get_group_request *request);
+void identity_rpc_list_groups(void *self, struct grpcc_call *call,
+                              const struct comb_v1_identity_list_groups_request *request);
+void identity_rpc_update_group(void *self, struct grpcc_call *call,
+                               const struct comb_v1_identity_update_group_request *request);
+void identity_rpc_delete_group(void *self, struct grpcc_call *call,
+                               const struct comb_v1_identity_delete_group_request *request);
 
 #endif

@@ -84,10 +84,10 @@ static enum comb_status run(struct role_change *change, struct comb_ctx *ctx,
     if (status != COMB_OK || !ret_role)
         return status;
     struct comb_uuid id;
-    if (outcome.bytes.len != sizeof id.bytes)
-        return comb_error_set(err, COMB_INTERNAL, 0, "an outcome is no id");
-    memcpy(id.bytes, outcome.bytes.ptr, sizeof id.bytes);
-    return store->driver->get_role(store, ctx, &id, STR(""), ret_role, err);
+    status = identity_outcome_id(&outcome, &id, err);
+    if (status == COMB_OK)
+        status = store->driver->get_role(store, ctx, &id, STR(""), ret_role, err);
+    return status;
 }
 
 /* ---- create ---- */

@@ -11,6 +11,15 @@ static char *etag_of(struct grpcc_arena *arena, uint64_t revision)
     return grpcc_arena_strdup(arena, etag);
 }
 
+/* Leaves the root, which is above all, unnamed. */
+static bool set_above(struct grpcc_arena *arena, const struct comb_uuid *group, char **ret_text)
+{
+    if (comb_uuid_equal(group, &comb_role_everybody))
+        return true;
+    *ret_text = comb_uuid_text(arena, group);
+    return *ret_text != NULL;
+}
+
 static bool add_roles(struct grpcc_arena *arena, const struct comb_user *user,
                       struct comb_v1_user *message)
 {
@@ -43,7 +52,8 @@ enum comb_status comb_identity_user_message(struct grpcc_arena *arena, const str
         message->etag = etag_of(arena, user->revision);
         message->personal_workspace_id = comb_uuid_text(arena, &user->personal);
         if (!message->email || !message->create_time || !message->etag ||
-            !message->personal_workspace_id || !add_roles(arena, user, message))
+            !message->personal_workspace_id ||
+            !set_above(arena, &user->group, &message->group_id) || !add_roles(arena, user, message))
             return comb_error_no_memory(err);
     }
     *ret_message = message;
@@ -66,6 +76,28 @@ enum comb_status comb_identity_role_message(struct grpcc_arena *arena, const str
     message->etag = etag_of(arena, role->revision);
     if (!message->id || !message->name || !message->label || !message->create_time ||
         !message->etag)
+        return comb_error_no_memory(err);
+    *ret_message = message;
+    return COMB_OK;
+}
+
+enum comb_status comb_identity_group_message(struct grpcc_arena *arena,
+                                             const struct comb_group *group,
+                                             struct comb_v1_group **ret_message,
+                                             struct comb_error *err)
+{
+    struct comb_v1_group *message = comb_v1_group_new(arena);
+    if (!message)
+        return comb_error_no_memory(err);
+    message->id = comb_uuid_text(arena, &group->id);
+    message->name = comb_str_dup(arena, group->name);
+    message->label = comb_str_dup(arena, group->label);
+    message->path = comb_str_dup(arena, group->path);
+    message->create_time = comb_timestamp_new(arena, group->create_us);
+    message->etag = etag_of(arena, group->revision);
+    if (!message->id || !message->name || !message->label || !message->path ||
+        !message->create_time || !message->etag ||
+        !set_above(arena, &group->parent, &message->parent_id))
         return comb_error_no_memory(err);
     *ret_message = message;
     return COMB_OK;

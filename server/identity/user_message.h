@@ -14,5 +14,9 @@ enum comb_status comb_identity_user_message(struct grpcc_arena *arena, const str
 enum comb_status comb_identity_role_message(struct grpcc_arena *arena, const struct comb_role *role,
                                             struct comb_v1_role **ret_message,
                                             struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_identity_group_message(struct grpcc_arena *arena,
+                                             const struct comb_group *group,
+                                             struct comb_v1_group **ret_message,
+                                             struct comb_error *err) COMB_MUST_CHECK;
 
 #endif

@@ -52,7 +52,8 @@ void identity_rpc_create_user(void *self, struct grpcc_call *call,
                                               .display_name = comb_str_from(request->display_name),
                                               .email = comb_str_from(request->email),
                                               .password = comb_str_from(request->password),
-                                              .n_roles = request->n_roles};
+                                              .n_roles = request->n_roles,
+                                              .group = comb_str_from(request->group)};
     struct comb_request_key key;
     struct comb_user user;
     struct comb_error err = {0};
@@ -90,8 +91,20 @@ void identity_rpc_get_user(void *self, struct grpcc_call *call,
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
+/* What must stay the same from page to page: all but size and token. */
+static enum comb_status pack_query(struct grpcc_arena *arena,
+                                   const struct comb_v1_identity_list_users_request *request,
+                                   comb_str *ret_query, struct comb_error *err)
+{
+    struct comb_v1_identity_list_users_request same = *request;
+    same.page_size = 0;
+    same.page_token = (char *)"";
+    *ret_query = comb_rpc_pack(arena, &same.base);
+    return ret_query->ptr ? COMB_OK : comb_error_no_memory(err);
+}
+
 static enum comb_status fill_users(const struct comb_identity_rpc *rpc, struct grpcc_call *call,
-                                   comb_str prefix, size_t size, const struct comb_user *users,
+                                   comb_str query, size_t size, const struct comb_user *users,
                                    size_t n, struct comb_v1_identity_list_users_response *response,
                                    struct comb_error *err)
 {
@@ -106,8 +119,8 @@ static enum comb_status fill_users(const struct comb_identity_rpc *rpc, struct g
             status = comb_error_no_memory(err);
     }
     if (status == COMB_OK && n > size)
-        status = comb_page_token_seal(rpc->sealer, comb_rpc_ctx(call), prefix,
-                                      users[size - 1].login, &response->next_page_token, err);
+        status = comb_page_token_seal(rpc->sealer, comb_rpc_ctx(call), query, users[size - 1].login,
+                                      &response->next_page_token, err);
     return status;
 }
 
@@ -118,19 +131,23 @@ void identity_rpc_list_users(void *self, struct grpcc_call *call,
     struct comb_ctx *ctx = comb_rpc_ctx(call);
     struct comb_v1_identity_list_users_response *response =
         comb_v1_identity_list_users_response_new(grpcc_call_arena(call));
-    comb_str prefix = comb_str_from(request->login_prefix), after;
+    const struct comb_identity_users which = {.login_prefix = comb_str_from(request->login_prefix),
+                                              .group = comb_str_from(request->group)};
+    comb_str query = {0}, after;
     const struct comb_user *users;
     size_t n, size = 0;
     struct comb_error err = {0};
     enum comb_status status =
         response ? comb_rpc_page_size(request->page_size, &size, &err) : comb_error_no_memory(&err);
     if (status == COMB_OK)
-        status = comb_page_token_open(rpc->sealer, ctx, prefix, request->page_token, &after, &err);
+        status = pack_query(grpcc_call_arena(call), request, &query, &err);
+    if (status == COMB_OK)
+        status = comb_page_token_open(rpc->sealer, ctx, query, request->page_token, &after, &err);
     if (status == COMB_OK)
         status =
-            comb_identity_list_users(rpc->identity, ctx, prefix, after, size + 1, &users, &n, &err);
+            comb_identity_list_users(rpc->identity, ctx, &which, after, size + 1, &users, &n, &err);
     if (status == COMB_OK)
-        status = fill_users(rpc, call, prefix, size, users, n, response, &err);
+        status = fill_users(rpc, call, query, size, users, n, response, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -145,7 +162,7 @@ static enum comb_status fields_of(const struct google_protobuf_field_mask *mask,
     } FIELDS[] = {
         {"login", COMB_IDENTITY_LOGIN},       {"display_name", COMB_IDENTITY_DISPLAY_NAME},
         {"email", COMB_IDENTITY_EMAIL},       {"disabled", COMB_IDENTITY_DISABLED},
-        {"password", COMB_IDENTITY_PASSWORD},
+        {"password", COMB_IDENTITY_PASSWORD}, {"group", COMB_IDENTITY_GROUP},
     };
     unsigned fields = 0;
     for (size_t i = 0; mask && i < mask->n_paths; i++) {
@@ -156,7 +173,8 @@ static enum comb_status fields_of(const struct google_protobuf_field_mask *mask,
         }
         if (!field)
             return comb_error_field(err, "update_mask",
-                                    "names any of login, display_name, email, disabled, password");
+                                    "names any of login, display_name, email, disabled, password, "
+                                    "group");
         fields |= field;
     }
     *ret_fields = fields;
@@ -193,6 +211,7 @@ void identity_rpc_update_user(void *self, struct grpcc_call *call,
                                           .email = comb_str_from(request->email),
                                           .password = comb_str_from(request->password),
                                           .disabled = request->disabled,
+                                          .group = comb_str_from(request->group),
                                           .old_password = comb_str_from(request->old_password)};
     struct comb_request_key key;
     struct comb_user user;

@@ -81,6 +81,8 @@ static const char *subject_kind(enum comb_feed_kind kind)
         return "workspace";
     case COMB_FEED_TOKEN:
         return "token";
+    case COMB_FEED_GROUP:
+        return "group";
     default:
         return "node";
     }

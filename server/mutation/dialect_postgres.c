@@ -58,7 +58,8 @@ static const struct comb_mutation_dialect dialect = {
                    " SELECT 1 FROM json_array_elements_text(?2::json) WITH ORDINALITY AS s(rev, i)"
                    " LEFT JOIN LATERAL (SELECT roles_rev FROM \"user\""
                    "  WHERE id = substr(?1, (s.i::int - 1) * 16 + 1, 16) OFFSET 0) u ON true"
-                   " WHERE u.roles_rev IS DISTINCT FROM s.rev::bigint)",
+                   " WHERE u.roles_rev + (SELECT rights_rev FROM identity_state)"
+                   " IS DISTINCT FROM s.rev::bigint)",
     .feed_insert = "INSERT INTO feed (seq, time_us, kind, subject, rev, actor, old_parent,"
                    " old_name, ancestors, old_ancestors, bytes_delta, payload)"
                    " VALUES (pg_current_xact_id()::text::bigint << 6 | ?12,"

@@ -43,7 +43,8 @@ static const struct comb_mutation_dialect dialect = {
     .roles_guard = "SELECT 1 WHERE NOT EXISTS ("
                    " SELECT 1 FROM json_each(?2) AS seen"
                    " LEFT JOIN user ON user.id = substr(?1, seen.key * 16 + 1, 16)"
-                   " WHERE user.roles_rev IS NOT seen.value)",
+                   " WHERE user.roles_rev + (SELECT rights_rev FROM identity_state)"
+                   " IS NOT seen.value)",
     .feed_insert = "INSERT INTO feed (time_us, kind, subject, rev, actor, old_parent, old_name,"
                    " ancestors, old_ancestors, bytes_delta, payload)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",

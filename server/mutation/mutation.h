@@ -37,7 +37,8 @@ enum comb_feed_kind {
         100, /* subject: the user; his fields, roles, password or state changed, or he is gone */
     COMB_FEED_ROLE = 101,      /* subject: the role; every user's list may have changed */
     COMB_FEED_WORKSPACE = 102, /* subject: the workspace */
-    COMB_FEED_TOKEN = 103      /* subject: the session or token that was revoked */
+    COMB_FEED_TOKEN = 103,     /* subject: the session or token that was revoked */
+    COMB_FEED_GROUP = 104      /* subject: the group; every user's list may have changed */
 };
 
 /* Ancestors that an entry records at most; a path is never deeper (COMB_PATH_DEPTH_MAX in
@@ -71,7 +72,7 @@ struct comb_decision {
     const struct comb_chain_link *links;
     size_t n_links;
     struct comb_uuid user;   /* whose roles were looked at; nil: nobody's */
-    uint64_t roles_revision; /* user.roles_rev */
+    uint64_t roles_revision; /* user.roles_rev + identity_state.rights_rev */
 };
 
 /* Statements of an area in one plan. */

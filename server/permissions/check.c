@@ -98,6 +98,8 @@ static enum comb_status answer_with(const struct explanation *explanation,
     int rights = explanation->verdict.rights;
     struct comb_permissions_answer answer = {
         .user = explanation->subjects->user,
+        .groups = explanation->subjects->n_groups > 0 ? &explanation->subjects->roles[1] : NULL,
+        .n_groups = explanation->subjects->n_groups,
         .allowed = (rights & question->rights) == question->rights,
         .rights = rights,
         .reason = "",

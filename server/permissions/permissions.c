@@ -68,7 +68,7 @@ static bool outcome_pack(struct grpcc_arena *arena, const struct comb_permission
     put_number(&at, (uint64_t)entry->expire_us);
     put_number(&at, (uint64_t)entry->create_us);
     *at++ = (uint8_t)entry->rights;
-    *at++ = permission->is_role;
+    *at++ = (uint8_t)(permission->is_group ? 2 : permission->is_role);
     *ret_outcome = comb_str_of(bytes, OUTCOME_SIZE);
     return true;
 }
@@ -88,7 +88,8 @@ static enum comb_status outcome_read(comb_str outcome, struct comb_permission *r
     permission.entry.expire_us = (int64_t)take_number(&at);
     permission.entry.create_us = (int64_t)take_number(&at);
     permission.entry.rights = *at++;
-    permission.is_role = *at++ != 0;
+    permission.is_group = *at == 2;
+    permission.is_role = *at++ == 1;
     *ret_permission = permission;
     return COMB_OK;
 }
@@ -110,6 +111,9 @@ static enum comb_status find_subject(const struct change *change, struct comb_ct
                                      struct comb_uuid *ret_role, struct comb_error *err)
 {
     const struct comb_permissions_directory *directory = &change->permissions->parts.directory;
+    if (change->subject->is_group) {
+        return directory->find_group(directory->data, ctx, change->subject->name, ret_role, err);
+    }
     return (change->subject->is_role ? directory->find_role : directory->find_user)(
         directory->data, ctx, change->subject->name, ret_role, err);
 }
@@ -168,7 +172,7 @@ static char *entry_text(const struct change *change, struct comb_ctx *ctx, int r
         rights > 0 && (size_t)rights < sizeof names / sizeof names[0] && names[rights] != NULL
             ? names[rights]
             : "?";
-    const char *kind = subject->is_role ? "role" : "user";
+    const char *kind = subject->is_group ? "group" : subject->is_role ? "role" : "user";
     if (expire_us == 0) {
         return grpcc_arena_printf(ctx->arena, "%s:%.*s %s", kind, COMB_STR_ARG(subject->name),
                                   name);
@@ -221,6 +225,7 @@ static enum comb_status plan_grant(const struct change *change, struct comb_ctx 
                   .expire_us = grant->expire_us,
                   .create_us = plan->now_us},
         .is_role = change->subject->is_role,
+        .is_group = change->subject->is_group,
     };
     if (!outcome_pack(ctx->arena, &permission, &plan->outcome)) {
         return comb_error_no_memory(err);
@@ -328,6 +333,36 @@ enum comb_status comb_permissions_is_user(struct comb_permissions *permissions,
     return status;
 }
 
+/* Which of the entries that are not a user's are a group's. */
+static enum comb_status tell_groups(struct comb_permissions *permissions, struct comb_ctx *ctx,
+                                    struct comb_permission *page, size_t n, struct comb_error *err)
+{
+    const struct comb_permissions_directory *directory = &permissions->parts.directory;
+    struct comb_uuid *roles = grpcc_arena_calloc(ctx->arena, n, sizeof *roles);
+    bool *are = grpcc_arena_calloc(ctx->arena, n, sizeof *are);
+    size_t n_roles = 0;
+    if (roles == NULL || are == NULL) {
+        return comb_error_no_memory(err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (page[i].is_role && !comb_uuid_equal(&page[i].entry.role, &comb_role_everybody)) {
+            roles[n_roles++] = page[i].entry.role;
+        }
+    }
+    if (n_roles == 0) {
+        return COMB_OK;
+    }
+    enum comb_status status = directory->are_groups(directory->data, ctx, roles, n_roles, are, err);
+    for (size_t i = 0, role = 0; status == COMB_OK && i < n && role < n_roles; i++) {
+        if (comb_uuid_equal(&page[i].entry.role, &roles[role])) {
+            page[i].is_group = are[role];
+            page[i].is_role = !are[role];
+            role++;
+        }
+    }
+    return status;
+}
+
 enum comb_status comb_permissions_list(struct comb_permissions *permissions, struct comb_ctx *ctx,
                                        const struct comb_v1_node_ref *ref,
                                        const struct comb_uuid *after, size_t max,
@@ -365,7 +400,7 @@ enum comb_status comb_permissions_list(struct comb_permissions *permissions, str
     *ret_permissions = page;
     *ret_n = n;
     *ret_more = first + n < link->n_entries;
-    return COMB_OK;
+    return tell_groups(permissions, ctx, page, n, err);
 }
 
 enum comb_status comb_permissions_new(const struct comb_permissions_parts *parts,

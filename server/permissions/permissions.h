@@ -17,14 +17,18 @@
 
 struct comb_permissions;
 
-/* Turns names into ids; identity's comb_identity_find_user and _find_role, given by main: identity
- * itself stands on this area's store. Both block. Errors: NOT_FOUND (USER_NOT_FOUND,
- * ROLE_NOT_FOUND). */
+/* Turns names into ids, and tells which ids are groups': identity's comb_identity_find_user,
+ * _find_role, _find_group and _are_groups, given by main: identity itself stands on this area's
+ * store. All block. Errors: NOT_FOUND (USER_NOT_FOUND, ROLE_NOT_FOUND, GROUP_NOT_FOUND). */
 struct comb_permissions_directory {
     enum comb_status (*find_user)(void *data, struct comb_ctx *ctx, comb_str id_or_login,
                                   struct comb_uuid *ret_id, struct comb_error *err);
     enum comb_status (*find_role)(void *data, struct comb_ctx *ctx, comb_str id_or_name,
                                   struct comb_uuid *ret_id, struct comb_error *err);
+    enum comb_status (*find_group)(void *data, struct comb_ctx *ctx, comb_str id_or_path,
+                                   struct comb_uuid *ret_id, struct comb_error *err);
+    enum comb_status (*are_groups)(void *data, struct comb_ctx *ctx, const struct comb_uuid *ids,
+                                   size_t n, bool *ret_are, struct comb_error *err);
     void *data;
 };
 
@@ -44,14 +48,14 @@ void comb_permissions_free(struct comb_permissions *permissions);
 
 /* Whom an entry is for, as a caller says it. */
 struct comb_permissions_subject {
-    bool is_role;
-    comb_str name; /* id or login; id or name of a role */
+    bool is_role, is_group; /* neither: a user */
+    comb_str name;          /* id or login; id or name of a role; id or path of a group */
 };
 
-/* An entry, and whether its role is one, or a user's own. */
+/* An entry, and whether its role is one, a group's, or a user's own. */
 struct comb_permission {
     struct comb_entry entry;
-    bool is_role;
+    bool is_role, is_group;
 };
 
 struct comb_permissions_grant {
@@ -91,7 +95,9 @@ struct comb_permissions_step {
     bool decided;
 };
 struct comb_permissions_answer {
-    struct comb_uuid user; /* about whom */
+    struct comb_uuid user;          /* about whom */
+    const struct comb_uuid *groups; /* that he is in */
+    size_t n_groups;
     bool allowed;
     int rights; /* all of the user's on the node */
     /* With explain: nearest first, as far as they matter and the caller may read them. */

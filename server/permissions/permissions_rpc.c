@@ -18,11 +18,14 @@ static enum comb_status read_subject(const struct comb_v1_subject *message,
     } else if (message != NULL && message->subject_case == COMB_V1_SUBJECT_SUBJECT_ROLE) {
         subject.name = comb_str_from(message->role);
         subject.is_role = true;
+    } else if (message != NULL && message->subject_case == COMB_V1_SUBJECT_SUBJECT_GROUP) {
+        subject.name = comb_str_from(message->group);
+        subject.is_group = true;
     }
     if (comb_str_is_empty(subject.name)) {
         return comb_error_field(err, "subject",
-                                "missing: name a user (id or login) or a role (id or "
-                                "name)");
+                                "missing: name a user (id or login), a role (id or name) or a "
+                                "group (id or path)");
     }
     *ret_subject = subject;
     return COMB_OK;
@@ -69,7 +72,9 @@ static struct comb_v1_permission_entry *entry_message(struct grpcc_arena *arena,
         (entry->expire_us != 0 && expire_time == NULL)) {
         return NULL;
     }
-    if (permission->is_role) {
+    if (permission->is_group) {
+        comb_v1_subject_set_group(subject, role);
+    } else if (permission->is_role) {
         comb_v1_subject_set_role(subject, role);
     } else {
         comb_v1_subject_set_user(subject, role);
@@ -243,7 +248,8 @@ struct check_call {
 
 /* The entries of a step are the user's: his own has his id. */
 static bool step_fill(struct grpcc_arena *arena, const struct comb_permissions_step *step,
-                      const struct comb_uuid *user, struct comb_v1_check_step *message)
+                      const struct comb_permissions_answer *answer,
+                      struct comb_v1_check_step *message)
 {
     message->node_id = comb_uuid_text(arena, &step->node->id);
     message->name = comb_str_dup(arena, step->node->name);
@@ -254,8 +260,11 @@ static bool step_fill(struct grpcc_arena *arena, const struct comb_permissions_s
     for (size_t i = 0; i < step->n_entries; i++) {
         struct comb_permission permission = {
             .entry = step->entries[i],
-            .is_role = !comb_uuid_equal(&step->entries[i].role, user),
+            .is_role = !comb_uuid_equal(&step->entries[i].role, &answer->user),
         };
+        for (size_t j = 0; j < answer->n_groups && !permission.is_group; j++) {
+            permission.is_group = comb_uuid_equal(&step->entries[i].role, &answer->groups[j]);
+        }
         struct comb_v1_permission_entry *entry = entry_message(arena, &permission);
         if (entry == NULL || !comb_v1_check_step_add_entries(arena, message, entry)) {
             return false;
@@ -272,7 +281,7 @@ static bool check_fill(struct grpcc_arena *arena, const struct comb_permissions_
     comb_v1_permissions_check_response_set_reason(response, answer->reason);
     for (size_t i = 0; i < answer->n_steps; i++) {
         struct comb_v1_check_step *step = comb_v1_check_step_new(arena);
-        if (step == NULL || !step_fill(arena, &answer->steps[i], &answer->user, step) ||
+        if (step == NULL || !step_fill(arena, &answer->steps[i], answer, step) ||
             !comb_v1_permissions_check_response_add_steps(arena, response, step)) {
             return false;
         }

@@ -315,7 +315,7 @@ static enum comb_status record_event(struct tree_watch *watch,
     if (entry->kind == COMB_FEED_TOKEN && comb_uuid_equal(&entry->subject, &principal->token))
         return comb_error_set(err, COMB_UNAUTHENTICATED, COMB_V1_ERROR_REASON_TOKEN_REVOKED,
                               "the token has been revoked");
-    if (entry->kind == COMB_FEED_ROLE ||
+    if (entry->kind == COMB_FEED_ROLE || entry->kind == COMB_FEED_GROUP ||
         (entry->kind == COMB_FEED_USER && comb_uuid_equal(&entry->subject, &principal->user))) {
         status = check_user(watch, err);
         return status == COMB_OK ? roles_event(watch, record, err) : status;

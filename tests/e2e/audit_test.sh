@@ -25,6 +25,9 @@ expect 0 comb user set ada --name Ada
 expect 0 comb role add makers
 expect 0 comb role set makers --label Makers
 expect 0 comb user roles ada makers
+expect 0 comb group add /staff
+expect 0 comb group set /staff --label Staff
+expect 0 comb user set ada --group /staff
 expect 0 comb workspace add shared
 expect 0 comb grant /personal/a user:ada read
 expect 0 comb grant /personal/a user:ada rw
@@ -49,6 +52,7 @@ expect 0 comb rm --permanently /personal/a/two
 expect 0 comb rm /personal/a
 expect 0 comb user rm ada
 expect 0 comb role rm makers
+expect 0 comb group rm /staff
 
 # field NAME: of the last answer in JSON, which has it once.
 field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/" <<<"$output"; }

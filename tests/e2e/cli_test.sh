@@ -98,6 +98,32 @@ expect 0 comb rights /common
 says read
 expect 0 comb revoke /common role:staff
 expect 3 alice ls /common
+expect 0 comb group add /staff --label Staff
+expect 0 comb group add /staff/berlin
+expect 5 comb group add /staff/berlin
+says GROUP_TAKEN
+expect 0 comb grant /common group:/staff read
+expect 3 alice ls /common
+expect 0 comb user set alice --group /staff/berlin
+expect 0 comb user ls --group /staff/berlin
+says alice
+expect 0 alice ls /common
+expect 0 comb rights /common
+says group:
+expect 0 comb check /common read --user alice
+says group:
+expect 0 comb group ls /staff
+says /staff/berlin
+expect 5 comb group rm /staff
+says GROUP_NOT_EMPTY
+expect 0 comb group set /staff/berlin --parent /
+expect 3 alice ls /common
+expect 0 comb group set /berlin --parent /staff --name nord
+expect 0 alice ls /common
+expect 0 comb group show /staff/nord
+expect 0 comb group rm -r /staff
+expect 3 comb group show /staff
+expect 3 alice ls /common
 expect 4 alice user add mallory --no-password
 says ADMINISTRATOR_ONLY
 

@@ -13,6 +13,9 @@
 /* COMB_FACTS_CHAIN_MAX */
 #define CHAIN_MAX "128"
 
+/* COMB_GROUP_DEPTH_MAX */
+#define GROUPS_MAX "16"
+
 /* A node and its entries e, behind the depth. */
 #define COLUMNS(n)                                                                                 \
     n ".id, " n ".parent, " n ".name, " n ".kind, " n ".rev, " n ".acl_rev, " n ".size, " n        \
@@ -58,9 +61,17 @@
 
 const struct comb_facts_dialect comb_facts_dialect_postgres = {
     .driver = "postgres",
-    .subjects = "SELECT u.disabled, u.roles_rev, u.generation, r.id, r.override FROM \"user\" u "
-                "LEFT JOIN user_role m ON m.\"user\" = u.id LEFT JOIN role r ON r.id = m.role "
-                "WHERE u.id = ?1 ORDER BY m.position, m.role",
+    .subjects = "WITH RECURSIVE up(depth, id) AS (SELECT 0, group_id FROM \"user\" WHERE id = ?1"
+                " UNION ALL SELECT up.depth - 1, g.parent FROM up CROSS JOIN LATERAL"
+                " (SELECT parent FROM user_group WHERE id = up.id OFFSET 0) g"
+                " WHERE up.depth > -" GROUPS_MAX "), "
+                "his(is_group, position, id, override) AS ("
+                " SELECT 1::bigint, depth::bigint, id, 0::bigint FROM up UNION ALL"
+                " SELECT 0, m.position, r.id, r.override FROM user_role m"
+                " JOIN role r ON r.id = m.role WHERE m.\"user\" = ?1) "
+                "SELECT u.disabled, u.roles_rev + s.rights_rev, u.generation, h.id, h.override,"
+                " h.is_group FROM \"user\" u CROSS JOIN identity_state s LEFT JOIN his h ON true"
+                " WHERE u.id = ?1 ORDER BY h.is_group DESC, h.position, h.id",
     .workspace_of_slug = WORKSPACE("w.slug = ?1"),
     .workspace_of_user = WORKSPACE("w.id = (SELECT personal FROM \"user\" WHERE id = ?1)"),
     .workspace_of_node =

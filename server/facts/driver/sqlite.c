@@ -8,6 +8,9 @@
 /* COMB_FACTS_CHAIN_MAX */
 #define CHAIN_MAX "128"
 
+/* COMB_GROUP_DEPTH_MAX */
+#define GROUPS_MAX "16"
+
 /* A node n and its entries e, behind the depth. */
 #define COLUMNS                                                                                    \
     "n.id, n.parent, n.name, n.kind, n.rev, n.acl_rev, n.size, n.blob, n.sha256,"                  \
@@ -48,9 +51,16 @@
 
 const struct comb_facts_dialect comb_facts_dialect_sqlite = {
     .driver = "sqlite",
-    .subjects = "SELECT u.disabled, u.roles_rev, u.generation, r.id, r.override FROM user u "
-                "LEFT JOIN user_role m ON m.user = u.id LEFT JOIN role r ON r.id = m.role "
-                "WHERE u.id = ?1 ORDER BY m.position, m.role",
+    .subjects = "WITH RECURSIVE up(depth, id) AS (SELECT 0, group_id FROM user WHERE id = ?1"
+                " UNION ALL SELECT up.depth - 1, g.parent FROM up"
+                " CROSS JOIN user_group g ON g.id = up.id WHERE up.depth > -" GROUPS_MAX "), "
+                "his(is_group, position, id, override) AS ("
+                " SELECT 1, depth, id, 0 FROM up UNION ALL"
+                " SELECT 0, m.position, r.id, r.override FROM user_role m"
+                " CROSS JOIN role r ON r.id = m.role WHERE m.user = ?1) "
+                "SELECT u.disabled, u.roles_rev + s.rights_rev, u.generation, h.id, h.override,"
+                " h.is_group FROM user u CROSS JOIN identity_state s LEFT JOIN his h ON 1"
+                " WHERE u.id = ?1 ORDER BY h.is_group DESC, h.position, h.id",
     .workspace_of_slug = WORKSPACE("w.slug = ?1"),
     .workspace_of_user = WORKSPACE("w.id = (SELECT personal FROM user WHERE id = ?1)"),
     .workspace_of_node = "WITH RECURSIVE start(id) AS (SELECT ?1), " UP("1") " " WORKSPACE(

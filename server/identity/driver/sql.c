@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of users and roles over the SQL row: what all dialects share. */
+/* The store of users and roles over the SQL row: what all dialects share. Groups are in groups.c.
+ */
+#include "server/identity/driver/sql.h"
 #include "comb/v1/errors.grpcc.h"
 #include "server/backend/sql/sql_read.h"
 #include "server/core/memory.h"
 #include "server/facts/facts.h"
-#include "server/identity/driver/dialect.h"
 #include "server/mutation/plan.h"
 #include "server/mutation/read.h"
 
@@ -19,16 +20,17 @@ static const char ROLE_BY_ID[] = ROLE_COLUMNS " WHERE id = ?1";
 static const char ROLE_BY_NAME[] = ROLE_COLUMNS " WHERE name = ?1";
 /* ?1 after, ?2 limit */
 static const char ROLES[] = ROLE_COLUMNS " WHERE name > ?1 ORDER BY name LIMIT ?2";
-/* ?1 id ?2 login ?3 display_name ?4 email ?5 password ?6 disabled ?7 create_us ?8 personal */
+/* ?1 id ?2 login ?3 display_name ?4 email ?5 password ?6 disabled ?7 create_us ?8 personal ?9 group
+ */
 static const char INSERT_USER[] =
     "INSERT INTO \"user\" (id, login, display_name, email, password, disabled,"
-    " roles_rev, generation, rev, create_us, personal)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, 1, 1, ?7, ?8)";
+    " roles_rev, generation, rev, create_us, personal, group_id)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, 1, 1, ?7, ?8, ?9)";
 /* ?1 id ?2 login ?3 display_name ?4 email ?5 password ?6 disabled ?7 before ?8 added to roles_rev
- * ?9 added to generation */
+ * ?9 added to generation ?10 group */
 static const char UPDATE_USER[] =
     "UPDATE \"user\" SET login = ?2, display_name = ?3, email = ?4, password = ?5,"
-    " disabled = ?6, rev = rev + 1, roles_rev = roles_rev + ?8,"
+    " disabled = ?6, group_id = ?10, rev = rev + 1, roles_rev = roles_rev + ?8,"
     " generation = generation + ?9 WHERE id = ?1 AND rev = ?7";
 /* ?1 id ?2 before */
 static const char DELETE_USER[] = "DELETE FROM \"user\" WHERE id = ?1 AND rev = ?2";
@@ -51,17 +53,6 @@ static const char DELETE_ROLE_USERS[] = "DELETE FROM user_role WHERE role = ?1";
 /* ?1 id ?2 before */
 static const char DELETE_ROLE[] = "DELETE FROM role WHERE id = ?1 AND rev = ?2";
 
-struct identity_sql {
-    struct comb_identity_store base;
-    const struct identity_dialect *dialect;
-    struct comb_sql *sql;
-};
-
-static const struct identity_sql *of(const struct comb_identity_store *self)
-{
-    return (const struct identity_sql *)self;
-}
-
 /* ---- reads ---- */
 
 static enum comb_status to_user(struct comb_ctx *ctx, const struct comb_sql_rows *rows, size_t row,
@@ -79,7 +70,8 @@ static enum comb_status to_user(struct comb_ctx *ctx, const struct comb_sql_rows
         .create_us = comb_sql_at(rows, row, 9)->integer,
     };
     if (!comb_sql_uuid_at(rows, row, 0, &user.id) ||
-        !comb_sql_uuid_at(rows, row, 10, &user.personal))
+        !comb_sql_uuid_at(rows, row, 10, &user.personal) ||
+        !comb_sql_uuid_at(rows, row, 12, &user.group))
         return comb_sql_row_damaged("user", err);
     enum comb_status status =
         comb_sql_uuids_at(ctx->arena, rows, row, 11, &user.roles, &user.n_roles, err);
@@ -92,11 +84,11 @@ static enum comb_status sql_get_user(struct comb_identity_store *self, struct co
                                      const struct comb_uuid *id, comb_str login,
                                      struct comb_user *ret_user, struct comb_error *err)
 {
-    const struct identity_dialect *dialect = of(self)->dialect;
+    const struct identity_dialect *dialect = identity_sql_of(self)->dialect;
     const struct comb_sql_value key = id ? comb_sql_uuid(id) : comb_sql_text(login);
     const struct comb_sql_rows *rows;
     enum comb_status status =
-        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ,
+        comb_read_rows(identity_sql_of(self)->sql, ctx, COMB_SQL_READ,
                        id ? dialect->user_by_id : dialect->user_by_login, &key, 1, &rows, err);
     if (status != COMB_OK)
         return status;
@@ -107,7 +99,8 @@ static enum comb_status sql_get_user(struct comb_identity_store *self, struct co
 }
 
 static enum comb_status sql_list_users(struct comb_identity_store *self, struct comb_ctx *ctx,
-                                       comb_str prefix, comb_str after, size_t max,
+                                       comb_str prefix, const struct comb_uuid *group,
+                                       comb_str after, size_t max,
                                        const struct comb_user **ret_users, size_t *ret_n,
                                        struct comb_error *err)
 {
@@ -115,12 +108,14 @@ static enum comb_status sql_list_users(struct comb_identity_store *self, struct 
     char *end = grpcc_arena_printf(ctx->arena, "%.*s\x7f", COMB_STR_ARG(prefix));
     if (!end)
         return comb_error_no_memory(err);
-    const struct comb_sql_value params[] = {comb_sql_text(after), comb_sql_text(prefix),
-                                            comb_sql_text(comb_str_from(end)),
-                                            comb_sql_integer((int64_t)max)};
+    const struct comb_sql_value params[] = {
+        comb_sql_text(after), comb_sql_text(prefix), comb_sql_text(comb_str_from(end)),
+        comb_sql_integer((int64_t)max), comb_sql_uuid(group ? group : &comb_role_everybody)};
+    const struct identity_dialect *dialect = identity_sql_of(self)->dialect;
     const struct comb_sql_rows *rows;
-    enum comb_status status = comb_read_rows(of(self)->sql, ctx, COMB_SQL_SCAN,
-                                             of(self)->dialect->users, params, 4, &rows, err);
+    enum comb_status status = comb_read_rows(identity_sql_of(self)->sql, ctx, COMB_SQL_SCAN,
+                                             group ? dialect->users_of_group : dialect->users,
+                                             params, group ? 5 : 4, &rows, err);
     if (status != COMB_OK)
         return status;
     struct comb_user *users = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *users);
@@ -144,8 +139,8 @@ static enum comb_status sql_has_administrator_but(struct comb_identity_store *se
     const struct comb_sql_value params[] = {comb_sql_uuid(user),
                                             comb_sql_uuid(&comb_role_administrators)};
     const struct comb_sql_rows *rows;
-    enum comb_status status =
-        comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ, ADMINISTRATOR_BUT, params, 2, &rows, err);
+    enum comb_status status = comb_read_rows(identity_sql_of(self)->sql, ctx, COMB_SQL_READ,
+                                             ADMINISTRATOR_BUT, params, 2, &rows, err);
     if (status == COMB_OK)
         *ret_has = rows->n_rows > 0;
     return status;
@@ -174,7 +169,7 @@ static enum comb_status sql_get_role(struct comb_identity_store *self, struct co
 {
     const struct comb_sql_value key = id ? comb_sql_uuid(id) : comb_sql_text(name);
     const struct comb_sql_rows *rows;
-    enum comb_status status = comb_read_rows(of(self)->sql, ctx, COMB_SQL_READ,
+    enum comb_status status = comb_read_rows(identity_sql_of(self)->sql, ctx, COMB_SQL_READ,
                                              id ? ROLE_BY_ID : ROLE_BY_NAME, &key, 1, &rows, err);
     if (status != COMB_OK)
         return status;
@@ -191,8 +186,8 @@ static enum comb_status sql_list_roles(struct comb_identity_store *self, struct 
 {
     const struct comb_sql_value params[] = {comb_sql_text(after), comb_sql_integer((int64_t)max)};
     const struct comb_sql_rows *rows;
-    enum comb_status status =
-        comb_read_rows(of(self)->sql, ctx, COMB_SQL_SCAN, ROLES, params, 2, &rows, err);
+    enum comb_status status = comb_read_rows(identity_sql_of(self)->sql, ctx, COMB_SQL_SCAN, ROLES,
+                                             params, 2, &rows, err);
     if (status != COMB_OK)
         return status;
     struct comb_role *roles = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *roles);
@@ -219,8 +214,9 @@ static enum comb_status sql_plan_insert_user(struct comb_identity_store *self, s
         comb_sql_uuid(&user->id),          comb_sql_text(user->login),
         comb_sql_text(user->display_name), comb_sql_text(user->email),
         comb_sql_text(user->password),     comb_sql_integer(user->disabled),
-        comb_sql_integer(user->create_us), comb_sql_uuid(&user->personal)};
-    return comb_plan_add(ctx, plan, INSERT_USER, params, 8, true, err);
+        comb_sql_integer(user->create_us), comb_sql_uuid(&user->personal),
+        comb_sql_uuid(&user->group)};
+    return comb_plan_add(ctx, plan, INSERT_USER, params, 9, true, err);
 }
 
 static enum comb_status sql_plan_update_user(struct comb_identity_store *self, struct comb_ctx *ctx,
@@ -237,8 +233,9 @@ static enum comb_status sql_plan_update_user(struct comb_identity_store *self, s
                                             comb_sql_integer(user->disabled),
                                             comb_sql_integer((int64_t)before),
                                             comb_sql_integer(change->raise_roles_revision),
-                                            comb_sql_integer(change->raise_generation)};
-    return comb_plan_add(ctx, plan, UPDATE_USER, params, 9, true, err);
+                                            comb_sql_integer(change->raise_generation),
+                                            comb_sql_uuid(&user->group)};
+    return comb_plan_add(ctx, plan, UPDATE_USER, params, 10, true, err);
 }
 
 static enum comb_status sql_plan_delete_user(struct comb_identity_store *self, struct comb_ctx *ctx,
@@ -257,7 +254,7 @@ static enum comb_status sql_plan_set_roles(struct comb_identity_store *self, str
                                            struct comb_plan *plan, const struct comb_user *user,
                                            struct comb_error *err)
 {
-    const struct identity_dialect *dialect = of(self)->dialect;
+    const struct identity_dialect *dialect = identity_sql_of(self)->dialect;
     const struct comb_sql_value id = comb_sql_uuid(&user->id);
     const struct comb_sql_value roles =
         comb_sql_blob(comb_str_of(user->roles, user->n_roles * sizeof user->roles[0]));
@@ -341,6 +338,11 @@ static const struct comb_identity_store_driver driver = {
     .has_administrator_but = sql_has_administrator_but,
     .get_role = sql_get_role,
     .list_roles = sql_list_roles,
+    .groups_revision = identity_sql_groups_revision,
+    .get_group = identity_sql_get_group,
+    .list_groups = identity_sql_list_groups,
+    .group_extent = identity_sql_group_extent,
+    .are_groups = identity_sql_are_groups,
     .plan_insert_user = sql_plan_insert_user,
     .plan_update_user = sql_plan_update_user,
     .plan_delete_user = sql_plan_delete_user,
@@ -349,6 +351,10 @@ static const struct comb_identity_store_driver driver = {
     .plan_insert_role = sql_plan_insert_role,
     .plan_update_role = sql_plan_update_role,
     .plan_delete_role = sql_plan_delete_role,
+    .plan_groups = identity_sql_plan_groups,
+    .plan_insert_group = identity_sql_plan_insert_group,
+    .plan_update_group = identity_sql_plan_update_group,
+    .plan_delete_group = identity_sql_plan_delete_group,
     .close = sql_close,
 };
 

@@ -73,7 +73,7 @@ int fixture_setup_all(void **state)
         .access = f.areas.access,
         .facts = f.areas.facts,
         .mutations = f.areas.mutations,
-        .directory = {find_user, find_role, f.areas.identity},
+        .directory = {.find_user = find_user, .find_role = find_role, .data = f.areas.identity},
     };
     must_ok(comb_permissions_new(&permissions, &f.permissions, &err), &err);
     open_activities(&f);
@@ -224,7 +224,7 @@ void grant(struct fixture *f, const struct comb_uuid *node, const char *login, i
     struct comb_permission permission;
     test_areas_next(&f->admin);
     const struct comb_permissions_grant one = {.node = ref_of(&f->admin, node),
-                                               .subject = {false, comb_str_from(login)},
+                                               .subject = {.name = comb_str_from(login)},
                                                .rights = rights};
     must_ok(comb_permissions_grant(f->permissions, &f->admin.ctx, &key, &one, &permission,
                                    &f->admin.err),

@@ -387,6 +387,44 @@ void fixture_add_role(struct fixture *fixture, const struct comb_uuid *user,
     run(fixture, &write, &entry);
 }
 
+struct comb_uuid fixture_group(struct fixture *fixture, const struct comb_uuid *parent,
+                               const char *name)
+{
+    struct comb_uuid id = comb_uuid_new();
+    struct comb_sql_value params[] = {comb_sql_uuid(&id), comb_sql_uuid(parent),
+                                      comb_sql_text(comb_str_from(name))};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_GROUP, &id);
+    add(&write,
+        "INSERT INTO user_group (id, parent, name, label, rev, create_us)"
+        " VALUES (?1, ?2, ?3, '', 1, 0)",
+        params, 3);
+    run(fixture, &write, &entry);
+    return id;
+}
+
+void fixture_move_group(struct fixture *fixture, const struct comb_uuid *group,
+                        const struct comb_uuid *parent)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(group), comb_sql_uuid(parent)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_GROUP, group);
+    add(&write, "UPDATE user_group SET parent = ?2 WHERE id = ?1", params, 2);
+    add(&write, "UPDATE identity_state SET rights_rev = rights_rev + 1", NULL, 0);
+    run(fixture, &write, &entry);
+}
+
+void fixture_put_into_group(struct fixture *fixture, const struct comb_uuid *user,
+                            const struct comb_uuid *group)
+{
+    struct comb_sql_value params[] = {comb_sql_uuid(user), comb_sql_uuid(group)};
+    struct write write = {.n = 0};
+    struct comb_feed_entry entry = entry_of(COMB_FEED_USER, user);
+    add(&write, "UPDATE \"user\" SET group_id = ?2, roles_rev = roles_rev + 1 WHERE id = ?1",
+        params, 2);
+    run(fixture, &write, &entry);
+}
+
 void fixture_drop_role(struct fixture *fixture, const struct comb_uuid *user,
                        const struct comb_uuid *role)
 {

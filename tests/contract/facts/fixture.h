@@ -67,6 +67,13 @@ void fixture_add_role(struct fixture *fixture, const struct comb_uuid *user,
 void fixture_make_administrator(struct fixture *fixture, const struct comb_uuid *user);
 void fixture_drop_role(struct fixture *fixture, const struct comb_uuid *user,
                        const struct comb_uuid *role);
+/* Below another group; comb_role_everybody: the root. */
+struct comb_uuid fixture_group(struct fixture *fixture, const struct comb_uuid *parent,
+                               const char *name);
+void fixture_move_group(struct fixture *fixture, const struct comb_uuid *group,
+                        const struct comb_uuid *parent);
+void fixture_put_into_group(struct fixture *fixture, const struct comb_uuid *user,
+                            const struct comb_uuid *group);
 /* Entries of n roles that nobody has. */
 void fixture_fill_entries(struct fixture *fixture, const struct comb_uuid *node, size_t n);
 /* Makes the workspace the user's own where user is given. */

@@ -225,6 +225,48 @@ static void roles_stand_in_order(void **state)
     }
 }
 
+static void must_have(struct fixture *f, const struct comb_uuid *roles, size_t n, size_t n_groups,
+                      uint64_t revision)
+{
+    struct comb_subjects subjects;
+    must_ok(comb_facts_subjects_wait(f->facts, fixture_call_after_write(f), &f->user, &subjects,
+                                     &f->test.err),
+            &f->test.err);
+    assert_int_equal(subjects.roles_revision, revision);
+    assert_int_equal(subjects.n_groups, n_groups);
+    assert_int_equal(subjects.n_roles, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(comb_uuid_equal(&subjects.roles[i], &roles[i]));
+    }
+}
+
+/* The writes bypass the facts, as those of another replica do: the feed alone tells of them. */
+static void a_moved_group_is_seen_in_all_below_it(void **state)
+{
+    struct fixture *f = *state;
+    struct comb_uuid a = fixture_group(f, &comb_role_everybody, "a");
+    struct comb_uuid b = fixture_group(f, &comb_role_everybody, "b");
+    struct comb_uuid c = fixture_group(f, &a, "c");
+    struct comb_uuid d = fixture_group(f, &c, "d");
+    struct comb_uuid late = fixture_role(f, "late", true), role = fixture_role(f, "role", false);
+    fixture_add_role(f, &f->user, &late, 0);
+    fixture_add_role(f, &f->user, &role, 1);
+    const struct comb_uuid at_first[] = {comb_role_everybody, role, f->user, late};
+    must_have(f, at_first, 4, 0, 3);
+    fixture_put_into_group(f, &f->user, &d);
+    const struct comb_uuid inside[] = {comb_role_everybody, a, c, d, role, f->user, late};
+    must_have(f, inside, 7, 3, 4);
+    must_have(f, inside, 7, 3, 4); /* out of memory */
+    fixture_move_group(f, &c, &b);
+    const struct comb_uuid moved[] = {comb_role_everybody, b, c, d, role, f->user, late};
+    must_have(f, moved, 7, 3, 5);
+    fixture_move_group(f, &d, &comb_role_everybody);
+    const struct comb_uuid out[] = {comb_role_everybody, d, role, f->user, late};
+    must_have(f, out, 5, 1, 6);
+    fixture_put_into_group(f, &f->user, &comb_role_everybody);
+    must_have(f, at_first, 4, 0, 7);
+}
+
 static void users_change(void **state)
 {
     struct fixture *f = *state;
@@ -358,6 +400,7 @@ int run_suite_lookup(void)
         FACTS_TEST(deep_paths_are_resolved),
         FACTS_TEST(chain_says_that_it_is_in_the_bin),
         FACTS_TEST(roles_stand_in_order),
+        FACTS_TEST(a_moved_group_is_seen_in_all_below_it),
         FACTS_TEST(users_change),
         FACTS_TEST(workspaces_are_found),
         FACTS_TEST(entries_follow_grants),

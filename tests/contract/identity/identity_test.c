@@ -178,16 +178,18 @@ static void users_are_listed_by_login(void **state)
     const char *logins[] = {"ab", "aa", "b", "ac"};
     for (size_t i = 0; i < 4; i++)
         test_areas_user(&f->areas, &f->admin, logins[i]);
+    const struct comb_identity_users with_a = {.login_prefix = STR("a")};
+    const struct comb_identity_users with_b = {.login_prefix = STR("b")};
     const struct comb_user *users;
     size_t n = 0;
-    must_ok(comb_identity_list_users(f->areas.identity, &f->admin.ctx, STR("a"), STR("aa"), 2,
+    must_ok(comb_identity_list_users(f->areas.identity, &f->admin.ctx, &with_a, STR("aa"), 2,
                                      &users, &n, &f->admin.err),
             &f->admin.err);
     assert_int_equal(n, 2);
     assert_true(comb_str_equal(users[0].login, STR("ab")));
     assert_true(comb_str_equal(users[1].login, STR("ac")));
-    must_ok(comb_identity_list_users(f->areas.identity, &f->admin.ctx, STR("b"), STR(""), 10,
-                                     &users, &n, &f->admin.err),
+    must_ok(comb_identity_list_users(f->areas.identity, &f->admin.ctx, &with_b, STR(""), 10, &users,
+                                     &n, &f->admin.err),
             &f->admin.err);
     assert_int_equal(n, 1);
 }

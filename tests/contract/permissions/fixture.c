@@ -50,6 +50,29 @@ static enum comb_status find_role(void *data, struct comb_ctx *ctx, comb_str nam
     return COMB_OK;
 }
 
+static enum comb_status find_group(void *data, struct comb_ctx *ctx, comb_str name,
+                                   struct comb_uuid *ret_id, struct comb_error *err)
+{
+    const struct rights_fixture *fixture = data;
+    (void)ctx;
+    if (!comb_str_equal(name, STR("/staff")))
+        return comb_error_set(err, COMB_NOT_FOUND, COMB_V1_ERROR_REASON_GROUP_NOT_FOUND,
+                              "no group");
+    *ret_id = fixture->group;
+    return COMB_OK;
+}
+
+static enum comb_status are_groups(void *data, struct comb_ctx *ctx, const struct comb_uuid *ids,
+                                   size_t n, bool *ret_are, struct comb_error *err)
+{
+    const struct rights_fixture *fixture = data;
+    (void)ctx;
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        ret_are[i] = comb_uuid_equal(&ids[i], &fixture->group);
+    return COMB_OK;
+}
+
 int rights_setup(void **state)
 {
     struct rights_fixture *fixture = calloc(1, sizeof *fixture);
@@ -69,7 +92,11 @@ int rights_setup(void **state)
         .access = fixture->access,
         .facts = fixture->f->facts,
         .mutations = fixture->mutations,
-        .directory = {.find_user = find_user, .find_role = find_role, .data = fixture},
+        .directory = {.find_user = find_user,
+                      .find_role = find_role,
+                      .find_group = find_group,
+                      .are_groups = are_groups,
+                      .data = fixture},
     };
     must_ok(comb_permissions_new(&parts, &fixture->permissions, err), err);
     *state = fixture;

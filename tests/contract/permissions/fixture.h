@@ -13,6 +13,7 @@ struct rights_fixture {
     struct comb_mutations *mutations;
     struct comb_permissions_store *store;
     struct comb_permissions *permissions;
+    struct comb_uuid group; /* "/staff"; nil until the test says which */
 };
 
 int rights_setup(void **state);

@@ -49,6 +49,56 @@ static int rights_of_ben(struct rights_fixture *fixture, const struct comb_uuid 
     return rights;
 }
 
+static void grant_to_group(struct rights_fixture *fixture, const struct comb_uuid *node, int rights)
+{
+    struct comb_ctx *ctx = call_as(fixture, &fixture->f->owner);
+    const struct comb_permissions_grant grant = {
+        .node = by_id(ctx, node),
+        .subject = {.is_group = true, .name = STR("/staff")},
+        .rights = rights};
+    struct comb_permission permission;
+    struct comb_request_key key = new_key();
+    for (int again = 0; again <= 1; again++) {
+        must_ok(comb_permissions_grant(fixture->permissions, ctx, &key, &grant, &permission,
+                                       &fixture->f->test.err),
+                &fixture->f->test.err);
+        assert_true(permission.is_group);
+        assert_true(comb_uuid_equal(&permission.entry.role, &fixture->group));
+    }
+}
+
+static void a_group_s_entry_is_for_all_in_it(void **state)
+{
+    struct rights_fixture *fixture = *state;
+    struct fixture *f = fixture->f;
+    struct comb_uuid a = fixture_create(f, &f->root, "a", FOLDER).id;
+    struct comb_uuid role = fixture_role(f, "role", false);
+    fixture->group = fixture_group(f, &comb_role_everybody, "staff");
+    struct comb_uuid below = fixture_group(f, &fixture->group, "below");
+    grant_to_group(fixture, &a, READ);
+    fixture_grant(f, &a, &role, READ_WRITE);
+    assert_int_equal(rights_of_ben(fixture, &a), 0);
+    fixture_put_into_group(f, &f->user, &below);
+    assert_int_equal(rights_of_ben(fixture, &a), READ);
+    fixture_move_group(f, &below, &comb_role_everybody);
+    assert_int_equal(rights_of_ben(fixture, &a), 0);
+    const struct comb_permission *page;
+    size_t n, groups = 0, roles = 0;
+    bool more;
+    const struct comb_uuid first = {{0}};
+    struct comb_ctx *ctx = call_as(fixture, &f->owner);
+    must_ok(comb_permissions_list(fixture->permissions, ctx, by_id(ctx, &a), &first, PAGE, &page,
+                                  &n, &more, &f->test.err),
+            &f->test.err);
+    for (size_t i = 0; i < n; i++) {
+        groups += page[i].is_group && comb_uuid_equal(&page[i].entry.role, &fixture->group);
+        roles += page[i].is_role;
+    }
+    assert_int_equal(n, 2);
+    assert_int_equal(groups, 1);
+    assert_int_equal(roles, 1);
+}
+
 static void grants_and_revokes_take_effect(void **state)
 {
     struct rights_fixture *fixture = *state;
@@ -325,6 +375,7 @@ int run_suite_changes(void)
 {
     const struct CMUnitTest tests[] = {
         RIGHTS_TEST(grants_and_revokes_take_effect),
+        RIGHTS_TEST(a_group_s_entry_is_for_all_in_it),
         RIGHTS_TEST(caller_sees_his_change_at_once),
         RIGHTS_TEST(repetitions_answer_the_first_outcome),
         RIGHTS_TEST(only_who_manages_may_change),

@@ -111,7 +111,7 @@ static int setup_all(void **state)
         .access = w->areas.access,
         .facts = w->areas.facts,
         .mutations = w->areas.mutations,
-        .directory = {find_user, find_role, w->areas.identity},
+        .directory = {.find_user = find_user, .find_role = find_role, .data = w->areas.identity},
     };
     must_ok(comb_permissions_new(&permissions, &w->permissions, &err), &err);
     must_ok(comb_sql_migrate_schema(w->areas.sql, comb_consumers_schemas, &err), &err);
@@ -232,7 +232,7 @@ static void grant(struct world *w, int node, int user, int rights)
     snprintf(login, sizeof login, "user%d", user);
     test_areas_next(&w->admin);
     const struct comb_permissions_grant one = {.node = ref_of(&w->admin, id_of(w, node)),
-                                               .subject = {false, comb_str_from(login)},
+                                               .subject = {.name = comb_str_from(login)},
                                                .rights = rights};
     must_ok(comb_permissions_grant(w->permissions, &w->admin.ctx, &key, &one, &permission,
                                    &w->admin.err),

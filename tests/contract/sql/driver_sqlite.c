@@ -25,7 +25,9 @@ enum comb_status driver_open(const char *place, struct comb_sql **ret_sql, struc
 const char driver_nodes_sql[] =
     "CREATE TABLE node (id BLOB PRIMARY KEY, parent BLOB, name TEXT, acl_rev INTEGER,"
     " UNIQUE (parent, name)) WITHOUT ROWID;"
-    "CREATE TABLE user (id BLOB PRIMARY KEY, roles_rev INTEGER)";
+    "CREATE TABLE user (id BLOB PRIMARY KEY, roles_rev INTEGER);"
+    "CREATE TABLE identity_state (rights_rev INTEGER);"
+    "INSERT INTO identity_state VALUES (0)";
 
 #define NUMBERS(last)                                                                              \
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " last ")"

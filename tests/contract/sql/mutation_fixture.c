@@ -118,8 +118,8 @@ static enum comb_status name_taken(void *data, size_t statement, struct comb_err
 static enum comb_status read_decision(struct create *create, struct comb_ctx *ctx,
                                       struct comb_decision *decision, struct comb_error *err)
 {
-    static const char text[] = "SELECT folder.acl_rev, root.acl_rev, roles_rev"
-                               " FROM node AS folder, node AS root, \"user\" AS u"
+    static const char text[] = "SELECT folder.acl_rev, root.acl_rev, roles_rev + rights_rev"
+                               " FROM node AS folder, node AS root, \"user\" AS u, identity_state"
                                " WHERE folder.id = ?1 AND root.id = ?2 AND u.id = ?3";
     struct mutation_fixture *m = create->m;
     const struct comb_sql_value params[] = {comb_sql_uuid(&m->folder), comb_sql_uuid(&m->root),

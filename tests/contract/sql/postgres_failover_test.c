@@ -22,7 +22,9 @@ const char driver_item_sql[] = "CREATE TABLE item (id bigint PRIMARY KEY, name t
 const char driver_nodes_sql[] =
     "CREATE TABLE node (id bytea PRIMARY KEY, parent bytea, name text, acl_rev bigint,"
     " UNIQUE (parent, name));"
-    "CREATE TABLE \"user\" (id bytea PRIMARY KEY, roles_rev bigint)";
+    "CREATE TABLE \"user\" (id bytea PRIMARY KEY, roles_rev bigint);"
+    "CREATE TABLE identity_state (rights_rev bigint);"
+    "INSERT INTO identity_state VALUES (0)";
 
 static void stop(void)
 {

@@ -79,6 +79,11 @@ static void change_roles(struct mutation_fixture *m)
     write_text(m, "UPDATE \"user\" SET roles_rev = roles_rev + 1");
 }
 
+static void move_a_group(struct mutation_fixture *m)
+{
+    write_text(m, "UPDATE identity_state SET rights_rev = rights_rev + 1");
+}
+
 static void grant_on_root(struct mutation_fixture *m)
 {
     write_text(m, "UPDATE node SET acl_rev = acl_rev + 1 WHERE name = 'root'");
@@ -87,7 +92,7 @@ static void grant_on_root(struct mutation_fixture *m)
 static void each_thing_that_a_decision_rests_on_sends_it_back(void **state)
 {
     void (*const disturbances[])(struct mutation_fixture *) = {deny_on_folder, grant_on_root,
-                                                               change_roles};
+                                                               change_roles, move_a_group};
     struct mutation_fixture *m = *state;
     struct test_ctx *t = &m->f->t;
     for (size_t i = 0; i < N_OF(disturbances); i++) {
