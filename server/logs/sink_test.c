@@ -19,8 +19,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool hangs, logs;
-    int failures;       /* so many appends still fail, having appended */
-    int tries, batches; /* appends, and ids that they had */
+    int failures;              /* so many appends still fail, having appended */
+    int begun, tries, batches; /* appends, that came to their end, and ids that they had */
     struct comb_uuid last;
     size_t n;
     struct kept {
@@ -54,6 +54,8 @@ static enum comb_status append(void *data, struct comb_ctx *ctx, const struct co
     assert_true(n > 0 && n <= COMB_LOGS_SINK_BATCH_MAX);
     assert_true(comb_ctx_left_ms(ctx) <= COMB_LOGS_SINK_APPEND_MS_MAX);
     pthread_mutex_lock(&store.lock);
+    store.begun++;
+    pthread_cond_broadcast(&store.changed);
     while (store.hangs)
         pthread_cond_wait(&store.changed, &store.lock);
     store.tries++;
@@ -94,12 +96,20 @@ static void wait_for_kept(size_t n)
     pthread_mutex_unlock(&store.lock);
 }
 
+static void wait_for_append(void)
+{
+    pthread_mutex_lock(&store.lock);
+    while (store.begun == 0)
+        pthread_cond_wait(&store.changed, &store.lock);
+    pthread_mutex_unlock(&store.lock);
+}
+
 static int start(void **state)
 {
     struct comb_logs_sink *sink = NULL;
     struct comb_error err = {0};
     store.hangs = store.logs = false;
-    store.failures = store.tries = store.batches = 0;
+    store.failures = store.begun = store.tries = store.batches = 0;
     store.last = (struct comb_uuid){{0}};
     store.n = 0;
     must_ok(comb_logs_sink_new(COMB_LOG_INFO, &sink, &err), &err);
@@ -182,10 +192,13 @@ static void lines_that_find_no_room_are_counted_and_told_of(void **state)
     struct comb_logs_sink_stats stats;
     store.hangs = true;
     begin(*state);
-    for (int i = 0; i < n; i++)
+    say("tree", 0);
+    /* From here on nothing leaves the queue, so that there is one gap. */
+    wait_for_append();
+    for (int i = 1; i < n; i++)
         say("tree", i);
     comb_logs_sink_get_stats(*state, &stats);
-    /* Some are with the store already. */
+    /* One is with the store already. */
     assert_true(stats.dropped > 0 && stats.dropped <= 1000);
     set_hangs(false);
     wait_for_kept((size_t)n - stats.dropped + 1);
