@@ -50,14 +50,26 @@ recognise() {
     printf '%s %s\n' "$pid" "$(readlink "/proc/$pid/exe")" >"$1/pid"
 }
 
-# free_port: one that nobody has, and that the kernel gives to no connection meanwhile.
+# free_port: one that nobody has, that the kernel gives to no connection meanwhile, and that is remembered for nobody of the
+# same installation who does not listen yet.
 free_port() {
-    python3 - <<'END'
+    python3 - */*port* stores/*/*port* ../*/*port* <<'END'
 import random
 import socket
+import sys
+
+taken = set()
+for path in sys.argv[1:]:
+    try:
+        with open(path) as file:
+            taken.add(int(file.read()))
+    except (OSError, ValueError):
+        pass
 
 while True:
     port = random.randrange(10000, 20000)
+    if port in taken:
+        continue
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

@@ -195,7 +195,7 @@ static bool run(struct storm *storm, const struct fault *fault)
     if (row.failed)
         fprintf(stderr, "storm: %s: %zu calls failed, the first: %s\n", fault->name, row.failed,
                 row.error);
-    return row.failed == 0 && row.lost == 0 && row.twice == 0;
+    return row.failed == 0 && row.lost == 0 && row.twice == 0 && row.disordered == 0;
 }
 
 static void read_password(const char *path, char ret_password[128])

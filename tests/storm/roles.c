@@ -72,10 +72,29 @@ static const struct storm_role readers = {
 /* ---- makers: folders under names that nobody else uses ---- */
 
 #define MAKERS 2
+/* Folders made between two times that one lists them. */
+#define PER_LIST 10
+#define PAGE 100
 
 static void begin_made(struct storm *storm)
 {
     storm_make(storm, storm->folder, "made", NULL);
+}
+
+/* The first page; the whole of it is counted in the end. */
+static void list(struct storm_client *client, const char *folder)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    int64_t begin_ns = storm_call_begin(client);
+    struct comb_v1_tree_list_request *request = comb_v1_tree_list_request_new(client->arena);
+    struct comb_v1_tree_list_response *response = NULL;
+    request->folder = calls_ref(client->arena, folder);
+    request->page_size = PAGE;
+    enum grpcc_status status = comb_v1_tree_list(comb_client_channel(client->sdk), client->arena,
+                                                 NULL, request, &response, &err);
+    if (status == GRPCC_OK && response->n_nodes == 0 && client->n_changes > 0)
+        status = grpcc_error_set(&err, GRPCC_DATA_LOSS, "nothing of what it made itself");
+    (void)storm_call_end(client, begin_ns, "list", status, &err, false);
 }
 
 static void make(struct storm_client *client)
@@ -98,6 +117,8 @@ static void make(struct storm_client *client)
             client->unknown++;
             client->made++;
         }
+        if (client->made % PER_LIST == 0)
+            list(client, folder);
         storm_pause();
     }
 }
@@ -239,7 +260,36 @@ static bool compare(void *data, const void *bytes, size_t n)
     return content->same;
 }
 
-static bool send_file(struct storm_client *client, const char *path, struct content *content)
+/* Nobody else writes the file, so its etag is the one that is expected. */
+static void annotate(struct storm_client *client, const char *path, const char *etag, unsigned turn)
+{
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    char expected[64];
+    snprintf(expected, sizeof expected, "%s", etag);
+    int64_t begin_ns = storm_call_begin(client);
+    struct comb_v1_tree_set_metadata_request *request =
+        comb_v1_tree_set_metadata_request_new(client->arena);
+    struct comb_v1_tree_set_metadata_response *response = NULL;
+    struct comb_v1_metadata *piece = comb_v1_metadata_new(client->arena);
+    request->node = calls_ref(client->arena, path);
+    comb_v1_tree_set_metadata_request_set_expected_etag(request, expected);
+    comb_v1_metadata_set_namespace(piece, "storm");
+    comb_v1_metadata_set_name(piece, "turn");
+    piece->value = comb_v1_metadata_value_new(client->arena);
+    comb_v1_metadata_value_set_integer(piece->value, turn);
+    if (!comb_v1_tree_set_metadata_request_add_set(client->arena, request, piece))
+        storm_die("no memory for a request");
+    enum grpcc_status status = comb_v1_tree_set_metadata(
+        comb_client_channel(client->sdk), client->arena, NULL, request, &response, &err);
+    if (storm_call_end(client, begin_ns, "set metadata", status, &err, false))
+        storm_acknowledged(client, response->node);
+    else
+        client->unknown++;
+}
+
+/* The file's etag in ret_etag. */
+static bool send_file(struct storm_client *client, const char *path, struct content *content,
+                      char ret_etag[64])
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
     struct comb_v1_node *node = NULL;
@@ -255,6 +305,7 @@ static bool send_file(struct storm_client *client, const char *path, struct cont
         return false;
     }
     storm_acknowledged(client, node);
+    snprintf(ret_etag, 64, "%s", node->etag);
     return true;
 }
 
@@ -284,13 +335,15 @@ static void send_and_read(struct storm_client *client)
     static struct content contents[SENDERS];
     struct content *content = &contents[client->number];
     for (unsigned turn = 0; !storm_is_over(client); turn++) {
-        char name[32], path[STORM_PATH_BYTES];
+        char name[32], path[STORM_PATH_BYTES], etag[64];
         snprintf(name, sizeof name, "sent/%u-%u", client->number, turn % FILES);
         storm_path(client->storm, name, path);
         content->n = turn % LARGE == LARGE - 1 ? LARGE_BYTES : SMALL_BYTES;
         calls_content(client->random ^ turn, content->bytes, content->n);
-        if (send_file(client, path, content))
+        if (send_file(client, path, content, etag)) {
+            annotate(client, path, etag, turn);
             read_file(client, path, content);
+        }
         storm_pause();
     }
 }

@@ -95,8 +95,8 @@ struct storm {
 
 struct storm_row {
     size_t calls, failed, refused;
-    double p99_ms, longest_ms, gap_ms; /* gap: no call of any client ended well */
-    size_t acknowledged, lost, twice;
+    double p99_ms, longest_ms, gap_ms;            /* gap: no call of any client ended well */
+    size_t acknowledged, lost, twice, disordered; /* changes; by the feed */
     char error[STORM_ERROR_BYTES];
 };
 
