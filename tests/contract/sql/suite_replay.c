@@ -233,15 +233,21 @@ static void what_cannot_be_resolved_stays_ambiguous(void **state)
     assert_int_equal(count_nodes(m), 1);
 }
 
-/* Sends the request again, as who was told of a failure does, and once more. */
+/* Sends the request again, as who was told of a failure does, and once more. A session that was
+ * lost takes its time to come back. */
 static void insist(struct mutation_fixture *m, const char *name, const struct comb_request_key *key)
 {
+    enum { TRIES = 20 };
     struct test_ctx *t = &m->f->t;
     struct create create = {.m = m, .name = name, .outcome = comb_str_from(name)};
     struct comb_outcome outcome;
     for (int i = 0; i < 2; i++) {
-        test_ctx_next(t);
-        must_ok(run_create(&create, t, key, &outcome), &t->err);
+        enum comb_status status = COMB_UNAVAILABLE;
+        for (int n = 0; n < TRIES && status == COMB_UNAVAILABLE; n++) {
+            test_ctx_next(t);
+            status = run_create(&create, t, key, &outcome);
+        }
+        must_ok(status, &t->err);
         assert_true(comb_str_equal(outcome.bytes, comb_str_from(name)));
     }
     assert_true(outcome.replayed);
