@@ -286,6 +286,8 @@ void comb_headers_wipe(struct comb_headers *headers);
 /* ---- errors (error.c) ---- */
 
 bool comb_error_has_reason(const struct grpcc_error *err, enum comb_v1_error_reason reason);
+/* RetryInfo: when the server wants the call to be tried again; -1: it does not say. */
+int64_t comb_error_retry_ms(const struct grpcc_error *err);
 enum grpcc_status comb_error_memory(struct grpcc_error *err);
 
 #endif

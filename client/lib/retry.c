@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/lib/internal.h"
+
 /* How core words that it has no connection, or that a call came too late for the one that goes: the
  * server has not seen it. There is no other sign; a text that is not among these is taken for an
  * answer, which is the safe side: what may not be repeated then is not. */
@@ -127,7 +129,9 @@ struct comb_retry_verdict comb_retry_judge(struct comb_retry *retry, enum grpcc_
         (!pushed && !may_repeat(retry)))
         return verdict;
     go_on(retry, &verdict, random);
-    if (pushed && (verdict.new_round || retry->n_replicas == 1))
-        verdict.wait_ms = err->pushback_ms > verdict.wait_ms ? err->pushback_ms : verdict.wait_ms;
+    /* RetryInfo says when; alone it does not say that nothing was done. */
+    int64_t advised_ms = pushed ? err->pushback_ms : comb_error_retry_ms(err);
+    if (verdict.new_round && advised_ms > verdict.wait_ms)
+        verdict.wait_ms = advised_ms;
     return verdict;
 }

@@ -349,7 +349,7 @@ static void translate(struct comb_error *err)
     err->domain = "facts";
     err->native = cause.native;
     err->retryable = true;
-    err->retry_ms = COMB_FACTS_BOUND_MS;
+    err->retry_ms = cause.retry_ms > COMB_FACTS_BOUND_MS ? cause.retry_ms : COMB_FACTS_BOUND_MS;
 }
 
 /* Until the next poll is due. False: the end. */

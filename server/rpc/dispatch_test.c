@@ -84,6 +84,18 @@ static void list(void *self, struct grpcc_call *call,
     comb_rpc_fail(call, &error);
 }
 
+/* A write that a store which is away has not seen, or, of the name "doubt", may have done. */
+static void create_folder(void *self, struct grpcc_call *call,
+                          const struct comb_v1_tree_create_folder_request *request)
+{
+    struct comb_error error = {0};
+    (void)self;
+    comb_error_set(&error, COMB_UNAVAILABLE, COMB_V1_ERROR_REASON_STORE_UNAVAILABLE, "away");
+    error.retry_ms = 1500;
+    error.ambiguous = strcmp(request->name, "doubt") == 0;
+    comb_rpc_fail(call, &error);
+}
+
 static void login(void *self, struct grpcc_call *call,
                   const struct comb_v1_auth_login_request *request)
 {
@@ -98,7 +110,8 @@ static void info(void *self, struct grpcc_call *call,
     comb_v1_admin_info_finish(call, comb_v1_admin_info_response_new(grpcc_call_arena(call)));
 }
 
-static const struct comb_v1_tree_server tree = {.stat = stat, .list = list};
+static const struct comb_v1_tree_server tree = {
+    .stat = stat, .list = list, .create_folder = create_folder};
 static const struct comb_v1_auth_server auth = {.login = login};
 static const struct comb_v1_admin_server admin = {.info = info};
 
@@ -277,6 +290,36 @@ static void wrong_fields_are_named(void **state)
     assert_string_equal(bad->field_violations[0]->field, "page_size");
 }
 
+static void must_advise_a_retry(const char *name)
+{
+    struct comb_v1_tree_create_folder_request *request =
+        comb_v1_tree_create_folder_request_new(arena);
+    struct comb_v1_tree_create_folder_response *response = NULL;
+    struct google_rpc_retry_info *info = NULL;
+    comb_v1_tree_create_folder_request_set_name(request, name);
+    assert_int_equal(comb_v1_tree_create_folder(channel, arena, with("Bearer user", NULL, NULL),
+                                                request, &response, &err),
+                     GRPCC_UNAVAILABLE);
+    has_reason("STORE_UNAVAILABLE");
+    assert_int_equal(err.details->n_details, 2);
+    const struct google_protobuf_any *any = err.details->details[1];
+    assert_string_equal(any->type_url, "type.googleapis.com/google.rpc.RetryInfo");
+    assert_int_equal(
+        google_rpc_retry_info_unpack(arena, NULL, any->value.data, any->value.len, &info, NULL),
+        GRPCC_OK);
+    assert_int_equal(info->retry_delay->seconds, 1);
+    assert_int_equal(info->retry_delay->nanos, 500000000);
+}
+
+static void pushback_says_that_nothing_was_done(void **state)
+{
+    (void)state;
+    must_advise_a_retry("sure");
+    assert_int_equal(err.pushback_ms, 1500);
+    must_advise_a_retry("doubt");
+    assert_int_equal(err.pushback_ms, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +330,7 @@ int main(void)
         cmocka_unit_test(tokens_go_round),
         cmocka_unit_test(faults_keep_their_secrets),
         cmocka_unit_test(wrong_fields_are_named),
+        cmocka_unit_test(pushback_says_that_nothing_was_done),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

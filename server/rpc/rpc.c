@@ -182,7 +182,9 @@ void comb_rpc_fail(struct grpcc_call *call, const struct comb_error *err)
         add_resource_info(call, err);
     if (err->retry_ms > 0) {
         add_retry_info(call, err->retry_ms);
-        grpcc_call_set_pushback_ms(call, err->retry_ms);
+        /* Clients take pushback for "nothing was done", and repeat what must not be repeated. */
+        if (!err->ambiguous)
+            grpcc_call_set_pushback_ms(call, err->retry_ms);
     } else if (err->reason == COMB_V1_ERROR_REASON_DRAINING && !err->ambiguous) {
         /* As the runtime refuses: nothing was done, another replica will do it. */
         grpcc_call_set_pushback_ms(call, 0);

@@ -2,6 +2,7 @@
 /* Unary calls: what is repeated, what is not, what every attempt carries. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "comb/v1/tree.grpcc.h"
 #include "tests/client/fake.h"
@@ -106,6 +107,35 @@ static void pushback_beyond_the_deadline_ends_the_call(void **state)
                                         .pushback_ms = 3600 * 1000});
     must_fail(GRPCC_UNAVAILABLE, fake_stat(client, &err), &err);
     assert_int_equal(fake_count(fake, "Stat"), 1);
+    comb_client_close(client);
+}
+
+/* As pushback, but that the call may have been done. */
+static void retry_info_beyond_the_deadline_ends_the_call(void **state)
+{
+    struct fake *fake = *state;
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct comb_client *client = fake_client(fake, NULL);
+    fake_fail(fake,
+              (struct fake_fault){.times = 1, .status = GRPCC_UNAVAILABLE, .retry_info_s = 3600});
+    must_fail(GRPCC_UNAVAILABLE, fake_stat(client, &err), &err);
+    assert_int_equal(fake_count(fake, "Stat"), 1);
+    comb_client_close(client);
+}
+
+static void retry_info_delays_the_next_attempt(void **state)
+{
+    struct fake *fake = *state;
+    struct grpcc_error err = GRPCC_ERROR_INIT;
+    struct comb_client *client = fake_client(fake, NULL);
+    fake_fail(fake,
+              (struct fake_fault){.times = 1, .status = GRPCC_UNAVAILABLE, .retry_info_s = 1});
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    must_ok(fake_stat(client, &err), &err);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_int_equal(fake_count(fake, "Stat"), 2);
+    assert_true(end.tv_sec > begin.tv_sec); /* a second or more has passed */
     comb_client_close(client);
 }
 
@@ -251,6 +281,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(pushback_is_honoured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pushback_beyond_the_deadline_ends_the_call, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(retry_info_beyond_the_deadline_ends_the_call, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(retry_info_delays_the_next_attempt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals_of_a_draining_replica_cost_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_replica_that_closes_costs_nothing, set_up, tear_down),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/client/fake.h"
 
+#include <google/protobuf/duration.grpcc.h>
 #include <google/protobuf/timestamp.grpcc.h>
 #include <google/rpc/error_details.grpcc.h>
 #include <stdio.h>
@@ -53,6 +54,16 @@ static void add_reason(struct grpcc_call *call, const char *reason)
     grpcc_call_add_detail(call, &info->base);
 }
 
+static void add_retry_info(struct grpcc_call *call, int64_t seconds)
+{
+    struct google_rpc_retry_info *info = google_rpc_retry_info_new(grpcc_call_arena(call));
+    assert_non_null(info);
+    info->retry_delay = google_protobuf_duration_new(grpcc_call_arena(call));
+    assert_non_null(info->retry_delay);
+    info->retry_delay->seconds = seconds;
+    grpcc_call_add_detail(call, &info->base);
+}
+
 bool fake_admit(struct fake *fake, struct grpcc_call *call)
 {
     char expected[FAKE_TEXT_MAX], given[FAKE_TEXT_MAX];
@@ -71,6 +82,8 @@ bool fake_admit(struct fake *fake, struct grpcc_call *call)
     } else if (fails) {
         if (fault.has_pushback)
             grpcc_call_set_pushback_ms(call, fault.pushback_ms);
+        if (fault.retry_info_s)
+            add_retry_info(call, fault.retry_info_s);
         grpcc_call_fail(call, fault.status, "%s",
                         fault.message ? fault.message : "as the test wants");
     }

@@ -33,7 +33,8 @@ struct fake_fault {
     enum grpcc_status status;
     bool has_pushback;
     int64_t pushback_ms;
-    const char *message; /* NULL: "as the test wants" */
+    int64_t retry_info_s; /* RetryInfo; 0: none */
+    const char *message;  /* NULL: "as the test wants" */
 };
 
 struct fake {

@@ -11,9 +11,6 @@
 
 /* What a shed caller is told to wait. */
 enum { RETRY_MS = 100 };
-/* A database that is away may be so for a moment only: a disk that stands still, a lock of a step
- * of the schema. Clients that come again at once have used up their attempts before it is back. */
-enum { RETRY_AWAY_MS = 1000 };
 /* How often the age of what is unanswered is looked at. */
 enum { STALL_CHECK_MS = 50 };
 /* How long a close waits for what is on its way. */
@@ -389,7 +386,7 @@ static void refuse_down(struct comb_pg *pg, int64_t steady_ns)
         pthread_mutex_unlock(&pg->lock);
         if (err.status != COMB_UNAVAILABLE)
             comb_pg_unreachable(&err, err.status == COMB_OK ? "no connection yet" : err.msg);
-        err.retry_ms = RETRY_AWAY_MS;
+        err.retry_ms = COMB_PG_AWAY_MS;
         end_queue(pg, set, &err);
     }
 }

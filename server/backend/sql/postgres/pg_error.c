@@ -81,6 +81,8 @@ enum comb_pg_verdict comb_pg_judge(const char *sqlstate, const char *message,
     err->domain = comb_pg_domain;
     err->native = strtol(sqlstate, NULL, 36);
     err->retryable = row && row->retryable;
+    if (err->retryable && row->status == COMB_UNAVAILABLE)
+        err->retry_ms = COMB_PG_AWAY_MS;
     return row ? row->verdict : COMB_PG_FAIL;
 }
 
@@ -92,6 +94,7 @@ enum comb_status comb_pg_unreachable(struct comb_error *err, const char *why)
     if (err) {
         err->domain = comb_pg_domain;
         err->retryable = true;
+        err->retry_ms = COMB_PG_AWAY_MS;
     }
     return COMB_UNAVAILABLE;
 }

@@ -195,6 +195,10 @@ enum comb_status comb_pg_decode(struct grpcc_arena *arena, PGresult *result,
 /* ---- pg_error.c ---- */
 
 extern const char comb_pg_domain[];
+/* What clients of a database that is away are told to wait. It may be so for a moment only: a disk
+ * that stands still, a lock of a step of the schema. Who comes again at once has used up his
+ * attempts before it is back. */
+enum { COMB_PG_AWAY_MS = 1000 };
 enum comb_pg_verdict {
     COMB_PG_FAIL,      /* the request ends with err */
     COMB_PG_AGAIN,     /* it may be run again, nothing of it has happened */
