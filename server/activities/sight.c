@@ -120,10 +120,8 @@ enum comb_status activities_look(struct activities_eyes *eyes, const struct comb
         comb_access_rights_each(eyes->activities->parts.access, &eyes->scratch, unseen, n_unseen,
                                 keep_sight, &looking, err);
     /* One look at the store is new enough for the whole call. */
-    if (status == COMB_OK && eyes->scratch.strong) {
-        eyes->scratch.seen = eyes->scratch.reached;
-        eyes->scratch.strong = false;
-    }
+    if (status == COMB_OK)
+        comb_ctx_asked(&eyes->scratch);
     return status;
 }
 

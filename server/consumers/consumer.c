@@ -372,7 +372,7 @@ static enum consumer_outcome consume(struct comb_consumer_run *run, struct comb_
     if (page.n == 0)
         return at_end(run, ctx, page.end);
     atomic_store(&run->pending_us, page.records[0].time_us);
-    ctx->seen = ctx->reached;
+    comb_ctx_see_reached(ctx);
     enum consumer_outcome outcome = apply(run, ctx, &page);
     bool is_behind = run->place.cursor.sequence != page.end.sequence;
     return outcome != GO_ON || is_behind || page.n == size ? outcome : LINGER;

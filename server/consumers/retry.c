@@ -60,7 +60,7 @@ static enum comb_status handle(struct comb_consumer_run *run, struct comb_ctx *c
         return status;
     struct comb_consumer_batch batch = {
         .records = page.records, .n = page.n, .n_done = page.n, .epoch = epoch, .run = run};
-    ctx->seen = ctx->reached;
+    comb_ctx_see_reached(ctx);
     run->retried = aside;
     status = run->consumer.apply(run->consumer.data, ctx, &batch, err);
     run->retried = NULL;

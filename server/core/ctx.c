@@ -31,3 +31,16 @@ void comb_ctx_reach(struct comb_ctx *ctx, struct comb_position position)
         ctx->reached.sequence < position.sequence)
         ctx->reached = position;
 }
+
+void comb_ctx_see_reached(struct comb_ctx *ctx)
+{
+    ctx->seen = ctx->reached;
+}
+
+void comb_ctx_asked(struct comb_ctx *ctx)
+{
+    if (!ctx->strong)
+        return;
+    comb_ctx_see_reached(ctx);
+    ctx->strong = false;
+}

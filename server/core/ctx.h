@@ -66,5 +66,10 @@ int comb_ctx_left_ms(const struct comb_ctx *ctx);
 enum comb_status comb_ctx_check(const struct comb_ctx *ctx, struct comb_error *err) COMB_MUST_CHECK;
 /* Raises ctx->reached to position, never lowers it. */
 void comb_ctx_reach(struct comb_ctx *ctx, struct comb_position position);
+/* What has been reached is new enough for the rest of the call: it must be seen from here on. */
+void comb_ctx_see_reached(struct comb_ctx *ctx);
+/* The same behind a question of a strong call, which has asked the store: the call does not ask it
+ * once more for each of its further questions. Of others nothing changes. */
+void comb_ctx_asked(struct comb_ctx *ctx);
 
 #endif

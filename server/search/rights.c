@@ -49,7 +49,12 @@ static enum comb_status prepare(void *data, struct comb_ctx *ctx,
         return comb_error_no_memory(err);
     for (size_t i = 0; i < n; i++)
         ids[i] = candidates[i].id;
-    return comb_access_rights_each(self->search->parts.access, ctx, ids, n, decide, self, err);
+    enum comb_status status =
+        comb_access_rights_each(self->search->parts.access, ctx, ids, n, decide, self, err);
+    /* One look at the store is new enough for all batches of the call. */
+    if (status == COMB_OK)
+        comb_ctx_asked(ctx);
+    return status;
 }
 
 static bool is_in(void *data, const struct comb_search_condition *condition,

@@ -92,7 +92,7 @@ static enum comb_status read_page(struct comb_tree *tree, struct comb_ctx *ctx,
 
         if (status != COMB_OK)
             return status;
-        ctx->seen = ctx->reached;
+        comb_ctx_see_reached(ctx);
         status = take_records(tree, ctx, scope, page.records, page.n, size, response, &taken, err);
         if (status != COMB_OK)
             return status;

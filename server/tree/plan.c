@@ -34,7 +34,7 @@ enum comb_status comb_tree_decide(struct comb_tree *tree, comb_mutation_decide d
     if (synced != COMB_OK)
         return synced;
     /* From here on facts must show at least what that poll saw. */
-    ctx->seen = ctx->reached;
+    comb_ctx_see_reached(ctx);
     *plan = fresh;
     return decide(data, ctx, plan, err);
 }

@@ -332,7 +332,7 @@ static enum comb_status feed_round(struct tree_watch *watch, struct comb_error *
     if (status != COMB_OK)
         return status;
     /* Rights are those after the last of these changes, at least. */
-    watch->ctx.seen = watch->ctx.reached;
+    comb_ctx_see_reached(&watch->ctx);
     for (size_t i = 0; i < page.n && status == COMB_OK; i++)
         status = record_event(watch, &page.records[i], err);
     if (status != COMB_OK)
@@ -423,7 +423,7 @@ static enum comb_status init_position(struct tree_watch *watch,
     status = comb_feed_head(watch->tree->use.sql, &watch->ctx, &watch->at, err);
     if (status != COMB_OK || !request->snapshot)
         return status;
-    watch->ctx.seen = watch->ctx.reached;
+    comb_ctx_see_reached(&watch->ctx);
     watch->in_snapshot = true;
     return watch->scope.all ? COMB_OK : push_folder(watch, &watch->scope.folder, err);
 }
