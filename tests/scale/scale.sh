@@ -116,7 +116,7 @@ full() {
         else print "nothing: waits for stores" }'
 }
 
-# row REPLICAS KIND NODES CALLS
+# row REPLICAS CALL NODES CALLS
 row() {
     local calls=$(($4 + WARM)) part before=() after=() rate p50 p99 failed i idle all idle2 all2 begin end replicas_ns=0 cells=
     for part in "${STORES[@]}"; do before+=("$(used "$part")"); done
@@ -135,9 +135,10 @@ row() {
         $((replicas_ns / 1000 / calls)) "$cells" "$busy" "$(full "$1" "$(((end - begin) / 1000000))e-3" "$replicas_ns" "$busy")"
 }
 
+# rows REPLICAS NODES [WHERE]
 rows() {
-    row "$1" read "$2" "$READS"
-    row "$1" create "$2" "$CREATES"
+    row "$1" "read${3:-}" "$2" "$READS"
+    row "$1" "create${3:-}" "$2" "$CREATES"
 }
 
 if ! mkdir "$GROUPS_ROOT/cpu/$group" 2>/dev/null || ! mkdir "$GROUPS_ROOT/cpuacct/$group" 2>/dev/null; then
@@ -170,4 +171,5 @@ done
 for ((size = 1; size < ${#SIZES[@]}; size++)); do
     grow "${SIZES[size - 1]}" "${SIZES[size]}"
     rows "$REPLICAS" "${SIZES[size]}"
+    rows "$REPLICAS" "${SIZES[size]}" -anywhere
 done

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * COMB_PASSWORD=... scale_load SERVERS root | read|create NODES CALLS IN_FLIGHT: calls of replicas
- * through one client of all of them, on a tree of nodes.py. root: prints the id of the folder below
- * which that has to be. read: stat of a file, another one each time. create: a folder in another
- * folder each time. Prints "rate p50_us p99_us failed" of those calls.
+ * COMB_PASSWORD=... scale_load SERVERS root | CALL NODES CALLS IN_FLIGHT: calls of replicas through
+ * one client of all of them, on a tree of nodes.py. root: prints the id of the folder below which
+ * that has to be. read: stat of a file, another one each time. create: a folder in another folder
+ * each time. Both in ten folders, however many there are, which lie as far apart as can be;
+ * read-anywhere and create-anywhere in all of them. Prints "rate p50_us p99_us failed".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +14,25 @@
 #include "comb/v1/tree.grpcc.h"
 #include "tests/bench/load.h"
 
-enum { FOLDER_NODES = 1000, WARM_CALLS = 200 };
+enum { FOLDER_NODES = 1000, NEAR_FOLDERS = 10, WARM_CALLS = 200 };
 /* Without a common factor with any number of nodes that there is. */
 #define STRIDE ((size_t)7919)
 
 struct scale {
     size_t nodes, first;
+    bool anywhere;
 };
+
+/* The path of the folder of the n-th call, and the number of a file in it. */
+static const char *folder_of(const struct scale *scale, struct grpcc_arena *arena, size_t n,
+                             size_t *ret_file)
+{
+    size_t folders = scale->nodes / FOLDER_NODES;
+    size_t used = scale->anywhere ? folders : NEAR_FOLDERS;
+    size_t at = (scale->first + n) * STRIDE;
+    *ret_file = at / used % FOLDER_NODES;
+    return grpcc_arena_printf(arena, "/personal/f%zu", at % used * (folders / used));
+}
 
 static struct comb_v1_node_ref *ref_of(struct grpcc_arena *arena, const char *path)
 {
@@ -32,9 +45,9 @@ static const ProtobufCMessage *read_request(void *data, struct grpcc_arena *aren
 {
     const struct scale *scale = data;
     struct comb_v1_tree_stat_request *request = comb_v1_tree_stat_request_new(arena);
-    size_t file = (scale->first + n) * STRIDE % scale->nodes;
-    request->node = ref_of(arena, grpcc_arena_printf(arena, "/personal/f%zu/n%zu",
-                                                     file / FOLDER_NODES, file % FOLDER_NODES));
+    size_t file = 0;
+    const char *folder = folder_of(scale, arena, n, &file);
+    request->node = ref_of(arena, grpcc_arena_printf(arena, "%s/n%zu", folder, file));
     return &request->base;
 }
 
@@ -43,8 +56,8 @@ static const ProtobufCMessage *create_request(void *data, struct grpcc_arena *ar
     const struct scale *scale = data;
     struct comb_v1_tree_create_folder_request *request =
         comb_v1_tree_create_folder_request_new(arena);
-    size_t folder = (scale->first + n) * STRIDE % (scale->nodes / FOLDER_NODES);
-    request->parent = ref_of(arena, grpcc_arena_printf(arena, "/personal/f%zu", folder));
+    size_t file = 0;
+    request->parent = ref_of(arena, folder_of(scale, arena, n, &file));
     comb_v1_tree_create_folder_request_set_name(
         request, grpcc_arena_printf(arena, "made-%zu", scale->first + n));
     return &request->base;
@@ -77,9 +90,10 @@ static int print_root(struct comb_client *client)
 
 static int run(struct comb_client *client, char **argv)
 {
-    bool reads = strcmp(argv[2], "read") == 0;
+    bool reads = strncmp(argv[2], "read", 4) == 0;
     struct scale scale = {.nodes = strtoul(argv[3], NULL, 10),
-                          .first = (size_t)load_now_ns() / 1000 % 1000000000};
+                          .first = (size_t)load_now_ns() / 1000 % 1000000000,
+                          .anywhere = strstr(argv[2], "-anywhere") != NULL};
     struct load load = {.channel = comb_client_channel(client),
                         .method = method_of(reads ? "Stat" : "CreateFolder"),
                         .in_flight = (unsigned)strtoul(argv[5], NULL, 10),
@@ -107,9 +121,7 @@ int main(int argc, char **argv)
         .size = sizeof options, .attempts_max = 100, .retry_tokens_max = 10000, .pinned = true};
     const char *password = getenv("COMB_PASSWORD");
     if (!password || !(argc == 3 || argc == 6)) {
-        fprintf(stderr,
-                "usage: COMB_PASSWORD=... %s SERVERS root | read|create NODES CALLS "
-                "IN_FLIGHT\n",
+        fprintf(stderr, "usage: COMB_PASSWORD=... %s SERVERS root | CALL NODES CALLS IN_FLIGHT\n",
                 argv[0]);
         return 2;
     }
