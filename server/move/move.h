@@ -9,8 +9,8 @@
  * of the parts say whether a copy is whole. Taking a record in is idempotent: a copy that was
  * interrupted is begun again, and what is there already is passed over.
  *
- * Threads: one for each object. All functions block; a store that is away ends them with
- * UNAVAILABLE.
+ * Threads: one for each object, which may have some of its own. All functions block; a store that
+ * is away ends them with UNAVAILABLE.
  */
 #ifndef COMB_MOVE_H
 #define COMB_MOVE_H
@@ -30,6 +30,11 @@
 #define COMB_MOVE_VALUE_BYTES_MAX (8u << 20)
 /* Bytes of a content in one record. */
 #define COMB_MOVE_CHUNK_BYTES (256u << 10)
+/* Contents that are read, or written, at once: what a distant store takes for its answer is waited
+ * for once and not for each. Only those up to so many bytes, which are in memory whole: larger ones
+ * go through in pieces, one content after the other. */
+#define COMB_MOVE_AT_ONCE_MAX 16
+#define COMB_MOVE_SMALL_BYTES_MAX (1u << 20)
 
 struct comb_move_record {
     comb_str part, key, value; /* borrowed: until the function that it is given to returns */

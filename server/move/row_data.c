@@ -10,10 +10,12 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/memory.h"
+#include "server/move/content.h"
+#include "server/move/lanes.h"
 #include "server/move/move.h"
 #include "server/move/record.h"
 
-/* What one page of names, or one piece of a content, may take. */
+/* What one page of names, or one piece of a large content, may take. */
 #define STEP_MS 60000
 #define PAGE_NAMES 200
 static const char PART[] = "object";
@@ -37,20 +39,39 @@ struct row_data {
     struct comb_blobs *blobs;
     struct comb_sql_snapshot *names;
     struct comb_move_faults faults;
+    struct move_lanes *lanes;
+    struct move_content contents[COMB_MOVE_AT_ONCE_MAX]; /* used in turn */
+    size_t turn;
     uint8_t *buffer; /* COMB_MOVE_CHUNK_BYTES */
     struct comb_sha256 sha;
     bool has_sha;
 
     /* of what comes in */
-    struct grpcc_arena *arena; /* the writer's */
-    struct comb_blob_writer *writer;
-    char writing[COMB_BLOB_KEY_MAX];
-    bool skips; /* it is here already */
+    struct move_content *taking; /* whose end has not come; NULL: none */
+    uint64_t n_absent;           /* that were not here one after the other */
 };
 
 static struct comb_ctx step(struct grpcc_arena *arena)
 {
     return (struct comb_ctx){.arena = arena, .deadline_ns = comb_clock_in_ms(STEP_MS)};
+}
+
+/* The next one in turn, which nobody is at: the lanes are not full. */
+static struct move_content *next_content(struct row_data *row)
+{
+    return &row->contents[row->turn % COMB_MOVE_AT_ONCE_MAX];
+}
+
+static void put_content(struct row_data *row, void (*run)(void *item))
+{
+    move_lanes_put(row->lanes, run, next_content(row));
+    row->turn++;
+}
+
+/* Not before there is something to do. */
+static enum comb_status start_lanes(struct row_data *row, struct comb_error *err)
+{
+    return row->lanes ? COMB_OK : move_lanes_new(&row->lanes, err);
 }
 
 /* ---- out ---- */
@@ -77,68 +98,101 @@ static void note_fault(struct row_data *row, uint64_t *count, comb_str key)
              comb_log_text("key", key));
 }
 
+static enum comb_status give_pieces(struct row_data *row, const struct comb_move_sink *sink,
+                                    comb_str key, uint64_t *offset, comb_str bytes,
+                                    struct comb_error *err)
+{
+    enum comb_status status = COMB_OK;
+    comb_sha256_update(&row->sha, bytes.ptr, bytes.len);
+    while (status == COMB_OK && bytes.len > 0) {
+        size_t n = bytes.len < COMB_MOVE_CHUNK_BYTES ? bytes.len : COMB_MOVE_CHUNK_BYTES;
+        status = give_piece(sink, key, *offset, comb_str_of(bytes.ptr, n), err);
+        *offset += n;
+        bytes = comb_str_of(bytes.ptr + n, bytes.len - n);
+    }
+    return status;
+}
+
+/* What is behind the bytes that are in memory. */
+static enum comb_status give_rest(struct row_data *row, const struct comb_move_sink *sink,
+                                  struct move_content *content, uint64_t *offset,
+                                  struct comb_error *err)
+{
+    enum comb_status status = COMB_OK;
+    size_t n = 1;
+    while (status == COMB_OK && n > 0) {
+        struct comb_ctx ctx = step(content->arena);
+        grpcc_arena_reset(content->arena);
+        status = comb_blob_read(row->blobs, &ctx, content->reader, *offset, row->buffer,
+                                COMB_MOVE_CHUNK_BYTES, &n, err);
+        if (status == COMB_OK)
+            status = give_pieces(row, sink, content->key, offset, comb_str_of(row->buffer, n), err);
+    }
+    return status;
+}
+
 /* Its bytes, then its end. */
 static enum comb_status give_bytes(struct row_data *row, const struct comb_move_sink *sink,
-                                   comb_str key, struct comb_blob_reader *reader,
-                                   const struct comb_sql_value *name, struct comb_error *err)
+                                   struct move_content *content, struct comb_error *err)
 {
-    struct grpcc_arena *arena = grpcc_arena_new(0);
     uint8_t end[8 + COMB_SHA256_SIZE];
     uint64_t offset = 0;
-    size_t n = 1;
-    enum comb_status status = arena ? COMB_OK : comb_error_no_memory(err);
-    while (status == COMB_OK && n > 0) {
-        struct comb_ctx ctx = step(arena);
-        grpcc_arena_reset(arena);
-        status = comb_blob_read(row->blobs, &ctx, reader, offset, row->buffer,
-                                COMB_MOVE_CHUNK_BYTES, &n, err);
-        if (status == COMB_OK && n > 0) {
-            comb_sha256_update(&row->sha, row->buffer, n);
-            status = give_piece(sink, key, offset, comb_str_of(row->buffer, n), err);
-            offset += n;
-        }
-    }
-    grpcc_arena_free(arena);
+    enum comb_status status =
+        give_pieces(row, sink, content->key, &offset, comb_str_of(content->bytes, content->n), err);
+    if (status == COMB_OK && content->n == COMB_MOVE_SMALL_BYTES_MAX)
+        status = give_rest(row, sink, content, &offset, err);
     if (status != COMB_OK)
         return status;
     for (int i = 0; i < 8; i++)
         end[i] = (uint8_t)(offset >> (56 - 8 * i));
     comb_sha256_finish(&row->sha, end + 8);
-    comb_str sha256 = comb_str_of(end + 8, COMB_SHA256_SIZE);
-    if (offset != (uint64_t)name[SIZE].integer || !comb_str_equal(sha256, name[SHA256].bytes))
-        note_fault(row, &row->faults.damaged, key);
-    return give_piece(sink, key, UINT64_MAX, comb_str_of(end, sizeof end), err);
+    if (offset != content->size || memcmp(end + 8, content->sha256, COMB_SHA256_SIZE) != 0)
+        note_fault(row, &row->faults.damaged, content->key);
+    return give_piece(sink, content->key, UINT64_MAX, comb_str_of(end, sizeof end), err);
 }
 
-static enum comb_status give_object(struct row_data *row, struct comb_ctx *ctx,
-                                    const struct comb_move_sink *sink,
-                                    const struct comb_sql_value *name, struct comb_error *err)
+/* The one that was asked for first; OK also where there is none. */
+static enum comb_status give_oldest(struct row_data *row, const struct comb_move_sink *sink,
+                                    struct comb_error *err)
 {
-    struct comb_error why = {0};
+    struct move_content *content = move_lanes_take(row->lanes);
+    enum comb_status status = content ? content->status : COMB_OK;
+    if (content && status == COMB_NOT_FOUND) {
+        note_fault(row, &row->faults.missing, content->key);
+        status = COMB_OK;
+    } else if (content && status == COMB_OK) {
+        status = give_bytes(row, sink, content, err);
+    } else if (content && err) {
+        *err = content->err;
+    }
+    if (content)
+        move_content_close(content);
+    return status;
+}
+
+/* Has the object of one row of names read. */
+static enum comb_status ask_for(struct row_data *row, const struct comb_move_sink *sink,
+                                const struct comb_sql_value *name, struct comb_error *err)
+{
     struct comb_uuid session, object;
-    struct comb_blob_reader *reader = NULL;
-    char text[COMB_BLOB_KEY_MAX];
-    uint64_t size;
+    struct move_content *content;
+    enum comb_status status =
+        move_lanes_are_full(row->lanes) ? give_oldest(row, sink, err) : COMB_OK;
+    if (status != COMB_OK)
+        return status;
+    content = next_content(row);
     if (name[SESSION].bytes.len != sizeof session.bytes ||
         name[OBJECT].bytes.len != sizeof object.bytes)
         return comb_error_set(err, COMB_DATA_LOSS, 0, "a content's row is damaged");
     memcpy(session.bytes, name[SESSION].bytes.ptr, sizeof session.bytes);
     memcpy(object.bytes, name[OBJECT].bytes.ptr, sizeof object.bytes);
-    comb_str key = comb_blob_key(&session, &object, text);
-    ctx->deadline_ns = comb_clock_in_ms(STEP_MS);
-    enum comb_status status = comb_blob_open(row->blobs, ctx, key, &reader, &size, &why);
-    if (status == COMB_NOT_FOUND) {
-        note_fault(row, &row->faults.missing, key);
-        return COMB_OK;
-    }
-    if (status != COMB_OK) {
-        if (err)
-            *err = why;
-        return status;
-    }
-    status = give_bytes(row, sink, key, reader, name, err);
-    comb_blob_close_reader(row->blobs, reader);
-    return status;
+    memset(content->sha256, 0, sizeof content->sha256);
+    if (name[SHA256].bytes.len == sizeof content->sha256)
+        memcpy(content->sha256, name[SHA256].bytes.ptr, sizeof content->sha256);
+    content->size = (uint64_t)name[SIZE].integer;
+    content->key = comb_blob_key(&session, &object, content->key_text);
+    put_content(row, move_content_fetch);
+    return COMB_OK;
 }
 
 static enum comb_status give_list(struct row_data *row, const struct comb_move_sink *sink,
@@ -159,7 +213,7 @@ static enum comb_status give_list(struct row_data *row, const struct comb_move_s
         grpcc_arena_reset(arenas[turn]);
         status = comb_sql_snapshot_read(row->names, &ctx, &statement, &rows, err);
         for (size_t i = 0; status == COMB_OK && i < rows->n_rows; i++)
-            status = give_object(row, &ctx, sink, comb_sql_at(rows, i, 0), err);
+            status = ask_for(row, sink, comb_sql_at(rows, i, 0), err);
         if (status != COMB_OK || rows->n_rows < PAGE_NAMES)
             break;
         last = comb_sql_at(rows, rows->n_rows - 1, 0);
@@ -173,9 +227,19 @@ static enum comb_status data_give(struct comb_move_row *self, const struct comb_
                                   struct comb_error *err)
 {
     struct row_data *row = (struct row_data *)self;
+    struct move_content *content;
     row->faults = (struct comb_move_faults){.missing = 0};
-    enum comb_status status = give_list(row, sink, blobs_first, blobs_next, 1, err);
-    return status == COMB_OK ? give_list(row, sink, parts_first, parts_next, 2, err) : status;
+    enum comb_status status = start_lanes(row, err);
+    if (status == COMB_OK)
+        status = give_list(row, sink, blobs_first, blobs_next, 1, err);
+    if (status == COMB_OK)
+        status = give_list(row, sink, parts_first, parts_next, 2, err);
+    for (int i = 0; status == COMB_OK && i < COMB_MOVE_AT_ONCE_MAX; i++)
+        status = give_oldest(row, sink, err);
+    /* After a failure: what was asked for is dropped. */
+    while (row->lanes && (content = move_lanes_take(row->lanes)))
+        move_content_close(content);
+    return status;
 }
 
 void comb_move_data_faults(const struct comb_move_row *row, struct comb_move_faults *ret_faults)
@@ -208,51 +272,49 @@ static enum comb_status data_is_empty(struct comb_move_row *self, bool *ret_empt
     return status;
 }
 
-/* Whether all of the object is here from a copy before: objects become visible whole. */
-static bool is_here(struct row_data *row, comb_str key)
+static enum comb_status note_taken(struct row_data *row, const struct move_content *content,
+                                   struct comb_error *err)
 {
-    struct comb_ctx ctx = step(row->arena);
-    struct comb_blob_reader *reader = NULL;
-    uint64_t size;
-    if (comb_blob_open(row->blobs, &ctx, key, &reader, &size, NULL) != COMB_OK)
-        return false;
-    comb_blob_close_reader(row->blobs, reader);
-    return true;
+    row->n_absent = content->was_there ? 0 : row->n_absent + 1;
+    if (content->status != COMB_OK && err)
+        *err = content->err;
+    return content->status;
 }
 
-static void drop_writer(struct row_data *row)
+/* The one that was put first has been written; OK also where there is none. */
+static enum comb_status end_oldest(struct row_data *row, struct comb_error *err)
 {
-    if (row->writer)
-        comb_blob_abort(row->blobs, row->writer);
-    row->writer = NULL;
-    row->writing[0] = '\0';
-    row->skips = false;
+    const struct move_content *content = move_lanes_take(row->lanes);
+    return content ? note_taken(row, content, err) : COMB_OK;
 }
 
-static enum comb_status begin_object(struct row_data *row, comb_str key, struct comb_error *err)
+static enum comb_status begin_taking(struct row_data *row, comb_str key, struct comb_error *err)
 {
-    drop_writer(row);
-    grpcc_arena_reset(row->arena);
-    snprintf(row->writing, sizeof row->writing, "%.*s", COMB_STR_ARG(key));
-    row->skips = is_here(row, key);
-    struct comb_ctx ctx = step(row->arena);
-    return row->skips ? COMB_OK : comb_blob_create(row->blobs, &ctx, key, 0, &row->writer, err);
+    enum comb_status status = start_lanes(row, err);
+    if (row->taking)
+        move_content_close(row->taking);
+    row->taking = NULL;
+    if (status == COMB_OK && move_lanes_are_full(row->lanes))
+        status = end_oldest(row, err);
+    if (status != COMB_OK)
+        return status;
+    row->taking = next_content(row);
+    /* A copy before this one came in the same order, and was at so many at once: behind more than
+     * these that are not here there is none. */
+    move_content_begin(row->taking, key, row->n_absent <= COMB_MOVE_AT_ONCE_MAX);
+    return COMB_OK;
 }
 
-static enum comb_status end_object(struct row_data *row, struct comb_error *err)
+static enum comb_status end_taking(struct row_data *row, struct comb_error *err)
 {
-    struct comb_ctx ctx = step(row->arena);
-    struct comb_blob_writer *writer = row->writer;
-    struct comb_error why = {0};
-    row->writer = NULL;
-    enum comb_status status = writer ? comb_blob_commit(row->blobs, &ctx, writer, &why) : COMB_OK;
-    drop_writer(row);
-    /* By a copy before this one, whose answer was lost; it is read again and compared. */
-    if (status == COMB_ALREADY_EXISTS)
+    struct move_content *content = row->taking;
+    row->taking = NULL;
+    if (!content->is_large) {
+        put_content(row, move_content_store);
         return COMB_OK;
-    if (status != COMB_OK && err)
-        *err = why;
-    return status;
+    }
+    move_content_store(content);
+    return note_taken(row, content, err);
 }
 
 static enum comb_status data_take(struct comb_move_row *self, const struct comb_move_record *record,
@@ -263,17 +325,23 @@ static enum comb_status data_take(struct comb_move_row *self, const struct comb_
     uint64_t offset;
     enum comb_status status = COMB_OK;
     if (!move_get_bytes(&rest, &key) || !move_get_u64(&rest, &offset) ||
-        key.len >= sizeof row->writing)
+        key.len >= COMB_BLOB_KEY_MAX || record->value.len > COMB_MOVE_CHUNK_BYTES)
         return comb_error_set(err, COMB_DATA_LOSS, 0, "a content is damaged");
-    if (!comb_str_equal(key, comb_str_from(row->writing)))
-        status = begin_object(row, key, err);
+    if (!row->taking || !comb_str_equal(key, row->taking->key))
+        status = begin_taking(row, key, err);
     if (status != COMB_OK)
         return status;
-    if (offset == UINT64_MAX)
-        return end_object(row, err);
-    struct comb_ctx ctx = step(row->arena);
-    return row->skips ? COMB_OK
-                      : comb_blob_write(row->blobs, &ctx, row->writer, record->value, err);
+    return offset == UINT64_MAX ? end_taking(row, err)
+                                : move_content_add(row->taking, record->value, err);
+}
+
+static enum comb_status data_flush(struct comb_move_row *self, struct comb_error *err)
+{
+    struct row_data *row = (struct row_data *)self;
+    enum comb_status status = COMB_OK;
+    for (int i = 0; row->lanes && status == COMB_OK && i < COMB_MOVE_AT_ONCE_MAX; i++)
+        status = end_oldest(row, err);
+    return status;
 }
 
 /* ---- life ---- */
@@ -281,11 +349,12 @@ static enum comb_status data_take(struct comb_move_row *self, const struct comb_
 static void data_free(struct comb_move_row *self)
 {
     struct row_data *row = (struct row_data *)self;
-    drop_writer(row);
+    move_lanes_free(row->lanes);
+    for (size_t i = 0; i < COMB_MOVE_AT_ONCE_MAX; i++)
+        move_content_done(&row->contents[i]);
     if (row->has_sha)
         comb_sha256_done(&row->sha);
     comb_memory_free(row->buffer);
-    grpcc_arena_free(row->arena);
     comb_memory_free(row);
 }
 
@@ -294,6 +363,7 @@ static const struct comb_move_row_ops ops = {
     .give = data_give,
     .is_empty = data_is_empty,
     .take = data_take,
+    .flush = data_flush,
     .free = data_free,
 };
 
@@ -306,11 +376,12 @@ enum comb_status comb_move_data_new(struct comb_blobs *blobs, struct comb_sql_sn
     row->base.ops = &ops;
     row->blobs = blobs;
     row->names = names;
-    row->arena = grpcc_arena_new(0);
     row->buffer = comb_memory_alloc(COMB_MOVE_CHUNK_BYTES);
     enum comb_status status =
-        row->arena && row->buffer ? comb_sha256_init(&row->sha, err) : comb_error_no_memory(err);
+        row->buffer ? comb_sha256_init(&row->sha, err) : comb_error_no_memory(err);
     row->has_sha = status == COMB_OK;
+    for (size_t i = 0; status == COMB_OK && i < COMB_MOVE_AT_ONCE_MAX; i++)
+        status = move_content_init(&row->contents[i], blobs, err);
     if (status != COMB_OK) {
         data_free(&row->base);
         return status;
