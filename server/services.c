@@ -577,6 +577,7 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->tree_rpc = (struct comb_tree_rpc){s->tree, s->sealer};
     s->identity_rpc = (struct comb_identity_rpc){s->identity, s->sealer};
     s->permissions_rpc = (struct comb_permissions_rpc){s->permissions, s->sealer};
+    s->data_rpc = (struct comb_data_rpc){s->data, s->sealer};
     s->workspaces_rpc = (struct comb_workspaces_rpc){s->workspaces, s->sealer};
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->audit_indexer, s->sealer};
@@ -697,7 +698,7 @@ enum comb_status comb_services_register(struct comb_services *s, struct grpcc_se
     };
     enum comb_status status = comb_tree_rpc_register(server, &s->tree_rpc, err);
     if (status == COMB_OK)
-        status = comb_data_rpc_register(server, s->data, err);
+        status = comb_data_rpc_register(server, &s->data_rpc, err);
     if (status == COMB_OK)
         status = comb_events_rpc_register(server, s->event_service, err);
     if (status == COMB_OK)

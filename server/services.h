@@ -18,6 +18,7 @@
 #include "server/consumers/consumer.h"
 #include "server/consumers/consumers_rpc.h"
 #include "server/data/data.h"
+#include "server/data/data_rpc.h"
 #include "server/docs/docs.h"
 #include "server/documents/documents_rpc.h"
 #include "server/events/event_service.h"
@@ -116,6 +117,7 @@ struct comb_services {
     struct comb_identity_rpc identity_rpc;
     struct comb_permissions_rpc permissions_rpc;
     struct comb_workspaces_rpc workspaces_rpc;
+    struct comb_data_rpc data_rpc;
     struct comb_operations_rpc operations_rpc;
     struct comb_registry_rpc registry_rpc;
     struct comb_vault_rpc vault_rpc;

@@ -140,6 +140,7 @@ int cli_put(struct cli *cli, int argc, char **argv);
 int cli_get(struct cli *cli, int argc, char **argv);
 int cli_cat(struct cli *cli, int argc, char **argv);
 int cli_import(struct cli *cli, int argc, char **argv);
+int cli_uploads(struct cli *cli, int argc, char **argv);
 int cli_url(struct cli *cli, int argc, char **argv);
 
 int cli_grant(struct cli *cli, int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
     {"get", "[-r] REMOTE LOCAL", "fetch a file or, with -r, a folder", cli_get},
     {"cat", "REMOTE...", "write the content of files to stdout", cli_cat},
     {"url", "[--ttl SECONDS] REF", "URLs that read a file from the data store, 60 s long", cli_url},
+    {"uploads", "ls|rm ID...", "uploads of yours that were begun and not ended", cli_uploads},
     {"import", "[--files-from FILE] DIR REMOTE", "send a folder and report", cli_import},
     {"mv", "[--replace] [--lock TOKEN] REF TARGET", "rename or move", cli_mv},
     {"rm", "[--permanently] [--lock TOKEN] REF...", "move to the recycle bin, or delete for good",

@@ -15,6 +15,8 @@ enum comb_status comb_data_new(const struct comb_data_options *options, struct c
     data->use = *options;
     if (data->use.restore_window_us == 0)
         data->use.restore_window_us = COMB_DATA_RESTORE_WINDOW_US;
+    if (data->use.uploads_max == 0)
+        data->use.uploads_max = COMB_DATA_UPLOADS_MAX;
     data->session = comb_uuid_new();
     status = comb_hashers_new(&data->hashers, err);
     if (status == COMB_OK)

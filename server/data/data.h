@@ -29,6 +29,11 @@ struct comb_data;
  * copy of that age finds all that it names. */
 #define COMB_DATA_RESTORE_WINDOW_US (7LL * 24 * 3600 * 1000000)
 
+/* Uploads that one user has open at once, unless configured. */
+#define COMB_DATA_UPLOADS_MAX 1000
+/* Bytes of what a page of uploads tells, beyond which it ends early. */
+#define COMB_DATA_UPLOADS_BYTES_MAX (1u << 20)
+
 /* All borrowed; they outlive the domain. */
 struct comb_data_options {
     struct comb_blobs *blobs;
@@ -37,6 +42,7 @@ struct comb_data_options {
     struct comb_access *access;
     struct comb_mutations *mutations;
     int64_t restore_window_us; /* 0: COMB_DATA_RESTORE_WINDOW_US */
+    uint32_t uploads_max;      /* 0: COMB_DATA_UPLOADS_MAX */
 };
 
 /* Opens this process's writer session. */
@@ -82,6 +88,7 @@ void comb_data_writer_free(struct comb_data_writer *writer);
 
 /* ---- upload sessions; they belong to who opened them ---- */
 
+/* RESOURCE_EXHAUSTED (TOO_MANY_UPLOADS) where the caller has as many open as one may. */
 enum comb_status comb_data_start_upload(struct comb_data *data, struct comb_ctx *ctx,
                                         const struct comb_v1_data_start_upload_request *request,
                                         const struct comb_request_key *key,
@@ -90,6 +97,12 @@ enum comb_status comb_data_start_upload(struct comb_data *data, struct comb_ctx 
 enum comb_status comb_data_get_upload(struct comb_data *data, struct comb_ctx *ctx,
                                       const char *upload_id, struct comb_v1_upload **ret_upload,
                                       struct comb_error *err) COMB_MUST_CHECK;
+/* Up to max of the caller's by id, those behind *after (nil: from the first), without their ranges
+ * and metadata; a page may be short. *after: moved on; nil: this was the last page. */
+enum comb_status comb_data_list_uploads(struct comb_data *data, struct comb_ctx *ctx,
+                                        struct comb_uuid *after, size_t max,
+                                        struct comb_v1_data_list_uploads_response *response,
+                                        struct comb_error *err) COMB_MUST_CHECK;
 /* UPLOAD_INCOMPLETE: err->subject names the first missing bytes. Reads the content again where its
  * parts did not come in order. */
 enum comb_status comb_data_commit_upload(struct comb_data *data, struct comb_ctx *ctx,

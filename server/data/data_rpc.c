@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/data/data_rpc.h"
 
+#include <string.h>
+
 #include "comb/v1/data.grpcc.h"
 #include "server/data/data.h"
-#include "server/rpc/rpc.h"
 
 /* What one message of a stream may take in memory: a chunk, and what goes around it. */
 #define MESSAGE_ARENA_MAX (4u << 20)
+
+static struct comb_data *data_of(const void *self)
+{
+    return ((const struct comb_data_rpc *)self)->data;
+}
 
 static enum comb_status native_error(struct comb_error *err, const struct grpcc_error *native)
 {
@@ -130,8 +136,8 @@ static void upload(void *self, struct grpcc_call *call)
     struct comb_v1_data_upload_response *response =
         comb_v1_data_upload_response_new(grpcc_call_arena(call));
     struct comb_error err;
-    enum comb_status status =
-        response ? upload_stream(self, call, &response->node, &err) : comb_error_no_memory(&err);
+    enum comb_status status = response ? upload_stream(data_of(self), call, &response->node, &err)
+                                       : comb_error_no_memory(&err);
 
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
@@ -165,8 +171,8 @@ static void write_part(void *self, struct grpcc_call *call)
     struct comb_v1_data_write_part_response *response =
         comb_v1_data_write_part_response_new(grpcc_call_arena(call));
     struct comb_error err;
-    enum comb_status status =
-        response ? part_stream(self, call, &response->upload, &err) : comb_error_no_memory(&err);
+    enum comb_status status = response ? part_stream(data_of(self), call, &response->upload, &err)
+                                       : comb_error_no_memory(&err);
 
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
@@ -206,8 +212,9 @@ static void put(void *self, struct grpcc_call *call, const struct comb_v1_data_p
     struct comb_v1_data_put_response *response =
         comb_v1_data_put_response_new(grpcc_call_arena(call));
     struct comb_error err;
-    enum comb_status status = response ? put_file(self, call, request, &response->node, &err)
-                                       : comb_error_no_memory(&err);
+    enum comb_status status = response
+                                  ? put_file(data_of(self), call, request, &response->node, &err)
+                                  : comb_error_no_memory(&err);
 
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
@@ -246,9 +253,9 @@ static void put_part(void *self, struct grpcc_call *call,
     struct comb_v1_data_put_part_response *response =
         comb_v1_data_put_part_response_new(grpcc_call_arena(call));
     struct comb_error err;
-    enum comb_status status = response
-                                  ? put_small_part(self, call, request, &response->upload, &err)
-                                  : comb_error_no_memory(&err);
+    enum comb_status status =
+        response ? put_small_part(data_of(self), call, request, &response->upload, &err)
+                 : comb_error_no_memory(&err);
 
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
@@ -267,8 +274,8 @@ static void start_upload(void *self, struct grpcc_call *call,
                  : comb_error_no_memory(&err);
 
     if (status == COMB_OK)
-        status = comb_data_start_upload(self, comb_rpc_ctx(call), request, &key, &response->upload,
-                                        &err);
+        status = comb_data_start_upload(data_of(self), comb_rpc_ctx(call), request, &key,
+                                        &response->upload, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -279,9 +286,44 @@ static void get_upload(void *self, struct grpcc_call *call,
         comb_v1_data_get_upload_response_new(grpcc_call_arena(call));
     struct comb_error err;
     enum comb_status status =
-        response ? comb_data_get_upload(self, comb_rpc_ctx(call), request->upload_id,
+        response ? comb_data_get_upload(data_of(self), comb_rpc_ctx(call), request->upload_id,
                                         &response->upload, &err)
                  : comb_error_no_memory(&err);
+
+    comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
+}
+
+static enum comb_status list_page(const struct comb_data_rpc *rpc, struct comb_ctx *ctx,
+                                  const struct comb_v1_data_list_uploads_request *request,
+                                  struct comb_v1_data_list_uploads_response *response,
+                                  struct comb_error *err)
+{
+    struct comb_uuid after = {{0}};
+    comb_str state = {NULL, 0};
+    size_t max = 0;
+    enum comb_status status = comb_rpc_page_size(request->page_size, &max, err);
+
+    if (status == COMB_OK)
+        status = comb_page_token_open(rpc->sealer, ctx, STR(""), request->page_token, &state, err);
+    if (status == COMB_OK && state.len == sizeof after.bytes)
+        memcpy(after.bytes, state.ptr, state.len);
+    if (status == COMB_OK)
+        status = comb_data_list_uploads(rpc->data, ctx, &after, max, response, err);
+    if (status == COMB_OK && !comb_uuid_is_nil(&after))
+        status = comb_page_token_seal(rpc->sealer, ctx, STR(""), comb_uuid_bytes(&after),
+                                      &response->next_page_token, err);
+    return status;
+}
+
+static void list_uploads(void *self, struct grpcc_call *call,
+                         const struct comb_v1_data_list_uploads_request *request)
+{
+    struct comb_v1_data_list_uploads_response *response =
+        comb_v1_data_list_uploads_response_new(grpcc_call_arena(call));
+    struct comb_error err;
+    enum comb_status status = response
+                                  ? list_page(self, comb_rpc_ctx(call), request, response, &err)
+                                  : comb_error_no_memory(&err);
 
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
@@ -298,8 +340,8 @@ static void commit_upload(void *self, struct grpcc_call *call,
                  : comb_error_no_memory(&err);
 
     if (status == COMB_OK)
-        status =
-            comb_data_commit_upload(self, comb_rpc_ctx(call), request, &key, &response->node, &err);
+        status = comb_data_commit_upload(data_of(self), comb_rpc_ctx(call), request, &key,
+                                         &response->node, &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -315,7 +357,8 @@ static void abort_upload(void *self, struct grpcc_call *call,
                  : comb_error_no_memory(&err);
 
     if (status == COMB_OK)
-        status = comb_data_abort_upload(self, comb_rpc_ctx(call), request->upload_id, &key, &err);
+        status = comb_data_abort_upload(data_of(self), comb_rpc_ctx(call), request->upload_id, &key,
+                                        &err);
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
@@ -377,7 +420,7 @@ static void download(void *self, struct grpcc_call *call,
 {
     struct comb_error err;
 
-    if (download_stream(self, call, request, &err) == COMB_OK)
+    if (download_stream(data_of(self), call, request, &err) == COMB_OK)
         grpcc_call_finish_ok(call);
     else
         comb_rpc_fail(call, &err);
@@ -390,13 +433,13 @@ static void presign(void *self, struct grpcc_call *call,
         comb_v1_data_presign_response_new(grpcc_call_arena(call));
     struct comb_error err;
     enum comb_status status =
-        response ? comb_data_presign(self, comb_rpc_ctx(call), request, response, &err)
+        response ? comb_data_presign(data_of(self), comb_rpc_ctx(call), request, response, &err)
                  : comb_error_no_memory(&err);
 
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
-enum comb_status comb_data_rpc_register(struct grpcc_server *server, struct comb_data *data,
+enum comb_status comb_data_rpc_register(struct grpcc_server *server, struct comb_data_rpc *rpc,
                                         struct comb_error *err)
 {
     static const struct comb_v1_data_server table = {
@@ -406,6 +449,7 @@ enum comb_status comb_data_rpc_register(struct grpcc_server *server, struct comb
         .write_part = write_part,
         .put_part = put_part,
         .get_upload = get_upload,
+        .list_uploads = list_uploads,
         .commit_upload = commit_upload,
         .abort_upload = abort_upload,
         .download = download,
@@ -413,7 +457,7 @@ enum comb_status comb_data_rpc_register(struct grpcc_server *server, struct comb
     };
     struct grpcc_error native;
 
-    return comb_v1_data_register(server, &table, data, &native) == GRPCC_OK
+    return comb_v1_data_register(server, &table, rpc, &native) == GRPCC_OK
                ? COMB_OK
                : native_error(err, &native);
 }

@@ -92,6 +92,16 @@ struct comb_data_store_driver {
     enum comb_status (*get_upload)(struct comb_data_store *self, struct comb_ctx *ctx,
                                    const struct comb_uuid *id, bool *ret_found,
                                    struct comb_data_upload *ret_upload, struct comb_error *err);
+    /* Such of one owner, by id, up to max (COMB_DATA_BATCH_MAX) behind `after`. */
+    enum comb_status (*list_uploads)(struct comb_data_store *self, struct comb_ctx *ctx,
+                                     const struct comb_uuid *owner, const struct comb_uuid *after,
+                                     size_t max, const struct comb_data_upload **ret_uploads,
+                                     size_t *ret_n, struct comb_error *err);
+    /* How many uploads of one owner count against plan_upload's open_max; ends those that have
+     * expired, so that they do not. */
+    enum comb_status (*count_uploads)(struct comb_data_store *self, struct comb_ctx *ctx,
+                                      const struct comb_uuid *owner, uint64_t *ret_n,
+                                      struct comb_error *err);
 
     /* ---- pieces of plans ---- */
 
@@ -99,10 +109,12 @@ struct comb_data_store_driver {
     enum comb_status (*plan_blob)(struct comb_data_store *self, struct comb_ctx *ctx,
                                   struct comb_plan *plan, const struct comb_data_blob *blob,
                                   struct comb_error *err);
-    /* A new upload; expire_us is set. */
+    /* A new upload; expire_us is set. Guarded by its owner having fewer than open_max that have not
+     * ended; an expired one counts until it is ended. Violates UNIQUE where another takes the same
+     * place at the same time. */
     enum comb_status (*plan_upload)(struct comb_data_store *self, struct comb_ctx *ctx,
                                     struct comb_plan *plan, const struct comb_data_upload *upload,
-                                    struct comb_error *err);
+                                    uint32_t open_max, struct comb_error *err);
     /* A part of it, which extends its life; guarded by the part's session, by the upload being
      * there with room for it, and by no part that overlaps. hashed (NULL: not known): the SHA-256
      * up to the part's end, taken where it goes on from what the upload has. */

@@ -95,10 +95,9 @@ static enum comb_status add_ranges(struct comb_data *data, struct comb_ctx *ctx,
     return COMB_OK;
 }
 
-enum comb_status comb_data_upload_message(struct comb_data *data, struct comb_ctx *ctx,
-                                          const struct comb_data_upload *upload,
-                                          struct comb_v1_upload **ret_message,
-                                          struct comb_error *err)
+/* All but what lies there. */
+static enum comb_status upload_head(struct comb_ctx *ctx, const struct comb_data_upload *upload,
+                                    struct comb_v1_upload **ret_message, struct comb_error *err)
 {
     struct comb_v1_upload *message = comb_v1_upload_new(ctx->arena);
     enum comb_status status;
@@ -114,10 +113,18 @@ enum comb_status comb_data_upload_message(struct comb_data *data, struct comb_ct
         return comb_error_no_memory(err);
     status = unpack_target(ctx, upload->target, &message->target, err);
     if (status == COMB_OK)
-        status = add_ranges(data, ctx, &upload->id, message, err);
-    if (status == COMB_OK)
         *ret_message = message;
     return status;
+}
+
+enum comb_status comb_data_upload_message(struct comb_data *data, struct comb_ctx *ctx,
+                                          const struct comb_data_upload *upload,
+                                          struct comb_v1_upload **ret_message,
+                                          struct comb_error *err)
+{
+    enum comb_status status = upload_head(ctx, upload, ret_message, err);
+
+    return status == COMB_OK ? add_ranges(data, ctx, &upload->id, *ret_message, err) : status;
 }
 
 enum comb_status comb_data_get_upload(struct comb_data *data, struct comb_ctx *ctx,
@@ -132,6 +139,64 @@ enum comb_status comb_data_get_upload(struct comb_data *data, struct comb_ctx *c
                              : status;
 }
 
+/* ---- list ---- */
+
+/* A target takes up to 300 KiB, most of it metadata, which the list leaves out: so few are read at
+ * once, into memory of their own. */
+#define LIST_ROWS 8
+
+/* The upload without its metadata, for the answer; *bytes: added to. */
+static enum comb_status list_one(struct comb_ctx *ctx, const struct comb_ctx *rows,
+                                 const struct comb_data_upload *upload,
+                                 struct comb_v1_data_list_uploads_response *response, size_t *bytes,
+                                 struct comb_error *err)
+{
+    struct comb_ctx read = *rows;
+    struct comb_v1_upload *message, *kept;
+    enum comb_status status = upload_head(&read, upload, &message, err);
+
+    if (status != COMB_OK)
+        return status;
+    message->received_bytes = upload->received;
+    message->target->n_metadata = 0;
+    *bytes += protobuf_c_message_get_packed_size(&message->base);
+    kept = grpcc_message_dup(ctx->arena, &message->base);
+    if (!kept || !comb_v1_data_list_uploads_response_add_uploads(ctx->arena, response, kept))
+        return comb_error_no_memory(err);
+    return COMB_OK;
+}
+
+enum comb_status comb_data_list_uploads(struct comb_data *data, struct comb_ctx *ctx,
+                                        struct comb_uuid *after, size_t max,
+                                        struct comb_v1_data_list_uploads_response *response,
+                                        struct comb_error *err)
+{
+    struct comb_data_store *store = data->use.store;
+    const struct comb_data_upload *uploads;
+    struct comb_ctx rows = *ctx;
+    enum comb_status status = COMB_OK;
+    size_t n = LIST_ROWS, bytes = 0;
+
+    rows.arena = grpcc_arena_new(0);
+    if (!rows.arena)
+        return comb_error_no_memory(err);
+    while (status == COMB_OK && n == LIST_ROWS && response->n_uploads < max &&
+           bytes < COMB_DATA_UPLOADS_BYTES_MAX) {
+        grpcc_arena_reset(rows.arena);
+        status = store->driver->list_uploads(store, &rows, &ctx->principal->user, after, LIST_ROWS,
+                                             &uploads, &n, err);
+        for (size_t i = 0; status == COMB_OK && i < n && response->n_uploads < max; i++) {
+            *after = uploads[i].id;
+            status = list_one(ctx, &rows, &uploads[i], response, &bytes, err);
+        }
+    }
+    if (status == COMB_OK && n < LIST_ROWS && response->n_uploads < max)
+        *after = (struct comb_uuid){{0}};
+    comb_ctx_reach(ctx, rows.reached);
+    grpcc_arena_free(rows.arena);
+    return status;
+}
+
 /* ---- start ---- */
 
 struct start {
@@ -139,6 +204,25 @@ struct start {
     const struct comb_v1_data_start_upload_request *request;
     struct comb_data_upload upload;
 };
+
+/* Whether the caller may open one more. The write itself holds the limit; this says why it did not
+ * go through, so that a start which does costs nothing more. */
+static enum comb_status check_room(struct comb_data *data, struct comb_ctx *ctx,
+                                   struct comb_error *err)
+{
+    struct comb_data_store *store = data->use.store;
+    uint64_t n = 0;
+    enum comb_status status =
+        store->driver->count_uploads(store, ctx, &ctx->principal->user, &n, err);
+
+    if (status != COMB_OK || n < data->use.uploads_max)
+        return status;
+    return comb_error_set_subject(err, COMB_RESOURCE_EXHAUSTED,
+                                  COMB_V1_ERROR_REASON_TOO_MANY_UPLOADS, "uploads_max",
+                                  "%u uploads of yours are open, as many as may be: commit or "
+                                  "abort some",
+                                  data->use.uploads_max);
+}
 
 static enum comb_status plan_start(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
                                    struct comb_error *err)
@@ -151,8 +235,11 @@ static enum comb_status plan_start(void *data, struct comb_ctx *ctx, struct comb
     plan->kind = COMB_SQL_WRITE;
     if (status == COMB_OK)
         status = comb_tree_check_put(start->data->use.tree, ctx, &put, err);
+    if (status == COMB_OK && plan->attempt > 0)
+        status = check_room(start->data, ctx, err);
     if (status == COMB_OK)
-        status = store->driver->plan_upload(store, ctx, plan, &start->upload, err);
+        status = store->driver->plan_upload(store, ctx, plan, &start->upload,
+                                            start->data->use.uploads_max, err);
     plan->outcome = comb_uuid_bytes(&start->upload.id);
     return status;
 }

@@ -68,6 +68,7 @@ expect 0 "$grpcurl" -plaintext -H "authorization: Bearer $token" -d "{\"header\"
 expect 0 comb put "$T/one" /personal/large
 expect 0 comb put "$T/parts" /personal/parts
 call Data StartUpload '{"target": {"parent": {"path": "/personal"}, "name": "never"}}'
+expect 0 comb -o json uploads ls
 call Data AbortUpload "{\"uploadId\": \"$(field id)\"}"
 call Data StartUpload '{"target": {"parent": {"path": "/personal"}, "name": "piece"}}'
 call Data PutPart "{\"uploadId\": \"$(field id)\", \"content\": \"eA==\"}"

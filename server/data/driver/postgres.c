@@ -41,6 +41,12 @@ static const struct comb_sql_migration steps[] = {
      " WITH (fillfactor = 70);"
      "CREATE INDEX upload_expiry ON upload (expire_us);"
      "CREATE INDEX upload_ended ON upload (id) WHERE ended = 1"},
+    /* One of a bounded number of places of its owner; free again once it has ended. NULL: opened by
+     * a release that had no bound. */
+    {"data", 2,
+     "ALTER TABLE upload ADD COLUMN place bigint;"
+     "CREATE UNIQUE INDEX upload_place ON upload (owner, place) WHERE ended = 0;"
+     "CREATE INDEX upload_by_owner ON upload (owner, id) WHERE ended = 0"},
 };
 
 const struct comb_sql_schema comb_data_schema_postgres = {

@@ -4,6 +4,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/memory.h"
+#include "server/core/random.h"
 #include "server/data/driver/dialect.h"
 #include "server/data/driver/texts.h"
 #include "server/mutation/plan.h"
@@ -169,6 +170,24 @@ static enum comb_status store_get_parts(struct comb_data_store *self, struct com
     return COMB_OK;
 }
 
+/* A row of UPLOAD_GET. */
+static struct comb_data_upload to_upload(const struct comb_sql_rows *rows, size_t row,
+                                         const struct comb_uuid *id)
+{
+    return (struct comb_data_upload){
+        .id = *id,
+        .owner = to_id(comb_sql_at(rows, row, 0)),
+        .target = comb_sql_at(rows, row, 1)->bytes,
+        .has_size = comb_sql_at(rows, row, 2)->type == COMB_SQL_INTEGER,
+        .size = to_bytes(comb_sql_at(rows, row, 2)),
+        .sha256 = comb_sql_at(rows, row, 3)->bytes,
+        .expire_us = comb_sql_at(rows, row, 4)->integer,
+        .n_parts = to_bytes(comb_sql_at(rows, row, 5)),
+        .received = to_bytes(comb_sql_at(rows, row, 6)),
+        .hashed = {to_bytes(comb_sql_at(rows, row, 7)), comb_sql_at(rows, row, 8)->bytes},
+    };
+}
+
 static enum comb_status store_get_upload(struct comb_data_store *self, struct comb_ctx *ctx,
                                          const struct comb_uuid *id, bool *ret_found,
                                          struct comb_data_upload *ret_upload,
@@ -184,19 +203,57 @@ static enum comb_status store_get_upload(struct comb_data_store *self, struct co
         return status;
     *ret_found = rows->n_rows == 1;
     if (*ret_found)
-        *ret_upload = (struct comb_data_upload){
-            .id = *id,
-            .owner = to_id(comb_sql_at(rows, 0, 0)),
-            .target = comb_sql_at(rows, 0, 1)->bytes,
-            .has_size = comb_sql_at(rows, 0, 2)->type == COMB_SQL_INTEGER,
-            .size = to_bytes(comb_sql_at(rows, 0, 2)),
-            .sha256 = comb_sql_at(rows, 0, 3)->bytes,
-            .expire_us = comb_sql_at(rows, 0, 4)->integer,
-            .n_parts = to_bytes(comb_sql_at(rows, 0, 5)),
-            .received = to_bytes(comb_sql_at(rows, 0, 6)),
-            .hashed = {to_bytes(comb_sql_at(rows, 0, 7)), comb_sql_at(rows, 0, 8)->bytes},
-        };
+        *ret_upload = to_upload(rows, 0, id);
     return COMB_OK;
+}
+
+static enum comb_status store_list_uploads(struct comb_data_store *self, struct comb_ctx *ctx,
+                                           const struct comb_uuid *owner,
+                                           const struct comb_uuid *after, size_t max,
+                                           const struct comb_data_upload **ret_uploads,
+                                           size_t *ret_n, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_statement statement =
+        STATEMENT(UPLOAD_LIST, comb_sql_integer(comb_clock_wall_us()), comb_sql_uuid(owner),
+                  comb_sql_uuid(after), of_bytes(max));
+    const struct comb_sql_rows *rows;
+    struct comb_data_upload *uploads;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    uploads = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *uploads);
+    if (!uploads)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const struct comb_uuid id = to_id(comb_sql_at(rows, i, 9));
+
+        uploads[i] = to_upload(rows, i, &id);
+    }
+    *ret_uploads = uploads;
+    *ret_n = rows->n_rows;
+    return COMB_OK;
+}
+
+static enum comb_status store_count_uploads(struct comb_data_store *self, struct comb_ctx *ctx,
+                                            const struct comb_uuid *owner, uint64_t *ret_n,
+                                            struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
+                                            comb_sql_uuid(owner)};
+    const struct comb_sql_statement count = {UPLOAD_PLACES, params, 2, false};
+    const struct comb_sql_statement expire = {UPLOAD_EXPIRE_OF, params, 2, false};
+    const struct comb_sql_rows *rows;
+    uint64_t expired;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_READ, &count, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    expired = to_bytes(comb_sql_at(rows, 0, 1));
+    *ret_n = to_bytes(comb_sql_at(rows, 0, 0)) - expired;
+    return expired > 0 ? run_one(store, ctx, COMB_SQL_WRITE, &expire, NULL, err) : COMB_OK;
 }
 
 /* ---- pieces of plans ---- */
@@ -234,11 +291,15 @@ static enum comb_status store_plan_blob(struct comb_data_store *self, struct com
 
 static enum comb_status store_plan_upload(struct comb_data_store *self, struct comb_ctx *ctx,
                                           struct comb_plan *plan,
-                                          const struct comb_data_upload *upload,
+                                          const struct comb_data_upload *upload, uint32_t open_max,
                                           struct comb_error *err)
 {
     (void)self;
     int64_t now_us = comb_clock_wall_us();
+    uint32_t first;
+
+    /* At random, so that those who open some at once rarely find the same one free. */
+    comb_random(&first, sizeof first);
     const struct comb_sql_value params[] = {
         comb_sql_integer(now_us),
         comb_sql_uuid(&upload->id),
@@ -247,9 +308,11 @@ static enum comb_status store_plan_upload(struct comb_data_store *self, struct c
         upload->has_size ? of_bytes(upload->size) : comb_sql_null(),
         of_blob_or_null(upload->sha256),
         comb_sql_integer(now_us + COMB_DATA_UPLOAD_KEEP_US),
+        comb_sql_integer(open_max),
+        comb_sql_integer(first % open_max),
     };
 
-    return comb_plan_add(ctx, plan, UPLOAD_INSERT, params, 7, false, err);
+    return comb_plan_add(ctx, plan, UPLOAD_INSERT, params, 9, true, err);
 }
 
 static enum comb_status
@@ -507,6 +570,8 @@ static const struct comb_data_store_driver driver = {
     .get_blob = store_get_blob,
     .get_parts = store_get_parts,
     .get_upload = store_get_upload,
+    .list_uploads = store_list_uploads,
+    .count_uploads = store_count_uploads,
     .plan_blob = store_plan_blob,
     .plan_upload = store_plan_upload,
     .plan_part = store_plan_part,

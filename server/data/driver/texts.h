@@ -87,10 +87,29 @@ static const char OBJECT_NAMED[] =
 static const char UPLOAD_GET[] =
     "SELECT owner, target, size, sha256, expire_us, parts, received, hashed,"
     " hash_state FROM upload WHERE id = ?2 AND ended = 0 AND expire_us > ?1";
-/* ?1 now ?2 id ?3 owner ?4 target ?5 size ?6 sha256 ?7 expire */
+/* Takes the first free one of the owner's ?8 places, from ?9 on and around; no row where there is
+ * none. Two who find the same one free cannot both have it: UNIQUE(owner, place). */
+/* ?1 now ?2 id ?3 owner ?4 target ?5 size ?6 sha256 ?7 expire ?8 places ?9 first */
 static const char UPLOAD_INSERT[] =
-    "INSERT INTO upload (id, owner, target, size, sha256, create_us, expire_us)"
-    " VALUES (?2, ?3, ?4, ?5, ?6, ?1, ?7)";
+    "INSERT INTO upload (id, owner, target, size, sha256, create_us, expire_us, place)"
+    " SELECT ?2, ?3, ?4, ?5, ?6, ?1, ?7, free.place FROM ("
+    "WITH RECURSIVE step(n) AS (SELECT CAST(0 AS bigint) UNION ALL"
+    " SELECT n + 1 FROM step WHERE n < ?8 - 1)"
+    " SELECT (step.n + ?9) % ?8 AS place FROM step WHERE NOT EXISTS ("
+    "SELECT 1 FROM upload u WHERE u.owner = ?3 AND u.ended = 0"
+    " AND u.place = (step.n + ?9) % ?8) LIMIT 1) AS free";
+/* ?1 now ?2 owner: places taken, and how many of them by what has expired */
+static const char UPLOAD_PLACES[] =
+    "SELECT count(*), coalesce(sum(CASE WHEN expire_us <= ?1 THEN 1 ELSE 0 END), 0)"
+    " FROM upload WHERE owner = ?2 AND ended = 0 AND place IS NOT NULL";
+/* ?1 now ?2 owner: ends those that have expired */
+static const char UPLOAD_EXPIRE_OF[] =
+    "UPDATE upload SET ended = 1 WHERE owner = ?2 AND ended = 0 AND expire_us <= ?1";
+/* ?1 now ?2 owner ?3 after ?4 max: as UPLOAD_GET, and the id */
+static const char UPLOAD_LIST[] =
+    "SELECT owner, target, size, sha256, expire_us, parts, received, hashed, hash_state, id"
+    " FROM upload WHERE owner = ?2 AND ended = 0 AND expire_us > ?1 AND id > ?3"
+    " ORDER BY id LIMIT ?4";
 /* ?1 now ?2 id ?3 parts ?4 received: the row goes */
 static const char UPLOAD_COMMIT[] =
     "DELETE FROM upload WHERE id = ?2 AND ended = 0 AND expire_us > ?1"

@@ -166,6 +166,7 @@ struct comb_data *domain_another(struct domain *d)
         .access = d->access,
         .mutations = d->mutations,
         .restore_window_us = DOMAIN_WINDOW_US,
+        .uploads_max = DOMAIN_UPLOADS_MAX,
     };
     struct comb_data *data = NULL;
 

@@ -27,6 +27,7 @@ struct domain {
 };
 
 #define DOMAIN_WINDOW_US (60LL * 1000000)
+#define DOMAIN_UPLOADS_MAX 100
 
 int domain_setup(void **state);
 int domain_teardown(void **state);

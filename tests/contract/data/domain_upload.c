@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Upload sessions: parts in any order, again, too many, too few; commit and abort. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -485,6 +486,171 @@ static void upload_expires_a_day_after_its_last_part(void **state)
     free(id);
 }
 
+/* ---- how many a user may have open ---- */
+
+enum { CLIENTS = 64, STARTS = 10 };
+
+/* A client of one user. */
+struct client {
+    struct domain *d;
+    pthread_t thread;
+    struct test_ctx call;
+    unsigned seed;
+    bool aborts; /* some of what it opens */
+    unsigned open, refused;
+};
+
+static enum comb_status try_start(struct comb_data *data, struct test_ctx *call,
+                                  struct comb_v1_upload **ret_upload)
+{
+    const struct comb_request_key key = domain_key();
+    struct comb_v1_data_start_upload_request *request;
+
+    test_ctx_next(call);
+    request = comb_v1_data_start_upload_request_new(call->ctx.arena);
+    request->target = domain_header_in(call->ctx.arena, "a")->target;
+    return comb_data_start_upload(data, &call->ctx, request, &key, ret_upload, &call->err);
+}
+
+static enum comb_status try_abort(struct comb_data *data, struct test_ctx *call, const char *id)
+{
+    const struct comb_request_key key = domain_key();
+
+    return comb_data_abort_upload(data, &call->ctx, id, &key, &call->err);
+}
+
+static void *start_and_abort(void *argument)
+{
+    struct client *client = argument;
+
+    for (int i = 0; i < STARTS; i++) {
+        struct comb_v1_upload *upload = NULL;
+        enum comb_status status;
+
+        do
+            status = try_start(client->d->data, &client->call, &upload);
+        while (status == COMB_ABORTED);
+        if (status != COMB_OK) {
+            client->refused += client->call.err.reason == COMB_V1_ERROR_REASON_TOO_MANY_UPLOADS;
+            continue;
+        }
+        client->open++;
+        if (client->aborts && rand_r(&client->seed) % 2 == 0 &&
+            try_abort(client->d->data, &client->call, upload->id) == COMB_OK)
+            client->open--;
+    }
+    return NULL;
+}
+
+/* How many are open after all clients have tried, some of which give up what they opened. */
+static unsigned crowd(struct domain *d, bool aborts)
+{
+    struct client *clients = calloc(CLIENTS, sizeof *clients);
+    unsigned open = 0, refused = 0;
+
+    assert_non_null(clients);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        clients[i] = (struct client){.d = d, .seed = i, .aborts = aborts};
+        test_ctx_init(&clients[i].call);
+        clients[i].call.principal = d->call.principal;
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, start_and_abort, &clients[i]), 0);
+    }
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        pthread_join(clients[i].thread, NULL);
+        open += clients[i].open;
+        refused += clients[i].refused;
+        test_ctx_done(&clients[i].call);
+    }
+    free(clients);
+    if (!aborts)
+        assert_int_equal(open + refused, CLIENTS * STARTS);
+    return open;
+}
+
+/* Their ids, page by page, for the test to free; their number. */
+static unsigned list_ids(struct domain *d, size_t page, char *ids[2 * DOMAIN_UPLOADS_MAX])
+{
+    struct comb_uuid after = {{0}};
+    unsigned n = 0;
+
+    do {
+        struct comb_ctx *ctx = domain_next(d);
+        struct comb_v1_data_list_uploads_response *response =
+            comb_v1_data_list_uploads_response_new(ctx->arena);
+
+        must_ok(comb_data_list_uploads(d->data, ctx, &after, page, response, &d->call.err),
+                &d->call.err);
+        assert_true(response->n_uploads <= page);
+        for (size_t i = 0; i < response->n_uploads; i++) {
+            assert_true(n < 2 * DOMAIN_UPLOADS_MAX);
+            ids[n++] = strdup(response->uploads[i]->id);
+        }
+    } while (!comb_uuid_is_nil(&after));
+    return n;
+}
+
+static void abort_all(struct domain *d, unsigned expected)
+{
+    char *ids[2 * DOMAIN_UPLOADS_MAX];
+    unsigned n = list_ids(d, 7, ids);
+
+    assert_int_equal(n, expected);
+    for (unsigned i = 0; i < n; i++) {
+        domain_next(d);
+        must_ok(try_abort(d->data, &d->call, ids[i]), &d->call.err);
+        free(ids[i]);
+    }
+}
+
+static void user_has_so_many_uploads_open_and_never_one_more(void **state)
+{
+    struct domain *d = *state;
+    struct comb_v1_upload *upload = NULL;
+
+    assert_int_equal(crowd(d, false), DOMAIN_UPLOADS_MAX);
+    must_fail(COMB_RESOURCE_EXHAUSTED, try_start(d->data, &d->call, &upload), &d->call.err);
+    assert_int_equal(d->call.err.reason, COMB_V1_ERROR_REASON_TOO_MANY_UPLOADS);
+
+    /* What expires gives its place back, and nothing is left taken by what was aborted. */
+    domain_advance_us(d, COMB_DATA_UPLOAD_KEEP_US + 1000000);
+    abort_all(d, crowd(d, true));
+    for (unsigned i = 0; i < DOMAIN_UPLOADS_MAX; i++)
+        must_ok(try_start(d->data, &d->call, &upload), &d->call.err);
+    must_fail(COMB_RESOURCE_EXHAUSTED, try_start(d->data, &d->call, &upload), &d->call.err);
+}
+
+static void list_has_what_is_open_and_the_callers_own(void **state)
+{
+    struct domain *d = *state;
+    char *ids[] = {start(d, "a", 30), start(d, "b", 0), start(d, "c", 0)};
+    struct comb_v1_data_list_uploads_response *response;
+    struct comb_v1_upload *upload = NULL;
+    struct comb_v1_node *node = NULL;
+    struct comb_uuid after = {{0}};
+    struct comb_ctx *ctx;
+
+    must_ok(put_part(d, ids[0], 10, 10, &upload), &d->call.err);
+    must_ok(commit(d, ids[1], &node), &d->call.err);
+    ctx = domain_next(d);
+    response = comb_v1_data_list_uploads_response_new(ctx->arena);
+    must_ok(comb_data_list_uploads(d->data, ctx, &after, 100, response, &d->call.err),
+            &d->call.err);
+    assert_true(comb_uuid_is_nil(&after));
+    assert_int_equal(response->n_uploads, 2);
+    assert_string_equal(response->uploads[0]->id, ids[0]);
+    assert_int_equal(response->uploads[0]->received_bytes, 10);
+    assert_int_equal(response->uploads[0]->size, 30);
+    assert_string_equal(response->uploads[0]->target->name, "a");
+    assert_string_equal(response->uploads[1]->id, ids[2]);
+    response = comb_v1_data_list_uploads_response_new(d->stranger.ctx.arena);
+    must_ok(
+        comb_data_list_uploads(d->data, &d->stranger.ctx, &after, 100, response, &d->stranger.err),
+        &d->stranger.err);
+    assert_int_equal(response->n_uploads, 0);
+    for (size_t i = 0; i < 3; i++)
+        free(ids[i]);
+}
+
 int suite_domain_upload(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +680,10 @@ int suite_domain_upload(void)
                                         domain_teardown),
         cmocka_unit_test_setup_teardown(upload_belongs_to_its_user, domain_setup, domain_teardown),
         cmocka_unit_test_setup_teardown(upload_expires_a_day_after_its_last_part, domain_setup,
+                                        domain_teardown),
+        cmocka_unit_test_setup_teardown(user_has_so_many_uploads_open_and_never_one_more,
+                                        domain_setup, domain_teardown),
+        cmocka_unit_test_setup_teardown(list_has_what_is_open_and_the_callers_own, domain_setup,
                                         domain_teardown),
     };
 

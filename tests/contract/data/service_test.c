@@ -11,6 +11,7 @@
 
 struct rpc {
     struct domain *d;
+    struct comb_data_rpc data;
     struct comb_dispatch *dispatch;
     struct grpcc_server *server;
     struct grpcc_channel *channel;
@@ -58,7 +59,8 @@ static int setup(void **state)
     assert_non_null(r->server);
     must_ok(comb_dispatch_new(&authenticator, info.incarnation, &r->dispatch, &r->d->call.err),
             &r->d->call.err);
-    must_ok(comb_data_rpc_register(r->server, r->d->data, &r->d->call.err), &r->d->call.err);
+    r->data.data = r->d->data;
+    must_ok(comb_data_rpc_register(r->server, &r->data, &r->d->call.err), &r->d->call.err);
     must_ok(comb_dispatch_attach(r->dispatch, r->server, services, 1, &r->d->call.err),
             &r->d->call.err);
     assert_int_equal(grpcc_server_start(r->server, &r->err), GRPCC_OK);
@@ -411,8 +413,15 @@ static void aborted_upload_is_gone(void **state)
     struct comb_v1_data_abort_upload_request *request =
         comb_v1_data_abort_upload_request_new(r->arena);
     struct comb_v1_data_abort_upload_response *response = NULL;
+    struct comb_v1_data_list_uploads_request *list =
+        comb_v1_data_list_uploads_request_new(r->arena);
+    struct comb_v1_data_list_uploads_response *open = NULL;
     char *id = start(r, "a");
 
+    must_be(r, GRPCC_OK,
+            comb_v1_data_list_uploads(r->channel, r->arena, logged_in(), list, &open, &r->err));
+    assert_int_equal(open->n_uploads, 1);
+    assert_string_equal(open->uploads[0]->id, id);
     must_be(r, GRPCC_OK, put_part(r, id, 0, STR("hello")));
     request->request_id = new_request_id(r);
     request->upload_id = id;

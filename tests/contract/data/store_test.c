@@ -81,7 +81,7 @@ static struct comb_data_upload add_upload(struct fixture *f)
                                       .has_size = true,
                                       .size = 100};
 
-    must_ok(f->driver->plan_upload(f->store, &f->call.ctx, &plan, &upload, &f->call.err),
+    must_ok(f->driver->plan_upload(f->store, &f->call.ctx, &plan, &upload, 3, &f->call.err),
             &f->call.err);
     must_ok(run(f, &plan), &f->call.err);
     return upload;
@@ -339,6 +339,67 @@ static void ended_upload_is_swept(void **state)
     assert_true(is_found && comb_uuid_equal(&next, &expired.id));
 }
 
+static enum comb_status try_upload(struct fixture *f, const struct comb_uuid *owner,
+                                   struct comb_uuid *ret_id)
+{
+    struct comb_plan plan = {.n_statements = 0};
+    const struct comb_data_upload upload = {
+        .id = comb_uuid_new(), .owner = *owner, .target = STR("target")};
+
+    *ret_id = upload.id;
+    must_ok(f->driver->plan_upload(f->store, &f->call.ctx, &plan, &upload, 2, &f->call.err),
+            &f->call.err);
+    return run(f, &plan);
+}
+
+static uint64_t count_uploads(struct fixture *f, const struct comb_uuid *owner)
+{
+    uint64_t n = 0;
+
+    must_ok(f->driver->count_uploads(f->store, &f->call.ctx, owner, &n, &f->call.err),
+            &f->call.err);
+    return n;
+}
+
+static void upload_waits_for_a_place_of_its_owner(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_uuid owner = comb_uuid_new(), other = comb_uuid_new();
+    struct comb_data_upload first = {.owner = owner};
+    struct comb_uuid id, nil = {{0}};
+    const struct comb_data_upload *uploads;
+    struct comb_plan plan = {.n_statements = 0};
+    size_t n = 0;
+
+    must_ok(try_upload(f, &owner, &first.id), &f->call.err);
+    must_ok(try_upload(f, &owner, &id), &f->call.err);
+    must_fail(COMB_ABORTED, try_upload(f, &owner, &id), &f->call.err);
+    must_ok(try_upload(f, &other, &id), &f->call.err);
+    assert_int_equal(count_uploads(f, &owner), 2);
+    must_ok(f->driver->list_uploads(f->store, &f->call.ctx, &owner, &nil, 10, &uploads, &n,
+                                    &f->call.err),
+            &f->call.err);
+    assert_int_equal(n, 2);
+    assert_memory_equal(&uploads[0].id, &first.id, sizeof first.id);
+    assert_true(comb_str_equal(uploads[1].target, STR("target")));
+    must_ok(f->driver->list_uploads(f->store, &f->call.ctx, &owner, &first.id, 10, &uploads, &n,
+                                    &f->call.err),
+            &f->call.err);
+    assert_int_equal(n, 1);
+
+    must_ok(f->driver->plan_abort(f->store, &f->call.ctx, &plan, &first, &f->call.err),
+            &f->call.err);
+    must_ok(run(f, &plan), &f->call.err);
+    must_ok(try_upload(f, &owner, &id), &f->call.err);
+
+    /* What has expired has its place until it is ended, here by being counted. */
+    comb_clock_advance_ns(COMB_DATA_UPLOAD_KEEP_US * 1000);
+    test_ctx_next(&f->call);
+    must_fail(COMB_ABORTED, try_upload(f, &owner, &id), &f->call.err);
+    assert_int_equal(count_uploads(f, &owner), 0);
+    must_ok(try_upload(f, &owner, &id), &f->call.err);
+}
+
 static void reference(struct fixture *f, const char *text, const struct comb_uuid *blob)
 {
     const struct comb_sql_value param = comb_sql_uuid(blob);
@@ -482,6 +543,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(hash_goes_on_only_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(commit_takes_what_was_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(ended_upload_is_swept, setup, teardown),
+        cmocka_unit_test_setup_teardown(upload_waits_for_a_place_of_its_owner, setup, teardown),
         cmocka_unit_test_setup_teardown(unreferenced_blob_is_condemned_then_doomed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_restore_lifts_all_condemnations, setup, teardown),
