@@ -43,7 +43,7 @@ static const struct verb verbs[] = {
     {"user", "add|ls|show|set|rm|roles ...", "users", cli_user},
     {"group", "add|ls|show|set|rm ...", "groups, one in another", cli_group},
     {"role", "add|ls|show|set|rm ...", "roles", cli_role},
-    {"workspace", "add|ls|show ...", "workspaces", cli_workspace},
+    {"workspace", "add|ls|show|set ...", "workspaces", cli_workspace},
     {"token", "add|rm ...", "personal access tokens", cli_token},
     {"events", "publish|subscribe ...", "messages for whoever listens now", cli_events},
     {"operations", "ls|show|wait|cancel|rm ...", "work that takes long", cli_operations},

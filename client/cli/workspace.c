@@ -99,9 +99,44 @@ static int workspace_show(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+static int workspace_set(struct cli *cli, int argc, char **argv)
+{
+    const char *slug = NULL, *label = NULL, *description = NULL;
+    const struct cli_option options[] = {{"--slug", true, &slug},
+                                         {"--label", true, &label},
+                                         {"--description", true, &description},
+                                         {NULL, false, NULL}};
+    struct comb_v1_workspaces_update_request *request =
+        comb_v1_workspaces_update_request_new(cli->arena);
+    struct comb_v1_workspaces_update_response *response = NULL;
+    struct google_protobuf_field_mask *mask = google_protobuf_field_mask_new(cli->arena);
+    if (!cli_arguments(options, &argc, argv, 1, 1,
+                       "comb workspace set SLUG [--slug SLUG] [--label LABEL] "
+                       "[--description TEXT]") ||
+        !cli_connect(cli))
+        return CLI_USAGE;
+    if (!request || !mask || !cli_mask_if(cli, mask, slug, "slug") ||
+        !cli_mask_if(cli, mask, label, "label") ||
+        !cli_mask_if(cli, mask, description, "description"))
+        return cli_no_memory();
+    comb_v1_workspaces_update_request_set_workspace(request, argv[0]);
+    comb_v1_workspaces_update_request_set_slug(request, slug);
+    comb_v1_workspaces_update_request_set_label(request, label);
+    comb_v1_workspaces_update_request_set_description(request, description);
+    request->update_mask = mask;
+    if (comb_v1_workspaces_update(cli_channel(cli), cli->arena, NULL, request, &response,
+                                  &cli->err) != GRPCC_OK)
+        return cli_fail(cli, argv[0]);
+    print_workspace(cli, response->workspace);
+    return CLI_OK;
+}
+
 int cli_workspace(struct cli *cli, int argc, char **argv)
 {
-    static const struct cli_verb verbs[] = {
-        {"add", workspace_add}, {"ls", workspace_list}, {"show", workspace_show}, {NULL, NULL}};
+    static const struct cli_verb verbs[] = {{"add", workspace_add},
+                                            {"ls", workspace_list},
+                                            {"show", workspace_show},
+                                            {"set", workspace_set},
+                                            {NULL, NULL}};
     return cli_subverb(cli, verbs, "workspace", argc, argv);
 }

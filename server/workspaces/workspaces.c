@@ -2,6 +2,8 @@
 #include "server/workspaces/workspaces.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "comb/v1/errors.grpcc.h"
 #include "comb/v1/workspaces.grpcc.h"
@@ -70,24 +72,37 @@ static enum comb_status check_text(comb_str text, size_t max, const char *field,
     return comb_error_field(err, field, "at most %zu bytes of UTF-8", max);
 }
 
-static enum comb_status check_input(const struct comb_workspaces_new_workspace *input,
-                                    struct comb_error *err)
+static enum comb_status check_slug(comb_str slug, struct comb_error *err)
 {
-    if (!is_slug(input->slug))
+    if (!is_slug(slug))
         return comb_error_field(err, "slug",
                                 "begins with a lower case letter or a digit, has lower case "
                                 "letters, digits, \"-\", \"_\" and \".\", at most %d bytes, and "
                                 "not the form of a UUID",
                                 COMB_SLUG_BYTES_MAX);
-    if (is_reserved(input->slug))
+    if (is_reserved(slug))
         return comb_error_field(err, "slug", "\"personal\" is everybody's own workspace");
+    return COMB_OK;
+}
+
+static enum comb_status check_texts(comb_str label, comb_str description, struct comb_error *err)
+{
+    enum comb_status status = check_text(label, COMB_LABEL_BYTES_MAX, "label", err);
+    return status == COMB_OK
+               ? check_text(description, COMB_DESCRIPTION_BYTES_MAX, "description", err)
+               : status;
+}
+
+static enum comb_status check_input(const struct comb_workspaces_new_workspace *input,
+                                    struct comb_error *err)
+{
+    enum comb_status status = check_slug(input->slug, err);
+    if (status != COMB_OK)
+        return status;
     if (input->default_rights < COMB_V1_RIGHTS_UNSPECIFIED ||
         input->default_rights > COMB_V1_RIGHTS_READ_WRITE)
         return comb_error_field(err, "default_rights", "READ, WRITE, READ_WRITE, or absent");
-    enum comb_status status = check_text(input->label, COMB_LABEL_BYTES_MAX, "label", err);
-    if (status == COMB_OK)
-        status = check_text(input->description, COMB_DESCRIPTION_BYTES_MAX, "description", err);
-    return status;
+    return check_texts(input->label, input->description, err);
 }
 
 /* ---- what the caller sees ---- */
@@ -307,6 +322,30 @@ enum comb_status comb_workspaces_readable(void *workspaces, struct comb_ctx *ctx
 
 /* ---- create ---- */
 
+static enum comb_status slug_taken(comb_str slug, struct comb_error *err)
+{
+    return comb_error_set_subject(err, COMB_ALREADY_EXISTS, COMB_V1_ERROR_REASON_SLUG_TAKEN, "slug",
+                                  "there is a workspace %.*s already", COMB_STR_ARG(slug));
+}
+
+/* The workspace that a mutation named by its id. */
+static enum comb_status view_of_outcome(struct comb_workspaces *workspaces, struct comb_ctx *ctx,
+                                        const struct comb_outcome *outcome,
+                                        struct comb_workspace_view *ret_view,
+                                        struct comb_error *err)
+{
+    struct comb_workspaces_store *store = workspaces->parts.store;
+    struct comb_workspace workspace;
+    struct comb_uuid id;
+    if (outcome->bytes.len != sizeof id.bytes)
+        return comb_error_set(err, COMB_INTERNAL, 0, "an outcome is no id");
+    memcpy(id.bytes, outcome->bytes.ptr, sizeof id.bytes);
+    enum comb_status status = store->driver->get(store, ctx, &id, STR(""), &workspace, err);
+    if (status == COMB_OK)
+        status = view_of(workspaces, ctx, &workspace, ret_view, err);
+    return status;
+}
+
 /* One call, over all attempts to write it. */
 struct creation {
     struct comb_workspaces *workspaces;
@@ -317,9 +356,7 @@ static enum comb_status on_constraint(void *data, size_t statement, struct comb_
 {
     const struct creation *creation = data;
     (void)statement; /* only the slug is anybody's choice; all else is new ids */
-    return comb_error_set_subject(err, COMB_ALREADY_EXISTS, COMB_V1_ERROR_REASON_SLUG_TAKEN, "slug",
-                                  "there is a workspace %.*s already",
-                                  COMB_STR_ARG(creation->input->slug));
+    return slug_taken(creation->input->slug, err);
 }
 
 static enum comb_status plan_administrator(struct comb_workspaces *workspaces, struct comb_ctx *ctx,
@@ -418,22 +455,121 @@ enum comb_status comb_workspaces_create(struct comb_workspaces *workspaces, stru
                                         struct comb_workspace_view *ret_view,
                                         struct comb_error *err)
 {
-    struct comb_workspaces_store *store = workspaces->parts.store;
     struct creation creation = {.workspaces = workspaces, .input = new_workspace};
     struct comb_outcome outcome;
     enum comb_status status = check_input(new_workspace, err);
     if (status == COMB_OK)
         status = comb_mutation_run(workspaces->parts.mutations, ctx, key, create_decide, &creation,
                                    &outcome, err);
+    if (status == COMB_OK)
+        status = view_of_outcome(workspaces, ctx, &outcome, ret_view, err);
+    return status;
+}
+
+/* ---- update ---- */
+
+void comb_workspaces_etag(uint64_t revision, char ret_etag[COMB_WORKSPACES_ETAG_SIZE])
+{
+    snprintf(ret_etag, COMB_WORKSPACES_ETAG_SIZE, "r%llu", (unsigned long long)revision);
+}
+
+/* One call, over all attempts to write it. */
+struct update {
+    struct comb_workspaces *workspaces;
+    const struct comb_workspaces_changes *changes;
+    comb_str id_or_slug, expected_etag;
+};
+
+static enum comb_status check_changes(const struct comb_workspaces_changes *changes,
+                                      struct comb_error *err)
+{
+    if (changes->fields == 0)
+        return comb_error_field(err, "update_mask", "names nothing to change");
+    enum comb_status status =
+        changes->fields & COMB_WORKSPACES_SLUG ? check_slug(changes->slug, err) : COMB_OK;
+    return status == COMB_OK ? check_texts(changes->label, changes->description, err) : status;
+}
+
+static enum comb_status apply(const struct update *update, struct comb_workspace *workspace,
+                              struct comb_error *err)
+{
+    const struct comb_workspaces_changes *changes = update->changes;
+    char etag[COMB_WORKSPACES_ETAG_SIZE];
+    comb_workspaces_etag(workspace->revision, etag);
+    if (update->expected_etag.len > 0 &&
+        !comb_str_equal(update->expected_etag, comb_str_from(etag)))
+        return comb_error_set_subject(err, COMB_FAILED_PRECONDITION,
+                                      COMB_V1_ERROR_REASON_ETAG_MISMATCH, "expected_etag",
+                                      "the workspace has changed, its etag is %s", etag);
+    if (changes->fields & COMB_WORKSPACES_SLUG) {
+        if (workspace->kind == COMB_V1_WORKSPACE_KIND_PERSONAL)
+            return comb_error_field(err, "slug", "a personal workspace keeps its own");
+        workspace->slug = changes->slug;
+    }
+    if (changes->fields & COMB_WORKSPACES_LABEL)
+        workspace->label = changes->label.len > 0 ? changes->label : workspace->slug;
+    if (changes->fields & COMB_WORKSPACES_DESCRIPTION)
+        workspace->description = changes->description;
+    return COMB_OK;
+}
+
+static enum comb_status on_update_constraint(void *data, size_t statement, struct comb_error *err)
+{
+    const struct update *update = data;
+    (void)statement; /* only the slug is unique */
+    return slug_taken(update->changes->slug, err);
+}
+
+static enum comb_status update_once(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                    struct comb_error *err)
+{
+    const struct update *update = data;
+    struct comb_workspaces_store *store = update->workspaces->parts.store;
+    struct comb_workspace workspace;
+    plan->kind = COMB_SQL_WRITE;
+    plan->on_constraint = on_update_constraint;
+    enum comb_status status = plan_administrator(update->workspaces, ctx, plan, err);
+    if (status == COMB_OK)
+        status = read_workspace(update->workspaces, ctx, update->id_or_slug, &workspace, err);
+    if (status == COMB_OK)
+        status = apply(update, &workspace, err);
+    if (status == COMB_OK)
+        status = store->driver->plan_update(store, ctx, plan, &workspace, workspace.revision, err);
+    if (status == COMB_OK)
+        status =
+            comb_plan_tell(plan, COMB_FEED_WORKSPACE, &workspace.id, workspace.revision + 1, err);
     if (status != COMB_OK)
         return status;
-    struct comb_workspace workspace;
-    struct comb_uuid id;
-    if (outcome.bytes.len != sizeof id.bytes)
-        return comb_error_set(err, COMB_INTERNAL, 0, "an outcome is no id");
-    memcpy(id.bytes, outcome.bytes.ptr, sizeof id.bytes);
-    status = store->driver->get(store, ctx, &id, STR(""), &workspace, err);
+    plan->outcome =
+        comb_str_of(grpcc_arena_memdup(ctx->arena, workspace.id.bytes, sizeof workspace.id.bytes),
+                    sizeof workspace.id.bytes);
+    return plan->outcome.ptr ? COMB_OK : comb_error_no_memory(err);
+}
+
+static enum comb_status update_decide(void *data, struct comb_ctx *ctx, struct comb_plan *plan,
+                                      struct comb_error *err)
+{
+    const struct update *update = data;
+    return comb_tree_decide(update->workspaces->parts.tree, update_once, data, ctx, plan, err);
+}
+
+enum comb_status comb_workspaces_update(struct comb_workspaces *workspaces, struct comb_ctx *ctx,
+                                        const struct comb_request_key *key, comb_str id_or_slug,
+                                        comb_str expected_etag,
+                                        const struct comb_workspaces_changes *changes,
+                                        struct comb_workspace_view *ret_view,
+                                        struct comb_error *err)
+{
+    struct update update = {.workspaces = workspaces,
+                            .changes = changes,
+                            .id_or_slug = id_or_slug,
+                            .expected_etag = expected_etag};
+    struct comb_outcome outcome;
+    enum comb_status status = check_changes(changes, err);
     if (status == COMB_OK)
-        status = view_of(workspaces, ctx, &workspace, ret_view, err);
+        status = comb_mutation_run(workspaces->parts.mutations, ctx, key, update_decide, &update,
+                                   &outcome, err);
+    if (status == COMB_OK)
+        status = view_of_outcome(workspaces, ctx, &outcome, ret_view, err);
     return status;
 }

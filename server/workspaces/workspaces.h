@@ -54,6 +54,29 @@ enum comb_status comb_workspaces_create(struct comb_workspaces *workspaces, stru
                                         struct comb_workspace_view *ret_view,
                                         struct comb_error *err) COMB_MUST_CHECK;
 
+/* What an update changes; the fields that are named. */
+enum comb_workspaces_field {
+    COMB_WORKSPACES_SLUG = 1,
+    COMB_WORKSPACES_LABEL = 2,
+    COMB_WORKSPACES_DESCRIPTION = 4
+};
+struct comb_workspaces_changes {
+    unsigned fields; /* of enum comb_workspaces_field */
+    comb_str slug, label, description;
+};
+/* By id or slug. WORKSPACE_NOT_FOUND; ETAG_MISMATCH, unless expected_etag is ""; SLUG_TAKEN;
+ * FIELD_INVALID, also for the slug of a personal one. */
+enum comb_status comb_workspaces_update(struct comb_workspaces *workspaces, struct comb_ctx *ctx,
+                                        const struct comb_request_key *key, comb_str id_or_slug,
+                                        comb_str expected_etag,
+                                        const struct comb_workspaces_changes *changes,
+                                        struct comb_workspace_view *ret_view,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+
+/* The text that stands for a revision of a workspace. */
+#define COMB_WORKSPACES_ETAG_SIZE 24
+void comb_workspaces_etag(uint64_t revision, char ret_etag[COMB_WORKSPACES_ETAG_SIZE]);
+
 /* By id or slug; "personal" is the caller's own. NOT_FOUND (WORKSPACE_NOT_FOUND), also where he may
  * not know of it. */
 enum comb_status comb_workspaces_get(struct comb_workspaces *workspaces, struct comb_ctx *ctx,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/workspaces/workspaces_rpc.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 #include "comb/v1/workspaces.grpcc.h"
 #include "server/core/timestamp.h"
@@ -23,6 +23,7 @@ static enum comb_status to_message(struct grpcc_arena *arena,
 {
     const struct comb_workspace *workspace = &view->workspace;
     struct comb_v1_workspace *message = comb_v1_workspace_new(arena);
+    char etag[COMB_WORKSPACES_ETAG_SIZE];
     if (!message)
         return comb_error_no_memory(err);
     message->id = comb_uuid_text(arena, &workspace->id);
@@ -33,7 +34,8 @@ static enum comb_status to_message(struct grpcc_arena *arena,
     message->owner_id = comb_uuid_text(arena, &workspace->owner);
     message->default_rights = (enum comb_v1_rights)view->default_rights;
     message->create_time = comb_timestamp_new(arena, workspace->create_us);
-    message->etag = grpcc_arena_printf(arena, "r%" PRIu64, workspace->revision);
+    comb_workspaces_etag(workspace->revision, etag);
+    message->etag = grpcc_arena_strdup(arena, etag);
     if (!message->id || !message->slug || !message->label || !message->description ||
         !message->owner_id || !message->create_time || !message->etag ||
         !add_roots(arena, workspace, message))
@@ -128,8 +130,56 @@ static void rpc_list(void *self, struct grpcc_call *call,
     comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
 }
 
+static enum comb_status fields_of(const struct google_protobuf_field_mask *mask,
+                                  unsigned *ret_fields, struct comb_error *err)
+{
+    static const struct {
+        const char *name;
+        enum comb_workspaces_field field;
+    } known[] = {{"slug", COMB_WORKSPACES_SLUG},
+                 {"label", COMB_WORKSPACES_LABEL},
+                 {"description", COMB_WORKSPACES_DESCRIPTION}};
+    const size_t n_known = sizeof known / sizeof known[0];
+    for (size_t i = 0; mask && i < mask->n_paths; i++) {
+        size_t k = 0;
+        while (k < n_known && strcmp(mask->paths[i], known[k].name) != 0)
+            k++;
+        if (k == n_known)
+            return comb_error_field(err, "update_mask", "names any of slug, label, description");
+        *ret_fields |= known[k].field;
+    }
+    return COMB_OK;
+}
+
+static void rpc_update(void *self, struct grpcc_call *call,
+                       const struct comb_v1_workspaces_update_request *request)
+{
+    const struct comb_workspaces_rpc *rpc = self;
+    struct grpcc_arena *arena = grpcc_call_arena(call);
+    struct comb_v1_workspaces_update_response *response =
+        comb_v1_workspaces_update_response_new(arena);
+    struct comb_workspaces_changes changes = {.slug = comb_str_from(request->slug),
+                                              .label = comb_str_from(request->label),
+                                              .description = comb_str_from(request->description)};
+    struct comb_request_key key;
+    struct comb_workspace_view view;
+    struct comb_error err = {0};
+    enum comb_status status =
+        response ? comb_rpc_request_key(call, request->request_id, &request->base, &key, &err)
+                 : comb_error_no_memory(&err);
+    if (status == COMB_OK)
+        status = fields_of(request->update_mask, &changes.fields, &err);
+    if (status == COMB_OK)
+        status = comb_workspaces_update(
+            rpc->workspaces, comb_rpc_ctx(call), &key, comb_str_from(request->workspace),
+            comb_str_from(request->expected_etag), &changes, &view, &err);
+    if (status == COMB_OK)
+        status = to_message(arena, &view, &response->workspace, &err);
+    comb_rpc_finish(call, status, response ? &response->base : NULL, &err);
+}
+
 static const struct comb_v1_workspaces_server METHODS = {
-    .create = rpc_create, .get = rpc_get, .list = rpc_list};
+    .create = rpc_create, .get = rpc_get, .list = rpc_list, .update = rpc_update};
 
 enum comb_status comb_workspaces_rpc_register(struct grpcc_server *server,
                                               struct comb_workspaces_rpc *rpc,

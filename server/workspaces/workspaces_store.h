@@ -42,6 +42,11 @@ struct comb_workspaces_store_driver {
     enum comb_status (*plan_insert)(struct comb_workspaces_store *self, struct comb_ctx *ctx,
                                     struct comb_plan *plan, const struct comb_workspace *workspace,
                                     struct comb_error *err);
+    /* Slug, label and description; guarded by revision `before`. Violates UNIQUE where the slug is
+     * taken. */
+    enum comb_status (*plan_update)(struct comb_workspaces_store *self, struct comb_ctx *ctx,
+                                    struct comb_plan *plan, const struct comb_workspace *workspace,
+                                    uint64_t before, struct comb_error *err);
     void (*close)(struct comb_workspaces_store *self);
 };
 

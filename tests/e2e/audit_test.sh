@@ -29,6 +29,7 @@ expect 0 comb group add /staff
 expect 0 comb group set /staff --label Staff
 expect 0 comb user set ada --group /staff
 expect 0 comb workspace add shared
+expect 0 comb workspace set shared --label Shared --description "For all"
 expect 0 comb grant /personal/a user:ada read
 expect 0 comb grant /personal/a user:ada rw
 expect 0 comb revoke /personal/a user:ada

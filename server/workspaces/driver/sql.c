@@ -14,6 +14,10 @@ static const char INSERT[] =
 /* ?1 workspace ?2 position ?3 node */
 static const char INSERT_ROOT[] =
     "INSERT INTO workspace_root (workspace, position, node) VALUES (?1, ?2, ?3)";
+/* ?1 id ?2 slug ?3 label ?4 description ?5 before */
+static const char UPDATE[] =
+    "UPDATE workspace SET slug = ?2, label = ?3, description = ?4, rev = rev + 1"
+    " WHERE id = ?1 AND rev = ?5";
 
 struct workspaces_sql {
     struct comb_workspaces_store base;
@@ -117,6 +121,19 @@ static enum comb_status sql_plan_insert(struct comb_workspaces_store *self, stru
     return status;
 }
 
+static enum comb_status sql_plan_update(struct comb_workspaces_store *self, struct comb_ctx *ctx,
+                                        struct comb_plan *plan,
+                                        const struct comb_workspace *workspace, uint64_t before,
+                                        struct comb_error *err)
+{
+    (void)self;
+    const struct comb_sql_value params[] = {
+        comb_sql_uuid(&workspace->id), comb_sql_text(workspace->slug),
+        comb_sql_text(workspace->label), comb_sql_text(workspace->description),
+        comb_sql_integer((int64_t)before)};
+    return comb_plan_add(ctx, plan, UPDATE, params, 5, true, err);
+}
+
 static void sql_close(struct comb_workspaces_store *self)
 {
     comb_memory_free(self);
@@ -127,6 +144,7 @@ static const struct comb_workspaces_store_driver driver = {
     .get = sql_get,
     .list = sql_list,
     .plan_insert = sql_plan_insert,
+    .plan_update = sql_plan_update,
     .close = sql_close,
 };
 

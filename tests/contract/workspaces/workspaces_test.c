@@ -206,6 +206,76 @@ static void the_top_of_the_tree_lists_the_same(void **state)
     assert_int_equal(n, 1);
 }
 
+static enum comb_status update(struct fixture *f, struct test_ctx *as, const char *workspace,
+                               const char *etag, const struct comb_workspaces_changes *changes,
+                               struct comb_workspace_view *ret_view)
+{
+    const struct comb_request_key key = test_key();
+    return comb_workspaces_update(f->areas.workspaces, &as->ctx, &key, comb_str_from(workspace),
+                                  comb_str_from(etag), changes, ret_view, &as->err);
+}
+
+static void a_new_slug_is_a_new_path_at_once(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_workspaces_changes slug = {.fields = COMB_WORKSPACES_SLUG,
+                                                 .slug = STR("crew")};
+    const struct comb_workspaces_changes texts = {.fields = COMB_WORKSPACES_LABEL |
+                                                            COMB_WORKSPACES_DESCRIPTION,
+                                                  .label = STR("The crew"),
+                                                  .description = STR("of the ship")};
+    struct comb_workspace_view before, view;
+    must_ok(create(f, &f->admin, "team", "", COMB_V1_RIGHTS_READ, &before), &f->admin.err);
+    must_ok(update(f, &f->admin, "team", "r1", &slug, &view), &f->admin.err);
+    assert_true(comb_uuid_equal(&view.workspace.id, &before.workspace.id));
+    assert_true(comb_str_equal(view.workspace.slug, STR("crew")));
+    assert_true(comb_str_equal(view.workspace.label, STR("team")));
+    assert_int_equal(view.workspace.revision, 2);
+    must_ok(update(f, &f->admin, "crew", "", &texts, &view), &f->admin.err);
+    assert_true(comb_str_equal(view.workspace.label, STR("The crew")));
+    assert_true(comb_str_equal(view.workspace.description, STR("of the ship")));
+
+    /* What anna knew of the old path does not outlive it, and the old slug is free. */
+    f->anna.ctx.seen = f->admin.ctx.reached;
+    assert_string_equal(list_of(f, &f->anna, 10), "crew personal ");
+    struct comb_fact_chain chain;
+    must_ok(comb_facts_chain_wait(f->areas.facts, &f->anna.ctx, &before.workspace.roots[0], &chain,
+                                  &f->anna.err),
+            &f->anna.err);
+    assert_true(comb_str_equal(chain.workspace.slug, STR("crew")));
+    must_create(f, "team", "", 0);
+}
+
+static void a_change_of_a_workspace_follows_the_rules(void **state)
+{
+    struct fixture *f = *state;
+    const struct comb_workspaces_changes nothing = {.fields = 0};
+    struct comb_workspaces_changes slug = {.fields = COMB_WORKSPACES_SLUG, .slug = STR("taken")};
+    const struct comb_workspaces_changes label = {.fields = COMB_WORKSPACES_LABEL,
+                                                  .label = STR("Mine")};
+    struct comb_workspace_view view;
+    must_create(f, "team", "", COMB_V1_RIGHTS_READ_WRITE);
+    must_create(f, "taken", "", 0);
+    must_refuse(&f->admin, COMB_ALREADY_EXISTS, COMB_V1_ERROR_REASON_SLUG_TAKEN,
+                update(f, &f->admin, "team", "", &slug, &view));
+    must_refuse(&f->admin, COMB_NOT_FOUND, COMB_V1_ERROR_REASON_WORKSPACE_NOT_FOUND,
+                update(f, &f->admin, "nothing", "", &slug, &view));
+    slug.slug = STR("free");
+    must_refuse(&f->admin, COMB_FAILED_PRECONDITION, COMB_V1_ERROR_REASON_ETAG_MISMATCH,
+                update(f, &f->admin, "team", "r2", &slug, &view));
+    must_refuse(&f->anna, COMB_PERMISSION_DENIED, COMB_V1_ERROR_REASON_ADMINISTRATOR_ONLY,
+                update(f, &f->anna, "team", "", &slug, &view));
+    must_refuse(&f->admin, COMB_INVALID_ARGUMENT, COMB_V1_ERROR_REASON_FIELD_INVALID,
+                update(f, &f->admin, "personal", "", &slug, &view));
+    must_ok(update(f, &f->admin, "personal", "", &label, &view), &f->admin.err);
+    assert_true(comb_str_equal(view.workspace.slug, STR("personal")));
+    slug.slug = STR("personal");
+    must_refuse(&f->admin, COMB_INVALID_ARGUMENT, COMB_V1_ERROR_REASON_FIELD_INVALID,
+                update(f, &f->admin, "team", "", &slug, &view));
+    must_refuse(&f->admin, COMB_INVALID_ARGUMENT, COMB_V1_ERROR_REASON_FIELD_INVALID,
+                update(f, &f->admin, "team", "", &nothing, &view));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -214,6 +284,7 @@ int main(void)
         T(a_new_workspace_has_what_it_needs),      T(slugs_follow_their_rules),
         T(a_repeated_request_makes_one_workspace), T(what_one_may_not_read_does_not_exist),
         T(lists_show_what_one_may_read_in_order),  T(the_top_of_the_tree_lists_the_same),
+        T(a_new_slug_is_a_new_path_at_once),       T(a_change_of_a_workspace_follows_the_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
