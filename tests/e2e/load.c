@@ -296,6 +296,19 @@ static void sum_up(struct load *load)
         report->acknowledged += load->workers[i].made;
 }
 
+/* Gives up where nothing is told for TOLD_WAIT_MS. */
+static void await_told(struct load *load, unsigned wanted)
+{
+    unsigned told = 0;
+    for (int waited = 0; waited < TOLD_WAIT_MS && told < wanted; waited += 10) {
+        unsigned now = atomic_load(&load->told);
+        if (now != told)
+            waited = 0;
+        told = now;
+        calls_sleep_ms(10);
+    }
+}
+
 void load_stop(struct load *load, struct load_report *ret_report)
 {
     struct grpcc_error err = GRPCC_ERROR_INIT;
@@ -304,10 +317,8 @@ void load_stop(struct load *load, struct load_report *ret_report)
         pthread_join(load->workers[i].thread, NULL);
     sum_up(load);
     struct load_report *report = &load->report;
-    for (int waited = 0; waited < TOLD_WAIT_MS && report->errors == 0 &&
-                         atomic_load(&load->told) < report->acknowledged;
-         waited += 10)
-        calls_sleep_ms(10);
+    if (report->errors == 0)
+        await_told(load, report->acknowledged);
     comb_watch_cancel(load->watch);
     pthread_join(load->watcher, NULL);
     comb_watch_close(load->watch);
@@ -318,8 +329,8 @@ void load_stop(struct load *load, struct load_report *ret_report)
                         ? load->changes - report->acknowledged - report->errors
                         : 0;
     unsigned told = atomic_load(&load->told);
-    report->missed =
-        told > report->acknowledged ? told - report->acknowledged : report->acknowledged - told;
+    report->missed = told < report->acknowledged ? report->acknowledged - told : 0;
+    report->told_twice = told > report->acknowledged ? told - report->acknowledged : 0;
     *ret_report = *report;
     pthread_mutex_destroy(&load->lock);
     free(load->samples);
@@ -346,4 +357,5 @@ void load_must_be_clean(const struct load_report *report)
     assert_int_equal(report->lost, 0);
     assert_int_equal(report->twice, 0);
     assert_int_equal(report->missed, 0);
+    assert_int_equal(report->told_twice, 0);
 }

@@ -18,7 +18,8 @@ struct load_report {
     char error[GRPCC_STATUS_MESSAGE_MAX + 128]; /* the first, "" */
     unsigned acknowledged;                      /* folders made */
     unsigned lost, twice;      /* of those: that are not there, that were made more than once */
-    unsigned missed;           /* that the watch did not tell, or told twice */
+    unsigned missed;           /* that the watch did not tell */
+    unsigned told_twice;       /* that it told more than once */
     double p99_ms, longest_ms; /* of calls; large files are left out */
     double gap_ms;             /* longest time without any call that ended well */
 };
