@@ -115,10 +115,10 @@ static enum comb_status check_store(void *data, const char *row, struct comb_ctx
                                     struct comb_error *err)
 {
     const struct comb_admin_view *view = data;
-    for (int i = 0; i < COMB_ROWS; i++)
-        if (strcmp(comb_row_name((enum comb_row)i), row) == 0)
-            return comb_rows_ask(view->rows, (enum comb_row)i, ctx, err);
-    return comb_error_set(err, COMB_NOT_FOUND, 0, "there is no row %.32s", row);
+    enum comb_row found = comb_row_find(row);
+    if (found == COMB_ROWS)
+        return comb_error_set(err, COMB_NOT_FOUND, 0, "there is no row %.32s", row);
+    return comb_rows_ask(view->rows, found, ctx, err);
 }
 
 /* ---- what the installation's store says ---- */

@@ -25,6 +25,7 @@ struct move {
     const char *url;
     struct comb_options options; /* this server's, but for the new store */
     struct comb_rows to;
+    struct comb_docs_stores to_docs;
     struct comb_move_row *names, *from, *into; /* names: data only, the sql row */
     struct comb_move_faults faults;
     bool resumes;  /* it was begun before */
@@ -42,29 +43,22 @@ static struct comb_ctx step(struct move *move)
 
 static enum comb_status find_row(const char *name, enum comb_row *ret_row, struct comb_error *err)
 {
-    for (int row = 0; row < COMB_ROWS; row++) {
-        if (strcmp(comb_row_name((enum comb_row)row), name) != 0)
-            continue;
-        switch (row) {
-        case COMB_ROW_SQL:
-        case COMB_ROW_VAULT:
-        case COMB_ROW_CONFIG:
-        case COMB_ROW_DATA:
-            *ret_row = (enum comb_row)row;
-            return COMB_OK;
-        case COMB_ROW_DOCS:
-            return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
-                                  "docs: search and the index of the audit trail are made anew: "
-                                  "start with the new --docs; documents, activities and logs that "
-                                  "were kept are not moved");
-        default:
-            return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
-                                  "%s: nothing in it lasts, so there is nothing to move: start "
-                                  "with the new --%s",
-                                  name, name);
-        }
+    *ret_row = comb_row_find(name);
+    switch (*ret_row) {
+    case COMB_ROW_SQL:
+    case COMB_ROW_VAULT:
+    case COMB_ROW_CONFIG:
+    case COMB_ROW_DATA:
+    case COMB_ROW_DOCS:
+        return COMB_OK;
+    case COMB_ROWS:
+        return comb_error_field(err, "row", "must be sql, vault, config, data or docs");
+    default:
+        return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
+                              "%s: nothing in it lasts, so there is nothing to move: start with "
+                              "the new --%s",
+                              name, name);
     }
-    return comb_error_field(err, "row", "must be sql, vault, config or data");
 }
 
 /* ---- the new store ---- */
@@ -89,6 +83,10 @@ static enum comb_status open_new(struct move *move, const char *credentials_file
         options->config = move->url;
         options->config_credentials_file = file;
         break;
+    case COMB_ROW_DOCS:
+        options->docs = move->url;
+        options->docs_credentials_file = file;
+        break;
     default:
         options->data = move->url;
         options->data_credentials_file = file;
@@ -103,6 +101,9 @@ static enum comb_status open_new(struct move *move, const char *credentials_file
         status = comb_rows_ask(&move->to, move->row, &ctx, err);
     if (status == COMB_OK && move->row == COMB_ROW_SQL)
         status = comb_services_migrate(comb_rows_store(&move->to, COMB_ROW_SQL), err);
+    if (status == COMB_OK && move->row == COMB_ROW_DOCS)
+        status =
+            comb_services_open_docs(comb_rows_store(&move->to, COMB_ROW_DOCS), &move->to_docs, err);
     return status;
 }
 
@@ -125,6 +126,9 @@ static enum comb_status make_streams(struct move *move, struct comb_error *err)
     case COMB_ROW_CONFIG:
         status = comb_move_config_new(open->config, &move->from, err);
         return status == COMB_OK ? comb_move_config_new(store, &move->into, err) : status;
+    case COMB_ROW_DOCS:
+        status = comb_move_docs_new(&open->docs, &move->from, err);
+        return status == COMB_OK ? comb_move_docs_new(&move->to_docs, &move->into, err) : status;
     default:
         status = comb_move_sql_new(open->sql, &move->names, err);
         if (status == COMB_OK)
@@ -140,6 +144,7 @@ static void close_all(struct move *move)
     comb_move_row_free(move->from);
     comb_move_row_free(move->into);
     comb_move_row_free(move->names);
+    comb_services_close_docs(&move->to_docs);
     comb_rows_done(&move->to);
     grpcc_arena_free(move->arena);
 }
@@ -426,12 +431,23 @@ void comb_mover_rpc(void *self, struct grpcc_call *call,
 
 /* ---- the start of a server ---- */
 
-static const char *url_of(const struct comb_rows *rows, const char *name)
+/* Search, and the index of the audit trail, are made anew on a docs row that is new, and of
+ * activities what the feed has. */
+static enum comb_status begin_derived_anew(struct comb_sql *sql, struct comb_ctx *ctx,
+                                           struct comb_error *err)
 {
-    for (int row = 0; row < COMB_ROWS; row++)
-        if (strcmp(comb_row_name((enum comb_row)row), name) == 0)
-            return rows->rows[row].url;
-    return "";
+    static const char *const names[] = {COMB_SEARCH_CONSUMER, COMB_SEARCH_CONTENT_CONSUMER,
+                                        COMB_ACTIVITIES_CONSUMER, COMB_AUDIT_INDEX_LEASE_NAME};
+    struct comb_consumers_store *leases = NULL;
+    enum comb_status status = comb_consumers_store_open(sql, &leases, err);
+    for (size_t i = 0; status == COMB_OK && i < sizeof names / sizeof names[0]; i++) {
+        uint64_t epoch;
+        status = leases->driver->begin_anew(leases, ctx, comb_str_from(names[i]), &epoch, err);
+        if (status == COMB_NOT_FOUND)
+            status = COMB_OK; /* nobody has held it yet: it begins with that anyway */
+    }
+    comb_consumers_store_close(leases);
+    return status;
 }
 
 enum comb_status comb_mover_settle(const struct comb_rows *rows, struct comb_sql *sql,
@@ -444,7 +460,8 @@ enum comb_status comb_mover_settle(const struct comb_rows *rows, struct comb_sql
         status = comb_move_state_get(sql, ctx, &is, err);
     if (status != COMB_OK || is.phase == COMB_MOVE_NONE)
         return status;
-    bool is_new = strcmp(url_of(rows, is.row), is.other) == 0;
+    enum comb_row row = comb_row_find(is.row);
+    bool is_new = row < COMB_ROWS && strcmp(rows->rows[row].url, is.other) == 0;
     if (!is_new) {
         comb_log(COMB_LOG_WARN, "move",
                  is.phase == COMB_MOVE_MOVED
@@ -459,6 +476,8 @@ enum comb_status comb_mover_settle(const struct comb_rows *rows, struct comb_sql
                               "%s: the store is not whole: go on with its move, with the old one",
                               is.row);
     status = comb_move_unfence(sql, err);
+    if (status == COMB_OK && row == COMB_ROW_DOCS)
+        status = begin_derived_anew(sql, ctx, err);
     if (status == COMB_OK)
         status = comb_move_state_set(sql, ctx, &none, err);
     if (status == COMB_OK)

@@ -89,9 +89,8 @@ static const struct flag flags[] = {
      "history, "
      "so that tokens and cursors from before are refused, and exit"},
     {"restore", FLAG_TEXT, MEMBER(restore), "FILE", NULL, 0, 0,
-     "put a backup that `comb admin backup` has made back into the rows sql, vault, config and "
-     "data, "
-     "which must be empty, compare, begin a new history, and exit"},
+     "put a backup that `comb admin backup` has made back into the rows sql, vault, config, data "
+     "and docs, which must be empty, compare, begin a new history, and exit"},
     {"restore-key-file", FLAG_TEXT, MEMBER(restore_key_file), "FILE", NULL, 0, 0,
      "key of the backup, in a file of mode 0600"},
     {"admin-password-file", FLAG_TEXT, MEMBER(admin_password_file), "FILE", NULL, 0, 0,

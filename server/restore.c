@@ -21,8 +21,8 @@
 #define START_MS_MAX 60000
 
 /* Those that a backup has, in the order in which they are opened. */
-static const enum comb_row wanted[] = {COMB_ROW_VAULT, COMB_ROW_CONFIG, COMB_ROW_SQL,
-                                       COMB_ROW_DATA};
+static const enum comb_row wanted[] = {COMB_ROW_VAULT, COMB_ROW_CONFIG, COMB_ROW_SQL, COMB_ROW_DATA,
+                                       COMB_ROW_DOCS};
 
 struct restore {
     const struct comb_options *options;
@@ -64,11 +64,15 @@ static enum comb_status open_rows(struct restore *restore, struct comb_error *er
         status = comb_rows_ask(rows, wanted[i], &restore->ctx, err);
     if (status != COMB_OK)
         return status;
+    status = comb_services_open_docs(comb_rows_store(rows, COMB_ROW_DOCS), &restore->in.docs, err);
+    if (status != COMB_OK)
+        return status;
     restore->in = (struct comb_backup_rows){
         .sql = comb_rows_store(rows, COMB_ROW_SQL),
         .vault = comb_rows_store(rows, COMB_ROW_VAULT),
         .config = comb_rows_store(rows, COMB_ROW_CONFIG),
         .blobs = comb_rows_store(rows, COMB_ROW_DATA),
+        .docs = restore->in.docs,
     };
     return comb_services_migrate(restore->in.sql, err);
 }
@@ -156,6 +160,7 @@ enum comb_status comb_run_restore(const struct comb_options *options, struct com
         status = restore_file(&restore, file, err);
     if (file)
         fclose(file);
+    comb_services_close_docs(&restore.in.docs);
     comb_rows_done(&restore.rows);
     explicit_bzero(restore.key, sizeof restore.key);
     grpcc_arena_free(restore.ctx.arena);

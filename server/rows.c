@@ -94,6 +94,14 @@ const char *comb_row_name(enum comb_row row)
     return table[row].name;
 }
 
+enum comb_row comb_row_find(const char *name)
+{
+    int row = 0;
+    while (row < COMB_ROWS && strcmp(comb_row_name((enum comb_row)row), name) != 0)
+        row++;
+    return (enum comb_row)row;
+}
+
 /* ---- which driver ---- */
 
 /* "sqlite:PATH or postgres://…": what this build takes for a row. */

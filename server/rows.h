@@ -33,6 +33,8 @@ struct comb_rows_patience {
 };
 
 const char *comb_row_name(enum comb_row row);
+/* COMB_ROWS: there is none of that name. */
+enum comb_row comb_row_find(const char *name);
 
 /*
  * Decides URLs and drivers from the options and their defaults below home; touches nothing. options

@@ -58,6 +58,28 @@ enum comb_status comb_services_migrate(struct comb_sql *sql, struct comb_error *
     return status;
 }
 
+enum comb_status comb_services_open_docs(struct comb_docs *docs,
+                                         struct comb_docs_stores *ret_stores,
+                                         struct comb_error *err)
+{
+    struct comb_items_store **items = ret_stores->items;
+    *ret_stores = (struct comb_docs_stores){.documents = NULL};
+    enum comb_status status = comb_documents_store_open(docs, &ret_stores->documents, err);
+    if (status == COMB_OK)
+        status =
+            comb_items_store_open(docs, COMB_ITEMS_ACTIVITIES, &items[COMB_DOCS_ACTIVITIES], err);
+    if (status == COMB_OK)
+        status = comb_items_store_open(docs, COMB_ITEMS_LOGS, &items[COMB_DOCS_LOGS], err);
+    return status;
+}
+
+void comb_services_close_docs(struct comb_docs_stores *stores)
+{
+    comb_documents_store_close(stores->documents);
+    for (int i = 0; i < COMB_DOCS_ITEMS; i++)
+        comb_items_store_close(stores->items[i]);
+}
+
 /* Unless the sql row is not whole. */
 static enum comb_status make_tables(struct comb_services *s, struct comb_ctx *ctx,
                                     struct comb_error *err)
@@ -582,7 +604,14 @@ static enum comb_status make_dispatch(struct comb_services *s, struct comb_error
     s->config_rpc = (struct comb_config_rpc){s->config, s->sealer};
     s->audit_rpc = (struct comb_audit_rpc){s->audit, s->audit_indexer, s->sealer};
     s->consumers_rpc = (struct comb_consumers_rpc){s->consumers, s->sealer};
-    s->move_rpc = (struct comb_move_rpc){{s->sql, s->vault, s->config_store, s->blobs}};
+    s->move_rpc = (struct comb_move_rpc){{
+        .sql = s->sql,
+        .vault = s->vault,
+        .config = s->config_store,
+        .blobs = s->blobs,
+        .docs = {s->documents_store,
+                 {[COMB_DOCS_ACTIVITIES] = s->activities_store, [COMB_DOCS_LOGS] = s->logs_store}},
+    }};
     s->mover = (struct comb_mover){.rows = s->rows, .open = s->move_rpc.rows};
     s->vault_rpc = (struct comb_vault_rpc){s->vault, s->sealer, s->mutations};
     s->documents_rpc = (struct comb_documents_rpc){s->documents, s->sealer};

@@ -136,6 +136,12 @@ struct comb_services {
 enum comb_status comb_services_migrate(struct comb_sql *sql,
                                        struct comb_error *err) COMB_MUST_CHECK;
 
+/* What of the docs row is moved and kept in backups. To be closed, also after a failure. */
+enum comb_status comb_services_open_docs(struct comb_docs *docs,
+                                         struct comb_docs_stores *ret_stores,
+                                         struct comb_error *err) COMB_MUST_CHECK;
+void comb_services_close_docs(struct comb_docs_stores *stores);
+
 /*
  * Stands on rows, which are open and stay so: migrates, makes the domains, and starts what runs in
  * the background. ctx gives arena and deadline of the start. On failure what was made is taken

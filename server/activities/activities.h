@@ -43,6 +43,7 @@ enum comb_status comb_activities_new(const struct comb_activities_parts *parts,
 /* No call may be running, and no consumer. NULL is fine. */
 void comb_activities_free(struct comb_activities *activities);
 
+#define COMB_ACTIVITIES_CONSUMER "activities"
 /* The consumer of the feed that adds items: for comb_consumers_add(). */
 struct comb_consumer comb_activities_consumer(struct comb_activities *activities);
 

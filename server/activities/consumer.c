@@ -94,5 +94,5 @@ static enum comb_status rebuild(void *data, struct comb_ctx *ctx,
 struct comb_consumer comb_activities_consumer(struct comb_activities *activities)
 {
     return (struct comb_consumer){
-        .name = "activities", .apply = apply, .rebuild = rebuild, .data = activities};
+        .name = COMB_ACTIVITIES_CONSUMER, .apply = apply, .rebuild = rebuild, .data = activities};
 }

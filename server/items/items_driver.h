@@ -42,7 +42,7 @@ enum comb_items {
 struct comb_item {
     comb_str id;          /* unique */
     comb_str at;          /* unique: what items are ordered by */
-    const comb_str *keys; /* what it belongs to; not given by scan and get */
+    const comb_str *keys; /* what it belongs to; given by a scan with_keys alone, in order */
     size_t n_keys;
     comb_str body; /* bytes */
 };
@@ -52,6 +52,7 @@ struct comb_item_scan {
     size_t n_keys;
     comb_str after, before; /* after < at < before; empty: no bound */
     bool is_ascending;      /* oldest first */
+    bool with_keys;         /* of all: items come with theirs */
     size_t max;             /* 1 to COMB_ITEM_SCAN_MAX */
 };
 

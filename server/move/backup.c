@@ -10,8 +10,8 @@
 #define STEP_MS 30000
 
 /* In the order of the file. */
-enum { SQL, VAULT, CONFIG, DATA, ROWS };
-static const char *const names[ROWS] = {"sql", "vault", "config", "data"};
+enum { SQL, VAULT, CONFIG, DATA, DOCS, ROWS };
+static const char *const names[ROWS] = {"sql", "vault", "config", "data", "docs"};
 
 struct opened {
     struct comb_move_row *rows[ROWS];
@@ -34,6 +34,8 @@ static enum comb_status open_others(const struct comb_backup_rows *rows,
         status = comb_move_config_new(rows->config, &opened->rows[CONFIG], err);
     if (status == COMB_OK)
         status = comb_move_data_new(rows->blobs, snapshot, &opened->rows[DATA], err);
+    if (status == COMB_OK)
+        status = comb_move_docs_new(&rows->docs, &opened->rows[DOCS], err);
     return status;
 }
 

@@ -16,6 +16,7 @@ struct comb_backup_rows {
     struct comb_vault *vault;
     struct comb_config_store *config;
     struct comb_blobs *blobs;
+    struct comb_docs_stores docs;
 };
 
 struct comb_backup_facts {

@@ -20,6 +20,8 @@
 #include "server/core/buf.h"
 #include "server/core/hash.h"
 #include "server/data/blob_driver.h"
+#include "server/documents/documents_driver.h"
+#include "server/items/items_driver.h"
 #include "server/vault/vault_driver.h"
 
 /* Parts of one row, and the name of one. */
@@ -121,6 +123,18 @@ enum comb_status comb_move_data_new(struct comb_blobs *blobs, struct comb_sql_sn
                                     struct comb_error *err) COMB_MUST_CHECK;
 /* Of the last `give`. */
 void comb_move_data_faults(const struct comb_move_row *row, struct comb_move_faults *ret_faults);
+
+/* What of the docs row is of nothing else's making, in stores that are open on it; borrowed. */
+enum { COMB_DOCS_ACTIVITIES, COMB_DOCS_LOGS, COMB_DOCS_ITEMS };
+struct comb_docs_stores {
+    struct comb_documents_store *documents;
+    struct comb_items_store *items[COMB_DOCS_ITEMS];
+};
+/* Documents, activities with their notes, and kept logs; of the latter two up to the newest that
+ * there is. */
+enum comb_status comb_move_docs_new(const struct comb_docs_stores *stores,
+                                    struct comb_move_row **ret_row,
+                                    struct comb_error *err) COMB_MUST_CHECK;
 
 /* ---- the engine ---- */
 

@@ -28,9 +28,19 @@ expect 0 comb vault put app/db --file "$T/secret" --expect 1
 printf 'x' | expect 0 comb vault put app/gone
 expect 0 comb vault destroy app/gone 1
 expect 0 comb config set /app/limit=17
+expect 0 comb doc store notes
+expect 0 comb doc index add notes state /state
+expect 0 comb doc put notes first '{"state": "open"}'
+expect 0 comb doc put notes second '{"state": "open", "n": 2}'
+expect 0 comb feed follow /personal/files
+printf 'nightly run begins\n' | expect 0 comb log append --service nightly
 
 # state: what there is to see of it.
 state() {
+    comb doc find notes /state=open
+    comb doc index ls notes
+    comb feed follows
+    comb log --service nightly
     comb tree /personal/files
     comb user ls
     comb rights /personal/files/deep

@@ -26,9 +26,10 @@ value() {
     done
 }
 
-declare -A to_clustered=([sql]=$(value --sql) [data]=$(value --data) [vault]=$(value --vault) [config]=$(value --config))
+declare -A to_clustered=([sql]=$(value --sql) [data]=$(value --data) [vault]=$(value --vault) [config]=$(value --config)
+    [docs]=$(value --docs))
 declare -A credentials=([sql]=$(value --sql-credentials-file) [data]=$(value --data-credentials-file)
-    [vault]=$(value --vault-token-file) [config]="")
+    [vault]=$(value --vault-token-file) [config]="" [docs]="")
 declare -A credentials_flag=([sql]=--sql-credentials-file [data]=--data-credentials-file [vault]=--vault-token-file)
 
 start_combd --drain-delay-ms 0
@@ -54,9 +55,17 @@ printf 'second secret' | expect 0 comb vault put app/db --expect 1
 printf 'x' | expect 0 comb vault put app/gone
 expect 0 comb vault destroy app/gone 1
 expect 0 comb config set /app/limit=17
+expect 0 comb doc store notes
+expect 0 comb doc index add notes state /state
+expect 0 comb doc put notes first '{"state": "open"}'
+expect 0 comb feed follow /personal/files
+printf 'nightly run begins\n' | expect 0 comb log append --service nightly
 
 # state: what there is to see of it.
 state() {
+    comb doc find notes /state=open
+    comb feed follows
+    comb log --service nightly
     comb tree /personal/files
     comb stat /personal/files/0/7
     comb user ls
@@ -96,6 +105,7 @@ fenced() {
     refused config set /app/limit=18
     refused vault put app/db --file "$T/third" --expect 2
     refused put "$T/third" /personal/third
+    refused doc put notes third '{}'
     refused user add bert --password-file "$T/password"
     expect 0 comb login --user anna --password-file "$T/password"
     login_admin
@@ -148,7 +158,7 @@ login_admin
 refused mkdir /personal/refused
 
 # ---- there and back ----
-for row in sql data vault config; do
+for row in sql data vault config docs; do
     move "$row" "${to_clustered[$row]}" "${credentials[$row]}"
 done
 is_as_it_was "all moves there"
@@ -161,6 +171,7 @@ if [ -n "$long" ]; then
     move vault "json:$T/back/vault.json" ""
     move data "files:$T/back/data" ""
     move config "json:$T/back/config.json" ""
+    move docs "sqlite:$T/back/docs.db" ""
 fi
 expect 0 comb get -r /personal/files "$T/again"
 diff -r "$T/files" "$T/again" >&2 || fail "contents are not the same again"

@@ -4,6 +4,8 @@
  * with a multikey index. Members: _id, at, k keys, body; of a note _id, key (the same, since
  * not every planner uses the index of _id for a range), value, create_us.
  */
+#include <stdlib.h>
+
 #include "server/backend/mongo/mongo.h"
 #include "server/core/memory.h"
 #include "server/items/driver/internal.h"
@@ -169,6 +171,39 @@ static enum comb_status mongo_remove(struct comb_items_store *self, struct comb_
 
 /* ---- reading ---- */
 
+static int by_text(const void *a, const void *b)
+{
+    return comb_str_compare(*(const comb_str *)a, *(const comb_str *)b);
+}
+
+/* The item's keys as the document has them, in order, each once. */
+static enum comb_status read_keys(struct comb_ctx *ctx, comb_str document, struct comb_item *item,
+                                  struct comb_error *err)
+{
+    bson_iter_t list, count;
+    size_t n = 0, room = 0;
+    if (!comb_mongo_array(document, "k", &list))
+        return COMB_OK;
+    for (count = list; bson_iter_next(&count);)
+        room++;
+    comb_str *keys = grpcc_arena_calloc(ctx->arena, room, sizeof *keys);
+    if (!keys)
+        return comb_error_no_memory(err);
+    while (bson_iter_next(&list)) {
+        uint32_t len = 0;
+        const char *text = bson_iter_utf8(&list, &len);
+        if (text)
+            keys[n++] = comb_str_of(text, len);
+    }
+    qsort(keys, n, sizeof *keys, by_text);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || !comb_str_equal(keys[i], keys[i - 1]))
+            keys[item->n_keys++] = keys[i];
+    }
+    item->keys = keys;
+    return COMB_OK;
+}
+
 static void append_page(bson_t *command, const char *member, int order, size_t max)
 {
     bson_t sort;
@@ -195,23 +230,28 @@ static enum comb_status find_items(struct comb_items_store *self, struct comb_ct
     if (status != COMB_OK)
         return status;
     if (comb_mongo_array(reply, "cursor.firstBatch", &batch)) {
-        for (; n < max && comb_mongo_next(&batch, &document); n++) {
+        for (; status == COMB_OK && n < max && comb_mongo_next(&batch, &document); n++) {
             items[n].id = comb_mongo_text(document, "_id");
             items[n].at = comb_mongo_text(document, "at");
             items[n].body = comb_mongo_bytes(document, "body");
+            status = read_keys(ctx, document, &items[n], err);
         }
     }
+    if (status != COMB_OK)
+        return status;
     *ret_items = items;
     *ret_n = n;
     return COMB_OK;
 }
 
-static void append_projection(bson_t *command)
+static void append_projection(bson_t *command, bool with_keys)
 {
     bson_t projection;
     bson_append_document_begin(command, "projection", -1, &projection);
     BSON_APPEND_INT32(&projection, "at", 1);
     BSON_APPEND_INT32(&projection, "body", 1);
+    if (with_keys)
+        BSON_APPEND_INT32(&projection, "k", 1);
     bson_append_document_end(command, &projection);
 }
 
@@ -232,7 +272,7 @@ static enum comb_status mongo_scan(struct comb_items_store *self, struct comb_ct
     append_text(&range, "$lt", scan->before.len > 0 ? scan->before : ITEMS_AFTER_ALL);
     bson_append_document_end(&filter, &range);
     bson_append_document_end(&command, &filter);
-    append_projection(&command);
+    append_projection(&command, scan->with_keys);
     append_page(&command, "at", scan->is_ascending ? 1 : -1, scan->max);
     BSON_APPEND_UTF8(&command, "hint",
                      scan->n_keys > 0 ? collection_of(self)->by_key
@@ -252,7 +292,7 @@ static enum comb_status mongo_get(struct comb_items_store *self, struct comb_ctx
     bson_append_document_begin(&command, "filter", -1, &filter);
     append_text(&filter, "_id", id);
     bson_append_document_end(&command, &filter);
-    append_projection(&command);
+    append_projection(&command, false);
     BSON_APPEND_INT32(&command, "limit", 1);
     BSON_APPEND_BOOL(&command, "singleBatch", true);
     enum comb_status status = find_items(self, ctx, &command, 1, &items, &n, err);

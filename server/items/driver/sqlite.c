@@ -14,6 +14,7 @@ struct collection {
     const char *insert_keys; /* ?1 at, ?2 a JSON array of keys */
     const char *of_key, *of_key_ascending, *of_all, *of_all_ascending;
     const char *fetch; /* ?1 a JSON array of places, in whose order the rows come */
+    const char *keys;  /* likewise */
     const char *get, *remove_keys, *remove, *count, *raise, *unset, *notes;
 };
 
@@ -42,6 +43,8 @@ struct collection {
                             " ORDER BY at LIMIT ?3",                                               \
         .fetch = "SELECT item.at, item.id, body FROM json_each(?1) CROSS JOIN"                     \
                  " " name " AS item ON item.at = value",                                           \
+        .keys = "SELECT at, " name "_key.key FROM json_each(?1) CROSS JOIN " name                  \
+                "_key ON at = value",                                                              \
         .get = "SELECT at, id, body FROM " name " WHERE id = ?1",                                  \
         .remove_keys = "DELETE FROM " name "_key WHERE at IN (SELECT value FROM json_each(?1))",   \
         .remove = "DELETE FROM " name " WHERE at IN (SELECT value FROM json_each(?1))",            \
@@ -154,7 +157,7 @@ static enum comb_status sqlite_remove(struct comb_items_store *self, struct comb
 /* ---- reading ---- */
 
 static enum comb_status take_items(const struct comb_sql_rows *rows, struct comb_ctx *ctx,
-                                   const struct comb_item **ret_items, size_t *ret_n,
+                                   struct comb_item **ret_items, size_t *ret_n,
                                    struct comb_error *err)
 {
     struct comb_item *items = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *items);
@@ -171,7 +174,7 @@ static enum comb_status take_items(const struct comb_sql_rows *rows, struct comb
 
 static enum comb_status run_items(struct comb_items_store *self, struct comb_ctx *ctx,
                                   const struct comb_sql_statement *statement,
-                                  const struct comb_item **ret_items, size_t *ret_n,
+                                  struct comb_item **ret_items, size_t *ret_n,
                                   struct comb_error *err)
 {
     const struct comb_sql_result *result;
@@ -187,6 +190,49 @@ static int newest_first(const void *a, const void *b)
 static int oldest_first(const void *a, const void *b)
 {
     return newest_first(b, a);
+}
+
+/* The places, in an array of JSON. ptr NULL: no room. */
+static comb_str places_of(struct comb_ctx *ctx, const struct comb_item *items, size_t n)
+{
+    comb_str *ats = grpcc_arena_calloc(ctx->arena, n, sizeof *ats);
+    for (size_t i = 0; ats && i < n; i++)
+        ats[i] = items[i].at;
+    return ats ? to_json(ctx->arena, ats, n) : (comb_str){0};
+}
+
+/* Gives items their keys. */
+static enum comb_status add_keys(struct comb_items_store *self, struct comb_ctx *ctx,
+                                 struct comb_item *items, size_t n, struct comb_error *err)
+{
+    const struct comb_sql_value param = comb_sql_text(places_of(ctx, items, n));
+    const struct comb_sql_statement statement = {collection_of(self)->keys, &param, 1, false};
+    const struct comb_sql_result *result;
+    if (!param.bytes.ptr)
+        return comb_error_no_memory(err);
+    enum comb_status status = run(self, ctx, COMB_SQL_SCAN, &statement, 1, &result, err);
+    if (status != COMB_OK)
+        return status;
+    const struct comb_sql_rows *rows = &result->rows[0];
+    comb_str *keys = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *keys);
+    if (!keys)
+        return comb_error_no_memory(err);
+    struct comb_item *item = NULL; /* whose keys come: those of one follow each other */
+    for (size_t row = 0; row < rows->n_rows; row++) {
+        comb_str at = comb_sql_at(rows, row, 0)->bytes;
+        keys[row] = comb_sql_at(rows, row, 1)->bytes;
+        if (!item || !comb_str_equal(item->at, at)) {
+            for (item = items; !comb_str_equal(item->at, at);)
+                item++;
+            item->keys = &keys[row];
+        }
+        item->n_keys++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].n_keys > 1)
+            qsort(keys + (items[i].keys - keys), items[i].n_keys, sizeof *keys, oldest_first);
+    }
+    return COMB_OK;
 }
 
 /* Keeps the first max of places in the order of the scan, each once; returns how many. */
@@ -250,7 +296,13 @@ static enum comb_status sqlite_scan(struct comb_items_store *self, struct comb_c
                                                          ? collection_of(self)->of_all_ascending
                                                          : collection_of(self)->of_all,
                                                      params, 3, false};
-        return run_items(self, ctx, &statement, ret_items, ret_n, err);
+        struct comb_item *items;
+        enum comb_status status = run_items(self, ctx, &statement, &items, ret_n, err);
+        if (status == COMB_OK && scan->with_keys)
+            status = add_keys(self, ctx, items, *ret_n, err);
+        if (status == COMB_OK)
+            *ret_items = items;
+        return status;
     }
     size_t room = (COMB_SQL_STATEMENTS_MAX + 1) * scan->max, n = 0;
     struct comb_item_scan bounded = *scan;
@@ -266,7 +318,11 @@ static enum comb_status sqlite_scan(struct comb_items_store *self, struct comb_c
     const struct comb_sql_statement statement = {collection_of(self)->fetch, &param, 1, false};
     if (!json.ptr)
         return comb_error_no_memory(err);
-    return run_items(self, ctx, &statement, ret_items, ret_n, err);
+    struct comb_item *items;
+    status = run_items(self, ctx, &statement, &items, ret_n, err);
+    if (status == COMB_OK)
+        *ret_items = items;
+    return status;
 }
 
 static enum comb_status sqlite_get(struct comb_items_store *self, struct comb_ctx *ctx, comb_str id,
@@ -274,7 +330,7 @@ static enum comb_status sqlite_get(struct comb_items_store *self, struct comb_ct
 {
     const struct comb_sql_value param = comb_sql_text(id);
     const struct comb_sql_statement statement = {collection_of(self)->get, &param, 1, false};
-    const struct comb_item *items;
+    struct comb_item *items;
     size_t n = 0;
     enum comb_status status = run_items(self, ctx, &statement, &items, &n, err);
     if (status == COMB_OK)

@@ -117,6 +117,28 @@ static void items_are_walked_by_each_key_newest_first(void **state)
     assert_int_equal(numbers[0], 199);
 }
 
+static void keys_come_where_they_are_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    for (int is_ascending = 0; is_ascending < 2; is_ascending++) {
+        const struct comb_item_scan scan = {
+            .is_ascending = is_ascending, .with_keys = true, .max = COMB_ITEM_SCAN_MAX};
+        const struct comb_item *items;
+        size_t n;
+        test_ctx_next(&f->t);
+        must_ok(f->store->driver->scan(f->store, &f->t.ctx, &scan, &items, &n, &f->t.err),
+                &f->t.err);
+        assert_int_equal(n, COMB_ITEM_SCAN_MAX);
+        for (size_t i = 0; i < n; i++) {
+            unsigned number = is_ascending ? (unsigned)i + 1 : 199 - (unsigned)i;
+            assert_int_equal(items[i].n_keys, number % 3 == 0 ? 2 : 1);
+            assert_true(comb_str_equal(items[i].keys[0], STR("xa")));
+            if (number % 3 == 0)
+                assert_true(comb_str_equal(items[i].keys[1], STR("xb")));
+        }
+    }
+}
+
 static void many_keys_give_each_item_once(void **state)
 {
     struct fixture *f = *state;
@@ -242,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_are_walked_by_each_key_newest_first),
+        cmocka_unit_test(keys_come_where_they_are_asked_for),
         cmocka_unit_test(many_keys_give_each_item_once),
         cmocka_unit_test(bounds_are_exclusive),
         cmocka_unit_test(every_question_goes_by_an_index),
