@@ -10,6 +10,8 @@
 #include "server/core/seal.h"
 
 #define FOLDER "named-keys/"
+/* Of rings that no service shows: below a folder that is the server's own. */
+#define OWN_FOLDER "keys/rings/"
 #define MAGIC "CV1"
 #define MAGIC_SIZE 3
 #define HEADER_SIZE (MAGIC_SIZE + 4)
@@ -204,6 +206,17 @@ static enum comb_status rotate_once(struct comb_vault *vault, struct comb_ctx *c
     return status;
 }
 
+static enum comb_status rotate_at(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,
+                                  uint32_t least, const struct comb_uuid *request,
+                                  struct comb_vault_key_info *ret_info, struct comb_error *err)
+{
+    enum comb_status status = COMB_ABORTED;
+    /* Somebody else may have rotated it in between. */
+    for (int i = 0; i < WRITES_MAX && status == COMB_ABORTED; i++)
+        status = rotate_once(vault, ctx, path, least, request, ret_info, err);
+    return status;
+}
+
 enum comb_status comb_vault_keys_rotate(struct comb_vault *vault, struct comb_ctx *ctx,
                                         comb_str name, uint32_t least,
                                         const struct comb_uuid *request,
@@ -212,15 +225,7 @@ enum comb_status comb_vault_keys_rotate(struct comb_vault *vault, struct comb_ct
 {
     comb_str path;
     enum comb_status status = path_of(ctx, name, &path, err);
-    if (status != COMB_OK)
-        return status;
-    /* Somebody else may have rotated it in between. */
-    for (int i = 0; i < WRITES_MAX; i++) {
-        status = rotate_once(vault, ctx, path, least, request, ret_info, err);
-        if (status != COMB_ABORTED)
-            break;
-    }
-    return status;
+    return status == COMB_OK ? rotate_at(vault, ctx, path, least, request, ret_info, err) : status;
 }
 
 enum comb_status comb_vault_keys_get(struct comb_vault *vault, struct comb_ctx *ctx, comb_str name,
@@ -258,26 +263,16 @@ static enum comb_status bind_to(struct comb_ctx *ctx, const uint8_t header[HEADE
     return COMB_OK;
 }
 
-enum comb_status comb_vault_keys_encrypt(struct comb_vault *vault, struct comb_ctx *ctx,
-                                         comb_str name, comb_str plaintext, comb_str context,
-                                         comb_str *ret_ciphertext, uint32_t *ret_version,
-                                         struct comb_error *err)
+static enum comb_status encrypt_with(const struct ring *ring, struct comb_ctx *ctx, comb_str name,
+                                     comb_str plaintext, comb_str context, comb_str *ret_ciphertext,
+                                     struct comb_error *err)
 {
-    comb_str path, bound, sealed;
-    struct ring ring;
+    comb_str bound, sealed;
     uint8_t header[HEADER_SIZE] = MAGIC;
-    if (plaintext.len > COMB_VAULT_PLAINTEXT_MAX)
-        return comb_error_field(err, "plaintext", "has at most %zu bytes",
-                                COMB_VAULT_PLAINTEXT_MAX);
-    enum comb_status status = path_of(ctx, name, &path, err);
+    write_number(header + MAGIC_SIZE, 4, count(ring));
+    enum comb_status status = bind_to(ctx, header, name, context, &bound, err);
     if (status == COMB_OK)
-        status = load(vault, ctx, path, &ring, err);
-    if (status != COMB_OK)
-        return status;
-    write_number(header + MAGIC_SIZE, 4, count(&ring));
-    status = bind_to(ctx, header, name, context, &bound, err);
-    if (status == COMB_OK)
-        status = comb_seal(ctx->arena, entry(&ring, count(&ring)) + ENTRY_KEY, plaintext, bound,
+        status = comb_seal(ctx->arena, entry(ring, count(ring)) + ENTRY_KEY, plaintext, bound,
                            &sealed, err);
     char *whole =
         status == COMB_OK ? grpcc_arena_alloc(ctx->arena, HEADER_SIZE + sealed.len) : NULL;
@@ -288,7 +283,6 @@ enum comb_status comb_vault_keys_encrypt(struct comb_vault *vault, struct comb_c
     memcpy(whole, header, HEADER_SIZE);
     memcpy(whole + HEADER_SIZE, sealed.ptr, sealed.len);
     *ret_ciphertext = comb_str_of(whole, HEADER_SIZE + sealed.len);
-    *ret_version = count(&ring);
     return COMB_OK;
 }
 
@@ -298,34 +292,33 @@ static enum comb_status not_ours(struct comb_error *err)
                             "was not encrypted with this key in this context, or was changed");
 }
 
-enum comb_status comb_vault_keys_decrypt(struct comb_vault *vault, struct comb_ctx *ctx,
-                                         comb_str name, comb_str ciphertext, comb_str context,
-                                         comb_str *ret_plaintext, struct comb_error *err)
+uint32_t comb_vault_ciphertext_version(comb_str ciphertext)
 {
-    comb_str path, bound, plain;
-    struct ring ring;
-    const uint8_t *header = (const uint8_t *)ciphertext.ptr;
-    enum comb_status status = path_of(ctx, name, &path, err);
-    if (status == COMB_OK &&
-        (ciphertext.len < HEADER_SIZE || !comb_str_starts_with(ciphertext, STR(MAGIC))))
-        status = not_ours(err);
-    if (status == COMB_OK)
-        status = load(vault, ctx, path, &ring, err);
-    if (status == COMB_OK)
-        status = bind_to(ctx, header, name, context, &bound, err);
-    if (status != COMB_OK)
-        return status;
-    uint64_t version = read_number(header + MAGIC_SIZE, 4);
-    if (version == 0 || version > count(&ring))
+    return ciphertext.len >= HEADER_SIZE && comb_str_starts_with(ciphertext, STR(MAGIC))
+               ? (uint32_t)read_number((const uint8_t *)ciphertext.ptr + MAGIC_SIZE, 4)
+               : 0;
+}
+
+static enum comb_status decrypt_with(const struct ring *ring, struct comb_ctx *ctx, comb_str name,
+                                     comb_str ciphertext, comb_str context, comb_str *ret_plaintext,
+                                     struct comb_error *err)
+{
+    comb_str bound, plain;
+    uint32_t version = comb_vault_ciphertext_version(ciphertext);
+    if (version == 0 || version > count(ring))
         return not_ours(err);
-    if (version < version_min(&ring))
+    if (version < version_min(ring))
         return comb_error_set(err, COMB_FAILED_PRECONDITION, 0,
-                              "it was encrypted with version %llu of the key; the oldest that may "
+                              "it was encrypted with version %u of the key; the oldest that may "
                               "decrypt is %u",
-                              (unsigned long long)version, version_min(&ring));
-    status = comb_seal_open(ctx->arena, entry(&ring, (uint32_t)version) + ENTRY_KEY,
-                            comb_str_of(ciphertext.ptr + HEADER_SIZE, ciphertext.len - HEADER_SIZE),
-                            bound, &plain, err);
+                              version, version_min(ring));
+    enum comb_status status =
+        bind_to(ctx, (const uint8_t *)ciphertext.ptr, name, context, &bound, err);
+    if (status == COMB_OK)
+        status =
+            comb_seal_open(ctx->arena, entry(ring, version) + ENTRY_KEY,
+                           comb_str_of(ciphertext.ptr + HEADER_SIZE, ciphertext.len - HEADER_SIZE),
+                           bound, &plain, err);
     if (status == COMB_INVALID_ARGUMENT)
         return not_ours(err);
     if (status != COMB_OK)
@@ -336,4 +329,133 @@ enum comb_status comb_vault_keys_decrypt(struct comb_vault *vault, struct comb_c
         return comb_error_no_memory(err);
     *ret_plaintext = comb_str_of(copy, plain.len);
     return COMB_OK;
+}
+
+enum comb_status comb_vault_keys_encrypt(struct comb_vault *vault, struct comb_ctx *ctx,
+                                         comb_str name, comb_str plaintext, comb_str context,
+                                         comb_str *ret_ciphertext, uint32_t *ret_version,
+                                         struct comb_error *err)
+{
+    comb_str path;
+    struct ring ring;
+    if (plaintext.len > COMB_VAULT_PLAINTEXT_MAX)
+        return comb_error_field(err, "plaintext", "has at most %zu bytes",
+                                COMB_VAULT_PLAINTEXT_MAX);
+    enum comb_status status = path_of(ctx, name, &path, err);
+    if (status == COMB_OK)
+        status = load(vault, ctx, path, &ring, err);
+    if (status == COMB_OK)
+        status = encrypt_with(&ring, ctx, name, plaintext, context, ret_ciphertext, err);
+    if (status == COMB_OK)
+        *ret_version = count(&ring);
+    return status;
+}
+
+enum comb_status comb_vault_keys_decrypt(struct comb_vault *vault, struct comb_ctx *ctx,
+                                         comb_str name, comb_str ciphertext, comb_str context,
+                                         comb_str *ret_plaintext, struct comb_error *err)
+{
+    comb_str path;
+    struct ring ring;
+    enum comb_status status = path_of(ctx, name, &path, err);
+    if (status == COMB_OK && comb_vault_ciphertext_version(ciphertext) == 0)
+        status = not_ours(err);
+    if (status == COMB_OK)
+        status = load(vault, ctx, path, &ring, err);
+    return status == COMB_OK
+               ? decrypt_with(&ring, ctx, name, ciphertext, context, ret_plaintext, err)
+               : status;
+}
+
+/* ---- rings in memory ---- */
+
+struct comb_vault_ring {
+    struct ring ring; /* its bytes follow the struct */
+    const char *name;
+    uint8_t bytes[];
+};
+
+static enum comb_status own_path(struct comb_ctx *ctx, const char *name, comb_str *ret_path,
+                                 struct comb_error *err)
+{
+    char *path = grpcc_arena_printf(ctx->arena, OWN_FOLDER "%s", name);
+    if (!path)
+        return comb_error_no_memory(err);
+    *ret_path = comb_str_from(path);
+    return COMB_OK;
+}
+
+/* Makes the first version, unless somebody has. */
+static enum comb_status make_first(struct comb_vault *vault, struct comb_ctx *ctx, comb_str path,
+                                   struct ring *ret_ring, struct comb_error *err)
+{
+    const struct comb_uuid request = comb_uuid_new();
+    enum comb_status status = new_ring(ctx, 1, ret_ring, err);
+    if (status != COMB_OK)
+        return status;
+    add_version(ret_ring, &request);
+    status = save(vault, ctx, path, ret_ring, err);
+    return status == COMB_ABORTED ? load(vault, ctx, path, ret_ring, err) : status;
+}
+
+enum comb_status comb_vault_ring_load(struct comb_vault *vault, struct comb_ctx *ctx,
+                                      const char *name, bool make,
+                                      struct comb_vault_ring **ret_ring, struct comb_error *err)
+{
+    comb_str path;
+    struct ring ring;
+    enum comb_status status = own_path(ctx, name, &path, err);
+    if (status == COMB_OK)
+        status = load(vault, ctx, path, &ring, err);
+    if (status == COMB_NOT_FOUND && make)
+        status = make_first(vault, ctx, path, &ring, err);
+    if (status != COMB_OK)
+        return status;
+    struct comb_vault_ring *copy = comb_memory_alloc(sizeof *copy + ring.size);
+    if (!copy)
+        return comb_error_no_memory(err);
+    copy->ring = (struct ring){.bytes = copy->bytes, .size = ring.size};
+    copy->name = name;
+    memcpy(copy->bytes, ring.bytes, ring.size);
+    *ret_ring = copy;
+    return COMB_OK;
+}
+
+enum comb_status comb_vault_ring_rotate(struct comb_vault *vault, struct comb_ctx *ctx,
+                                        const char *name, const struct comb_uuid *request,
+                                        struct comb_error *err)
+{
+    comb_str path;
+    struct comb_vault_key_info info;
+    enum comb_status status = own_path(ctx, name, &path, err);
+    return status == COMB_OK ? rotate_at(vault, ctx, path, 0, request, &info, err) : status;
+}
+
+void comb_vault_ring_free(struct comb_vault_ring *ring)
+{
+    if (!ring)
+        return;
+    comb_memory_wipe(ring->bytes, ring->ring.size);
+    comb_memory_free(ring);
+}
+
+uint32_t comb_vault_ring_version(const struct comb_vault_ring *ring)
+{
+    return count(&ring->ring);
+}
+
+enum comb_status comb_vault_ring_encrypt(const struct comb_vault_ring *ring, struct comb_ctx *ctx,
+                                         comb_str plaintext, comb_str context,
+                                         comb_str *ret_ciphertext, struct comb_error *err)
+{
+    return encrypt_with(&ring->ring, ctx, comb_str_from(ring->name), plaintext, context,
+                        ret_ciphertext, err);
+}
+
+enum comb_status comb_vault_ring_decrypt(const struct comb_vault_ring *ring, struct comb_ctx *ctx,
+                                         comb_str ciphertext, comb_str context,
+                                         comb_str *ret_plaintext, struct comb_error *err)
+{
+    return decrypt_with(&ring->ring, ctx, comb_str_from(ring->name), ciphertext, context,
+                        ret_plaintext, err);
 }

@@ -52,4 +52,37 @@ enum comb_status comb_vault_keys_decrypt(struct comb_vault *vault, struct comb_c
                                          comb_str *ret_plaintext,
                                          struct comb_error *err) COMB_MUST_CHECK;
 
+/* ---- rings in memory, of keys that are the server's own ---- */
+
+/* All versions of a key, for many uses without asking the vault. No service shows such a key.
+ * Threads: any number, of one that nobody frees. */
+struct comb_vault_ring;
+
+/* name: static. make: makes the key where there is none. NOT_FOUND, KEY_NOT_FOUND. */
+enum comb_status comb_vault_ring_load(struct comb_vault *vault, struct comb_ctx *ctx,
+                                      const char *name, bool make,
+                                      struct comb_vault_ring **ret_ring,
+                                      struct comb_error *err) COMB_MUST_CHECK;
+/* A new version of the key, once for each request. NOT_FOUND; RESOURCE_EXHAUSTED. */
+enum comb_status comb_vault_ring_rotate(struct comb_vault *vault, struct comb_ctx *ctx,
+                                        const char *name, const struct comb_uuid *request,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+/* Wipes it. NULL is fine. */
+void comb_vault_ring_free(struct comb_vault_ring *ring);
+/* The newest: with which it encrypts. */
+uint32_t comb_vault_ring_version(const struct comb_vault_ring *ring);
+/* As comb_vault_keys_encrypt() and _decrypt() do. */
+enum comb_status comb_vault_ring_encrypt(const struct comb_vault_ring *ring, struct comb_ctx *ctx,
+                                         comb_str plaintext, comb_str context,
+                                         comb_str *ret_ciphertext,
+                                         struct comb_error *err) COMB_MUST_CHECK;
+enum comb_status comb_vault_ring_decrypt(const struct comb_vault_ring *ring, struct comb_ctx *ctx,
+                                         comb_str ciphertext, comb_str context,
+                                         comb_str *ret_plaintext,
+                                         struct comb_error *err) COMB_MUST_CHECK;
+/* The version of the key that made it; 0: it is no ciphertext. */
+uint32_t comb_vault_ciphertext_version(comb_str ciphertext);
+/* How much longer than its plaintext one is. */
+#define COMB_VAULT_CIPHERTEXT_OVERHEAD 35
+
 #endif
