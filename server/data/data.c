@@ -19,9 +19,12 @@ enum comb_status comb_data_new(const struct comb_data_options *options, struct c
         data->use.uploads_max = COMB_DATA_UPLOADS_MAX;
     data->session = comb_uuid_new();
     status = comb_hashers_new(&data->hashers, err);
+    if (status == COMB_OK && options->vault)
+        status = comb_data_keys_new(options->vault, &data->keys, err);
     if (status == COMB_OK)
         status = options->store->driver->open_session(options->store, ctx, &data->session, err);
     if (status != COMB_OK) {
+        comb_data_keys_free(data->keys);
         comb_hashers_free(data->hashers);
         comb_memory_free(data);
         return status;
@@ -38,6 +41,7 @@ void comb_data_free(struct comb_data *data)
         return;
     pthread_mutex_destroy(&data->lock);
     pthread_mutex_destroy(&data->sweep_lock);
+    comb_data_keys_free(data->keys);
     comb_hashers_free(data->hashers);
     comb_memory_free(data);
 }
@@ -99,14 +103,29 @@ enum comb_status comb_data_object_begin(struct comb_data_object *object, struct 
                                         struct comb_error *err)
 {
     char key[COMB_BLOB_KEY_MAX];
+    enum comb_status status = COMB_OK;
 
     object->data = data;
     object->session = comb_data_session(data);
     object->id = comb_uuid_new();
     object->is_stored = false;
+    object->writer = NULL;
+    object->sealer = NULL;
+    object->seal = (struct comb_data_seal){.is_sealed = false};
     comb_content_hash_init(&object->hash);
-    return comb_blob_create(data->use.blobs, ctx, comb_blob_key(&object->session, &object->id, key),
-                            size_hint, &object->writer, err);
+    /* Before a byte is taken: where the vault is away, the caller hears it now. */
+    if (data->keys && data->use.encrypts)
+        status = comb_data_sealer_new(object, ctx, err);
+    if (status == COMB_OK)
+        status = comb_blob_create(
+            data->use.blobs, ctx, comb_blob_key(&object->session, &object->id, key),
+            object->sealer && size_hint > 0 ? comb_blocks_stored(size_hint) : size_hint,
+            &object->writer, err);
+    if (status != COMB_OK) {
+        comb_data_sealer_free(object->sealer);
+        object->sealer = NULL;
+    }
+    return status;
 }
 
 /* Only a sweeper removes what is being written: it takes this session for dead. */
@@ -128,7 +147,9 @@ enum comb_status comb_data_object_write(struct comb_data_object *object, struct 
     enum comb_status status;
 
     comb_hashers_begin(hashers, &job, &object->hash, bytes);
-    status = comb_blob_write(object->data->use.blobs, ctx, object->writer, bytes, err);
+    status = object->sealer
+                 ? comb_data_sealer_write(object, ctx, bytes, err)
+                 : comb_blob_write(object->data->use.blobs, ctx, object->writer, bytes, err);
     comb_hashers_end(hashers, &job);
     return status == COMB_ABORTED ? explain_removal(object, ctx, err) : status;
 }
@@ -136,9 +157,14 @@ enum comb_status comb_data_object_write(struct comb_data_object *object, struct 
 enum comb_status comb_data_object_store(struct comb_data_object *object, struct comb_ctx *ctx,
                                         struct comb_error *err)
 {
-    struct comb_blob_writer *writer = object->writer;
-    enum comb_status status;
+    struct comb_blob_writer *writer;
+    enum comb_status status = COMB_OK;
 
+    if (object->sealer)
+        status = comb_data_sealer_end(object, ctx, err);
+    if (status != COMB_OK)
+        return status == COMB_ABORTED ? explain_removal(object, ctx, err) : status;
+    writer = object->writer;
     object->writer = NULL;
     status = comb_blob_commit(object->data->use.blobs, ctx, writer, err);
     if (status == COMB_OK) {
@@ -158,6 +184,8 @@ void comb_data_object_discard(struct comb_data_object *object)
 
     comb_blob_abort(object->data->use.blobs, object->writer);
     object->writer = NULL;
+    comb_data_sealer_free(object->sealer);
+    object->sealer = NULL;
     /* A failure leaves an orphan, which the sweeper finds once this process has ended. */
     if (object->is_stored &&
         comb_blob_remove(object->data->use.blobs, &ctx,

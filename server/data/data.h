@@ -16,6 +16,7 @@
 #include "server/data/data_store.h"
 #include "server/permissions/access.h"
 #include "server/tree/tree_write.h"
+#include "server/vault/vault_driver.h"
 
 struct comb_data;
 
@@ -43,6 +44,8 @@ struct comb_data_options {
     struct comb_mutations *mutations;
     int64_t restore_window_us; /* 0: COMB_DATA_RESTORE_WINDOW_US */
     uint32_t uploads_max;      /* 0: COMB_DATA_UPLOADS_MAX */
+    struct comb_vault *vault;  /* NULL: nothing that is encrypted can be read */
+    bool encrypts;             /* what comes in; with a vault */
 };
 
 /* Opens this process's writer session. */
@@ -149,6 +152,35 @@ enum comb_status comb_data_presign(struct comb_data *data, struct comb_ctx *ctx,
  * few minutes; COMB_DATA_SESSION_LEASE_US without it, and others sweep what it has not named. */
 enum comb_status comb_data_keep_session(struct comb_data *data, struct comb_ctx *ctx,
                                         struct comb_error *err) COMB_MUST_CHECK;
+
+/* ---- encryption of what is there (docs/encryption.md) ---- */
+
+/* Bytes of the largest object that is encrypted afterwards: it must be done within a step of an
+ * operation. */
+#define COMB_DATA_ENCRYPT_OBJECT_MAX (8ULL << 30)
+
+struct comb_data_encrypted {
+    struct comb_data_walk walk;
+    uint64_t objects, bytes; /* encrypted, or rewrapped */
+    uint64_t left;           /* damaged, missing or too large: they are in the log */
+};
+
+/*
+ * Some more objects that are stored as they came are written again, encrypted, and take their
+ * places; what was is removed once the restore window has passed. Goes on where state stands, until
+ * state->walk.is_over; may_go_on (NULL: always) is asked before each object. FAILED_PRECONDITION
+ * where this process does not encrypt.
+ */
+enum comb_status comb_data_encrypt_some(struct comb_data *data, struct comb_ctx *ctx,
+                                        struct comb_data_encrypted *state,
+                                        bool (*may_go_on)(const void *of), const void *of,
+                                        struct comb_error *err) COMB_MUST_CHECK;
+/* The vault's key gets a new version, once for each `request`, and the next keys of objects are
+ * wrapped with it. No object is read or written. */
+enum comb_status comb_data_rewrap_some(struct comb_data *data, struct comb_ctx *ctx,
+                                       const struct comb_uuid *request,
+                                       struct comb_data_encrypted *state,
+                                       struct comb_error *err) COMB_MUST_CHECK;
 
 /* What was removed: sessions that had died, uploads that had ended, blobs that nothing named. */
 struct comb_data_swept {

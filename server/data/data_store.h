@@ -31,12 +31,24 @@
 /* A running SHA-256 in portable form. */
 #define COMB_DATA_HASH_STATE_MAX 112
 
+/* A key of an object, wrapped (server/data/data_keys.h). */
+#define COMB_DATA_WRAPPED_SIZE 67
+
+/* How an object's bytes are stored, if they are encrypted (server/data/block_cipher.h). */
+struct comb_data_seal {
+    bool is_sealed; /* false: they are stored as they came */
+    uint8_t wrapped[COMB_DATA_WRAPPED_SIZE];
+    uint64_t stored;           /* bytes in the store */
+    uint8_t stored_sha256[32]; /* of those */
+};
+
 /* Content under one id. Never changes. */
 struct comb_data_blob {
     struct comb_uuid id;
     struct comb_uuid session; /* the object SESSION/ID holds it; nil: it is made of parts */
     uint64_t size;
     comb_str sha256; /* 32 bytes */
+    struct comb_data_seal seal;
 };
 
 /* Bytes of a blob, or of an upload, which have the same id: committing moves no parts. */
@@ -44,6 +56,22 @@ struct comb_data_part {
     uint64_t offset, size;
     comb_str sha256;                  /* 32 bytes */
     struct comb_uuid session, object; /* the object SESSION/OBJECT holds them */
+    struct comb_data_seal seal;
+};
+
+/* Where a walk over all objects that have a row stands: zeros: at the beginning. */
+struct comb_data_walk {
+    bool in_parts; /* behind all blobs that are one object */
+    bool is_over;
+    struct comb_uuid blob;
+    uint64_t offset;
+};
+
+/* An object that has a row: a blob's, or a part's. */
+struct comb_data_named {
+    struct comb_uuid blob;
+    bool is_part;
+    struct comb_data_part part; /* a blob's: all of it, from 0 on */
 };
 
 /* A running SHA-256 of an upload's first bytes. */
@@ -166,6 +194,33 @@ struct comb_data_store_driver {
     /* The row of an ended upload or of a doomed blob that has no parts left. */
     enum comb_status (*drop)(struct comb_data_store *self, struct comb_ctx *ctx,
                              const struct comb_uuid *id, struct comb_error *err);
+
+    /* ---- encryption; none of these is part of a mutation ---- */
+
+    /* Objects that have a row, about max rows on; some may be passed over, so fewer or none may
+     * come before the end. What is added meanwhile may be missed. */
+    enum comb_status (*walk)(struct comb_data_store *self, struct comb_ctx *ctx, size_t max,
+                             struct comb_data_walk *walk, const struct comb_data_named **ret_named,
+                             size_t *ret_n, struct comb_error *err);
+    /* Changes the wrapped keys of n objects (at most COMB_DATA_NAMED_MAX) as they were seen to
+     * those in wrapped; those that have changed since are left. */
+    enum comb_status (*rewrap)(struct comb_data_store *self, struct comb_ctx *ctx,
+                               const struct comb_data_named *seen,
+                               const uint8_t (*wrapped)[COMB_DATA_WRAPPED_SIZE], size_t n,
+                               struct comb_error *err);
+    /* The object `by`, which holds the same bytes, takes the place of the one that was seen, which
+     * is remembered as replaced. ABORTED: the row is another by now, or by's session is dead. */
+    enum comb_status (*replace)(struct comb_data_store *self, struct comb_ctx *ctx,
+                                const struct comb_data_named *seen, const struct comb_data_part *by,
+                                struct comb_error *err);
+    /* Objects (at most max) that were replaced window_us ago. */
+    enum comb_status (*list_replaced)(struct comb_data_store *self, struct comb_ctx *ctx,
+                                      int64_t window_us, size_t max,
+                                      const struct comb_data_part **ret_objects, size_t *ret_n,
+                                      struct comb_error *err);
+    /* One of them is gone. */
+    enum comb_status (*forget_replaced)(struct comb_data_store *self, struct comb_ctx *ctx,
+                                        const struct comb_uuid *object, struct comb_error *err);
     void (*close)(struct comb_data_store *self); /* NULL is fine */
 };
 #define COMB_DATA_NAMED_MAX 64
@@ -178,7 +233,7 @@ struct comb_data_store {
 enum comb_status comb_data_store_open(struct comb_sql *sql, struct comb_data_store **ret_store,
                                       struct comb_error *err) COMB_MUST_CHECK;
 
-/* Tables blob_session, blob, blob_part, upload, for comb_sql_migrate_schema. */
+/* Tables blob_session, blob, blob_part, blob_replaced, upload, for comb_sql_migrate_schema. */
 extern const struct comb_sql_schema *const comb_data_schemas[];
 
 #endif

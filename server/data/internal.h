@@ -5,14 +5,17 @@
 
 #include <pthread.h>
 
+#include "server/data/block_cipher.h"
 #include "server/data/content_hash.h"
 #include "server/data/data.h"
+#include "server/data/data_keys.h"
 #include "server/data/hashers.h"
 
 struct comb_data {
     struct comb_data_options use;
     struct comb_hashers *hashers;
-    pthread_mutex_t lock; /* guards session */
+    struct comb_data_keys *keys; /* NULL: no vault */
+    pthread_mutex_t lock;        /* guards session */
     struct comb_uuid session;
     pthread_mutex_t sweep_lock;       /* held by a round of the sweeper; taken before `lock` */
     struct comb_uuid condemned_after; /* how far the sweeper's walk over the blobs has come */
@@ -25,6 +28,12 @@ struct comb_uuid comb_data_session(struct comb_data *data);
 enum comb_status comb_data_check_session(struct comb_data *data, struct comb_ctx *ctx,
                                          const struct comb_uuid *session, struct comb_error *err);
 
+/* Blocks that are sealed, or opened, in one piece: within what one _write or _read moves. */
+#define COMB_DATA_SEALED_BLOCKS (COMB_BLOB_CHUNK_MAX / COMB_BLOCK_STORED_BYTES)
+
+/* What encrypts an object as it comes (seal.c). */
+struct comb_data_sealer;
+
 /* An object on its way into the data row, hashed as it comes. */
 struct comb_data_object {
     struct comb_data *data;
@@ -33,6 +42,8 @@ struct comb_data_object {
     struct comb_content_hash hash;
     uint8_t digest[COMB_SHA256_SIZE]; /* once stored */
     bool is_stored;
+    struct comb_data_sealer *sealer; /* NULL: it is stored as it comes */
+    struct comb_data_seal seal;      /* once stored */
 };
 enum comb_status comb_data_object_begin(struct comb_data_object *object, struct comb_data *data,
                                         struct comb_ctx *ctx, uint64_t size_hint,
@@ -46,6 +57,30 @@ enum comb_status comb_data_object_store(struct comb_data_object *object, struct 
 void comb_data_object_discard(struct comb_data_object *object);
 /* Something names it, or it is not known: it stays. */
 void comb_data_object_keep(struct comb_data_object *object);
+
+/* For the functions above: begins with a key of its own; takes bytes of the content; its end, which
+ * sets object->seal. */
+enum comb_status comb_data_sealer_new(struct comb_data_object *object, struct comb_ctx *ctx,
+                                      struct comb_error *err);
+enum comb_status comb_data_sealer_write(struct comb_data_object *object, struct comb_ctx *ctx,
+                                        comb_str bytes, struct comb_error *err);
+enum comb_status comb_data_sealer_end(struct comb_data_object *object, struct comb_ctx *ctx,
+                                      struct comb_error *err);
+void comb_data_sealer_free(struct comb_data_sealer *sealer); /* NULL is fine */
+
+/* What opens an encrypted object, with the blocks that were read last (seal.c). */
+struct comb_data_opener;
+enum comb_status comb_data_opener_new(struct comb_data *data, struct comb_ctx *ctx,
+                                      const struct comb_uuid *object, uint64_t size,
+                                      const struct comb_data_seal *seal,
+                                      struct comb_data_opener **ret_opener, struct comb_error *err);
+/* Bytes of the content from offset on, as comb_blob_read() does; `end`: none behind it are wanted
+ * soon. */
+enum comb_status comb_data_opener_read(struct comb_data_opener *opener, struct comb_ctx *ctx,
+                                       struct comb_blob_reader *reader, uint64_t offset,
+                                       uint64_t end, char *buffer, size_t capacity, size_t *ret_n,
+                                       struct comb_error *err);
+void comb_data_opener_free(struct comb_data_opener *opener); /* NULL is fine */
 
 /* What the target of a request asks of the tree. field: the target's, "header.target". */
 enum comb_status comb_data_put_of_target(const struct comb_v1_upload_target *target,
@@ -87,6 +122,7 @@ struct comb_data_span {
     struct comb_data_blob blob;
     uint64_t offset, end;            /* next byte, and behind the last one */
     struct comb_blob_reader *reader; /* open on the object that holds `offset`; NULL: none is */
+    struct comb_data_opener *opener; /* NULL: it is stored as it came */
     uint64_t object_begin, object_end;
     struct comb_data_part parts[32]; /* those that come, if it is made of parts */
     size_t n_parts, next_part;

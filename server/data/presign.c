@@ -14,15 +14,20 @@ struct presign {
 
 static enum comb_status add_object(struct presign *presign, struct comb_ctx *ctx,
                                    const struct comb_uuid *session, const struct comb_uuid *object,
-                                   uint64_t offset, uint64_t size, struct comb_error *err)
+                                   uint64_t offset, uint64_t size,
+                                   const struct comb_data_seal *seal, struct comb_error *err)
 {
     struct comb_v1_presigned_part *part;
     char key[COMB_BLOB_KEY_MAX];
     const char *url = NULL;
-    enum comb_status status =
-        comb_blob_presign(presign->data->use.blobs, ctx, comb_blob_key(session, object, key),
-                          presign->ttl_s, &url, err);
+    enum comb_status status;
 
+    if (seal->is_sealed)
+        return comb_error_set(err, COMB_UNIMPLEMENTED, 0,
+                              "the content is encrypted in the store, which has not the key; "
+                              "download it");
+    status = comb_blob_presign(presign->data->use.blobs, ctx, comb_blob_key(session, object, key),
+                               presign->ttl_s, &url, err);
     if (status != COMB_OK)
         return status;
     part = comb_v1_presigned_part_new(ctx->arena);
@@ -58,7 +63,7 @@ static enum comb_status add_parts(struct presign *presign, struct comb_ctx *ctx,
                 COMB_DATA_PRESIGN_PARTS_MAX);
         for (size_t i = 0; status == COMB_OK && i < n; i++) {
             status = add_object(presign, ctx, &parts[i].session, &parts[i].object, parts[i].offset,
-                                parts[i].size, err);
+                                parts[i].size, &parts[i].seal, err);
             from = parts[i].offset + parts[i].size;
         }
         if (status != COMB_OK)
@@ -91,9 +96,10 @@ enum comb_status comb_data_presign(struct comb_data *data, struct comb_ctx *ctx,
         status = comb_tree_node_message(ctx->arena, node.node, &extra, &response->node, err);
     }
     if (status == COMB_OK)
-        status = comb_uuid_is_nil(&blob.session)
-                     ? add_parts(&presign, ctx, &blob, err)
-                     : add_object(&presign, ctx, &blob.session, &blob.id, 0, blob.size, err);
+        status =
+            comb_uuid_is_nil(&blob.session)
+                ? add_parts(&presign, ctx, &blob, err)
+                : add_object(&presign, ctx, &blob.session, &blob.id, 0, blob.size, &blob.seal, err);
     if (status != COMB_OK)
         return status;
     response->expire_time = comb_timestamp_new(ctx->arena, expire_us);

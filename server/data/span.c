@@ -15,9 +15,19 @@ static enum comb_status lost(struct comb_error *err)
     return comb_error_set(err, COMB_DATA_LOSS, 0, "a part of the content is missing in the store");
 }
 
+/* Closes what is open. */
+static void close_object(struct comb_data_span *span)
+{
+    comb_blob_close_reader(span->data->use.blobs, span->reader);
+    comb_data_opener_free(span->opener);
+    span->reader = NULL;
+    span->opener = NULL;
+}
+
 static enum comb_status open_object(struct comb_data_span *span, struct comb_ctx *ctx,
                                     const struct comb_uuid *session, const struct comb_uuid *object,
-                                    uint64_t begin, uint64_t size, struct comb_error *err)
+                                    uint64_t begin, uint64_t size,
+                                    const struct comb_data_seal *seal, struct comb_error *err)
 {
     char key[COMB_BLOB_KEY_MAX];
     uint64_t actual = 0;
@@ -31,7 +41,11 @@ static enum comb_status open_object(struct comb_data_span *span, struct comb_ctx
         return status;
     span->object_begin = begin;
     span->object_end = begin + size;
-    return actual == size ? COMB_OK : lost(err);
+    if (!seal->is_sealed)
+        return actual == size ? COMB_OK : lost(err);
+    if (actual != comb_blocks_stored(size))
+        return lost(err);
+    return comb_data_opener_new(span->data, ctx, object, size, seal, &span->opener, err);
 }
 
 /* The next parts from the store, copied out of ctx's arena: a download outlives many of them. */
@@ -65,10 +79,10 @@ static enum comb_status open_next(struct comb_data_span *span, struct comb_ctx *
     const struct comb_data_part *part;
     enum comb_status status = COMB_OK;
 
-    comb_blob_close_reader(span->data->use.blobs, span->reader);
-    span->reader = NULL;
+    close_object(span);
     if (!comb_uuid_is_nil(&span->blob.session))
-        return open_object(span, ctx, &span->blob.session, &span->blob.id, 0, span->blob.size, err);
+        return open_object(span, ctx, &span->blob.session, &span->blob.id, 0, span->blob.size,
+                           &span->blob.seal, err);
     if (span->next_part == span->n_parts)
         status = load_parts(span, ctx, err);
     if (status != COMB_OK)
@@ -76,7 +90,24 @@ static enum comb_status open_next(struct comb_data_span *span, struct comb_ctx *
     part = &span->parts[span->next_part++];
     if (part->offset > span->offset || part->offset + part->size <= span->offset)
         return lost(err);
-    return open_object(span, ctx, &part->session, &part->object, part->offset, part->size, err);
+    return open_object(span, ctx, &part->session, &part->object, part->offset, part->size,
+                       &part->seal, err);
+}
+
+/* Bytes of the object that is open, as comb_blob_read() does. */
+static enum comb_status read_object(struct comb_data_span *span, struct comb_ctx *ctx, char *buffer,
+                                    size_t capacity, size_t *ret_n, struct comb_error *err)
+{
+    uint64_t end = span->end < span->object_end ? span->end : span->object_end;
+    uint64_t offset = span->offset - span->object_begin;
+
+    if (end - span->offset < capacity)
+        capacity = (size_t)(end - span->offset);
+    return span->opener
+               ? comb_data_opener_read(span->opener, ctx, span->reader, offset,
+                                       end - span->object_begin, buffer, capacity, ret_n, err)
+               : comb_blob_read(span->data->use.blobs, ctx, span->reader, offset, buffer, capacity,
+                                ret_n, err);
 }
 
 enum comb_status comb_data_span_read(struct comb_data_span *span, struct comb_ctx *ctx,
@@ -87,17 +118,15 @@ enum comb_status comb_data_span_read(struct comb_data_span *span, struct comb_ct
 
     while (done < capacity && span->offset < span->end) {
         enum comb_status status = COMB_OK;
-        uint64_t left;
         size_t n = 0;
 
         if (!span->reader || span->offset >= span->object_end)
             status = open_next(span, ctx, err);
-        if (status != COMB_OK)
+        if (status != COMB_OK) {
+            close_object(span); /* what is half open must not be read */
             return status;
-        left = (span->end < span->object_end ? span->end : span->object_end) - span->offset;
-        status = comb_blob_read(span->data->use.blobs, ctx, span->reader,
-                                span->offset - span->object_begin, buffer + done,
-                                left < capacity - done ? (size_t)left : capacity - done, &n, err);
+        }
+        status = read_object(span, ctx, buffer + done, capacity - done, &n, err);
         if (status == COMB_OK && n == 0)
             status = lost(err);
         if (status != COMB_OK)
@@ -111,6 +140,5 @@ enum comb_status comb_data_span_read(struct comb_data_span *span, struct comb_ct
 
 void comb_data_span_done(struct comb_data_span *span)
 {
-    comb_blob_close_reader(span->data->use.blobs, span->reader);
-    span->reader = NULL;
+    close_object(span);
 }

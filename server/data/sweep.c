@@ -213,6 +213,27 @@ static enum comb_status sweep_blobs(struct comb_data *data, struct comb_ctx *ctx
     return status;
 }
 
+/* Objects in whose place others have come. */
+static enum comb_status sweep_replaced(struct comb_data *data, struct comb_ctx *ctx, bool *ret_more,
+                                       struct comb_error *err)
+{
+    struct comb_data_store *store = data->use.store;
+    const struct comb_data_part *objects;
+    char key[COMB_BLOB_KEY_MAX];
+    size_t n = 0;
+    enum comb_status status = store->driver->list_replaced(store, ctx, data->use.restore_window_us,
+                                                           PARTS_PER_STEP, &objects, &n, err);
+
+    for (size_t i = 0; status == COMB_OK && i < n; i++) {
+        status = comb_blob_remove(data->use.blobs, ctx,
+                                  comb_blob_key(&objects[i].session, &objects[i].object, key), err);
+        if (status == COMB_OK)
+            status = store->driver->forget_replaced(store, ctx, &objects[i].object, err);
+    }
+    *ret_more |= n == PARTS_PER_STEP;
+    return status;
+}
+
 enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx,
                                  struct comb_data_swept *swept, bool *ret_more,
                                  struct comb_error *err)
@@ -228,6 +249,8 @@ enum comb_status comb_data_sweep(struct comb_data *data, struct comb_ctx *ctx,
         status = sweep_uploads(data, ctx, swept, &more, err);
     if (status == COMB_OK)
         status = sweep_blobs(data, ctx, swept, &more, err);
+    if (status == COMB_OK)
+        status = sweep_replaced(data, ctx, &more, err);
     pthread_mutex_unlock(&data->sweep_lock);
     if (status == COMB_OK)
         *ret_more = more;

@@ -253,6 +253,7 @@ static enum comb_status plan_file(void *data, struct comb_ctx *ctx, struct comb_
         .session = writer->object.session,
         .size = writer->object.hash.bytes,
         .sha256 = comb_str_of(writer->object.digest, COMB_SHA256_SIZE),
+        .seal = writer->object.seal,
     };
     enum comb_status status =
         domain->use.store->driver->plan_blob(domain->use.store, ctx, plan, &blob, err);
@@ -325,6 +326,7 @@ static enum comb_status plan_part(struct comb_data_writer *writer, struct comb_c
         .sha256 = comb_str_of(writer->object.digest, COMB_SHA256_SIZE),
         .session = writer->object.session,
         .object = writer->object.id,
+        .seal = writer->object.seal,
     };
 
     plan->kind = COMB_SQL_WRITE;

@@ -20,17 +20,19 @@
 #define PAGE_NAMES 200
 static const char PART[] = "object";
 
+/* Objects go as they are stored: what is encrypted stays so. */
+#define STORED "coalesce(stored, size), coalesce(stored_sha256, sha256)"
 /* In the order of their keys. What is doomed is on its way out, and no node names it. */
-static const char blobs_first[] = "SELECT session, id, size, sha256, id, size FROM blob"
+static const char blobs_first[] = "SELECT session, id, " STORED ", id, size FROM blob"
                                   " WHERE session IS NOT NULL AND doomed = 0 ORDER BY id LIMIT 200";
 static const char blobs_next[] =
-    "SELECT session, id, size, sha256, id, size FROM blob"
+    "SELECT session, id, " STORED ", id, size FROM blob"
     " WHERE session IS NOT NULL AND doomed = 0 AND id > ?1 ORDER BY id LIMIT 200";
 static const char parts_first[] =
-    "SELECT session, object, size, sha256, blob, \"offset\" FROM blob_part"
+    "SELECT session, object, " STORED ", blob, \"offset\" FROM blob_part"
     " ORDER BY blob, \"offset\" LIMIT 200";
 static const char parts_next[] =
-    "SELECT session, object, size, sha256, blob, \"offset\" FROM blob_part"
+    "SELECT session, object, " STORED ", blob, \"offset\" FROM blob_part"
     " WHERE (blob, \"offset\") > (?1, ?2) ORDER BY blob, \"offset\" LIMIT 200";
 enum { SESSION, OBJECT, SIZE, SHA256, KEY_ID, KEY_OFFSET };
 

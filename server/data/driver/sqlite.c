@@ -39,11 +39,20 @@ static const struct comb_sql_migration steps[] = {
      "CREATE INDEX upload_expiry ON upload (expire_us);"
      "CREATE INDEX upload_ended ON upload (id) WHERE ended = 1"},
     /* One of a bounded number of places of its owner; free again once it has ended. NULL: opened by
-     * a release that had no bound. */
+     * a release that had no bound. Then: how objects are stored, if they are encrypted. */
     {"data", 2,
      "ALTER TABLE upload ADD COLUMN place INTEGER;"
      "CREATE UNIQUE INDEX upload_place ON upload (owner, place) WHERE ended = 0;"
-     "CREATE INDEX upload_by_owner ON upload (owner, id) WHERE ended = 0"},
+     "CREATE INDEX upload_by_owner ON upload (owner, id) WHERE ended = 0;"
+     "ALTER TABLE blob ADD COLUMN wrapped BLOB;"
+     "ALTER TABLE blob ADD COLUMN stored INTEGER;"
+     "ALTER TABLE blob ADD COLUMN stored_sha256 BLOB;"
+     "ALTER TABLE blob_part ADD COLUMN wrapped BLOB;"
+     "ALTER TABLE blob_part ADD COLUMN stored INTEGER;"
+     "ALTER TABLE blob_part ADD COLUMN stored_sha256 BLOB;"
+     "CREATE TABLE blob_replaced (object BLOB PRIMARY KEY NOT NULL, session BLOB NOT NULL,"
+     " replace_us INTEGER NOT NULL) WITHOUT ROWID;"
+     "CREATE INDEX blob_replaced_age ON blob_replaced (replace_us)"},
 };
 
 const struct comb_sql_schema comb_data_schema_sqlite = {

@@ -53,6 +53,52 @@ static uint64_t to_bytes(const struct comb_sql_value *value)
     return (uint64_t)value->integer;
 }
 
+/* Of three columns, from the first on. */
+static struct comb_data_seal to_seal(const struct comb_sql_value *wrapped)
+{
+    struct comb_data_seal seal = {.is_sealed = wrapped[0].type != COMB_SQL_NULL};
+
+    if (!seal.is_sealed)
+        return seal;
+    if (wrapped[0].bytes.len == sizeof seal.wrapped)
+        memcpy(seal.wrapped, wrapped[0].bytes.ptr, sizeof seal.wrapped);
+    seal.stored = to_bytes(&wrapped[1]);
+    if (wrapped[2].bytes.len == sizeof seal.stored_sha256)
+        memcpy(seal.stored_sha256, wrapped[2].bytes.ptr, sizeof seal.stored_sha256);
+    return seal;
+}
+
+static struct comb_sql_value of_wrapped(const struct comb_data_seal *seal)
+{
+    return seal->is_sealed ? comb_sql_blob(comb_str_of(seal->wrapped, sizeof seal->wrapped))
+                           : comb_sql_null();
+}
+
+static struct comb_sql_value of_stored(const struct comb_data_seal *seal)
+{
+    return seal->is_sealed ? of_bytes(seal->stored) : comb_sql_null();
+}
+
+static struct comb_sql_value of_stored_sha256(const struct comb_data_seal *seal)
+{
+    return seal->is_sealed
+               ? comb_sql_blob(comb_str_of(seal->stored_sha256, sizeof seal->stored_sha256))
+               : comb_sql_null();
+}
+
+/* Of the columns that PART_LIST names. */
+static struct comb_data_part to_part(const struct comb_sql_value *row)
+{
+    return (struct comb_data_part){
+        .offset = to_bytes(&row[0]),
+        .size = to_bytes(&row[1]),
+        .sha256 = row[2].bytes,
+        .session = to_id(&row[3]),
+        .object = to_id(&row[4]),
+        .seal = to_seal(&row[5]),
+    };
+}
+
 /* ---- requests ---- */
 
 #define STATEMENT(statement_text, ...)                                                             \
@@ -135,6 +181,7 @@ static enum comb_status store_get_blob(struct comb_data_store *self, struct comb
             .session = to_id(comb_sql_at(rows, 0, 0)),
             .size = to_bytes(comb_sql_at(rows, 0, 1)),
             .sha256 = comb_sql_at(rows, 0, 2)->bytes,
+            .seal = to_seal(comb_sql_at(rows, 0, 3)),
         };
     return COMB_OK;
 }
@@ -158,13 +205,7 @@ static enum comb_status store_get_parts(struct comb_data_store *self, struct com
     if (!parts)
         return comb_error_no_memory(err);
     for (size_t i = 0; i < rows->n_rows; i++)
-        parts[i] = (struct comb_data_part){
-            .offset = to_bytes(comb_sql_at(rows, i, 0)),
-            .size = to_bytes(comb_sql_at(rows, i, 1)),
-            .sha256 = comb_sql_at(rows, i, 2)->bytes,
-            .session = to_id(comb_sql_at(rows, i, 3)),
-            .object = to_id(comb_sql_at(rows, i, 4)),
-        };
+        parts[i] = to_part(comb_sql_at(rows, i, 0));
     *ret_parts = parts;
     *ret_n = rows->n_rows;
     return COMB_OK;
@@ -273,10 +314,15 @@ static enum comb_status plan_blob_row(struct store *store, struct comb_ctx *ctx,
 {
     (void)store;
     const struct comb_sql_value params[] = {comb_sql_integer(comb_clock_wall_us()),
-                                            comb_sql_uuid(&blob->id), of_id_or_null(&blob->session),
-                                            of_bytes(blob->size), comb_sql_blob(blob->sha256)};
+                                            comb_sql_uuid(&blob->id),
+                                            of_id_or_null(&blob->session),
+                                            of_bytes(blob->size),
+                                            comb_sql_blob(blob->sha256),
+                                            of_wrapped(&blob->seal),
+                                            of_stored(&blob->seal),
+                                            of_stored_sha256(&blob->seal)};
 
-    return comb_plan_add(ctx, plan, BLOB_INSERT, params, 5, false, err);
+    return comb_plan_add(ctx, plan, BLOB_INSERT, params, 8, false, err);
 }
 
 static enum comb_status store_plan_blob(struct comb_data_store *self, struct comb_ctx *ctx,
@@ -325,6 +371,7 @@ store_plan_part(struct comb_data_store *self, struct comb_ctx *ctx, struct comb_
     const struct comb_sql_value insert[] = {
         comb_sql_uuid(&upload->id),  of_bytes(part->offset),        of_bytes(part->size),
         comb_sql_blob(part->sha256), comb_sql_uuid(&part->session), comb_sql_uuid(&part->object),
+        of_wrapped(&part->seal),     of_stored(&part->seal),        of_stored_sha256(&part->seal),
     };
     const struct comb_sql_value extend[] = {
         comb_sql_integer(now_us),
@@ -340,7 +387,7 @@ store_plan_part(struct comb_data_store *self, struct comb_ctx *ctx, struct comb_
     if (status == COMB_OK)
         status = comb_plan_add(ctx, plan, store->dialect->upload_extend, extend, 7, true, err);
     if (status == COMB_OK)
-        status = comb_plan_add(ctx, plan, PART_INSERT, insert, 6, true, err);
+        status = comb_plan_add(ctx, plan, PART_INSERT, insert, 9, true, err);
     return status;
 }
 
@@ -558,6 +605,176 @@ static enum comb_status store_drop(struct comb_data_store *self, struct comb_ctx
     return run(store, ctx, COMB_SQL_WRITE, statements, 2, NULL, err);
 }
 
+/* ---- encryption ---- */
+
+static enum comb_status walk_blobs(struct store *store, struct comb_ctx *ctx, size_t max,
+                                   struct comb_data_walk *walk, struct comb_data_named *named,
+                                   size_t *ret_n, struct comb_error *err)
+{
+    const struct comb_sql_statement statement =
+        STATEMENT(WALK_BLOBS, comb_sql_uuid(&walk->blob), of_bytes(max));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const struct comb_sql_value *row = comb_sql_at(rows, i, 0);
+
+        walk->blob = to_id(&row[0]);
+        if (row[1].type == COMB_SQL_NULL || row[7].integer != 0)
+            continue;
+        named[(*ret_n)++] = (struct comb_data_named){
+            .blob = walk->blob,
+            .part = {.size = to_bytes(&row[2]),
+                     .sha256 = row[3].bytes,
+                     .session = to_id(&row[1]),
+                     .object = walk->blob,
+                     .seal = to_seal(&row[4])},
+        };
+    }
+    if (rows->n_rows < max)
+        *walk = (struct comb_data_walk){.in_parts = true};
+    return COMB_OK;
+}
+
+static enum comb_status walk_parts(struct store *store, struct comb_ctx *ctx, size_t max,
+                                   struct comb_data_walk *walk, struct comb_data_named *named,
+                                   size_t *ret_n, struct comb_error *err)
+{
+    const struct comb_sql_statement statement =
+        STATEMENT(WALK_PARTS, comb_sql_uuid(&walk->blob), of_bytes(walk->offset), of_bytes(max));
+    const struct comb_sql_rows *rows;
+    enum comb_status status = run_one(store, ctx, COMB_SQL_SCAN, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const struct comb_sql_value *row = comb_sql_at(rows, i, 0);
+
+        walk->blob = to_id(&row[8]);
+        walk->offset = to_bytes(&row[0]);
+        named[(*ret_n)++] =
+            (struct comb_data_named){.blob = walk->blob, .is_part = true, .part = to_part(row)};
+    }
+    walk->is_over = rows->n_rows < max;
+    return COMB_OK;
+}
+
+static enum comb_status store_walk(struct comb_data_store *self, struct comb_ctx *ctx, size_t max,
+                                   struct comb_data_walk *walk,
+                                   const struct comb_data_named **ret_named, size_t *ret_n,
+                                   struct comb_error *err)
+{
+    struct comb_data_named *named;
+
+    if (max > COMB_DATA_BATCH_MAX)
+        max = COMB_DATA_BATCH_MAX;
+    named = grpcc_arena_calloc(ctx->arena, max, sizeof *named);
+    if (!named)
+        return comb_error_no_memory(err);
+    *ret_named = named;
+    *ret_n = 0;
+    return walk->in_parts ? walk_parts(store_of(self), ctx, max, walk, named, ret_n, err)
+                          : walk_blobs(store_of(self), ctx, max, walk, named, ret_n, err);
+}
+
+static enum comb_status store_rewrap(struct comb_data_store *self, struct comb_ctx *ctx,
+                                     const struct comb_data_named *seen,
+                                     const uint8_t (*wrapped)[COMB_DATA_WRAPPED_SIZE], size_t n,
+                                     struct comb_error *err)
+{
+    struct comb_sql_statement statements[COMB_DATA_NAMED_MAX];
+    struct comb_sql_value params[COMB_DATA_NAMED_MAX][3];
+
+    assert(n <= COMB_DATA_NAMED_MAX);
+    if (n == 0)
+        return COMB_OK;
+    for (size_t i = 0; i < n; i++) {
+        params[i][0] = comb_sql_uuid(&seen[i].part.object);
+        params[i][1] = of_wrapped(&seen[i].part.seal);
+        params[i][2] = comb_sql_blob(comb_str_of(wrapped[i], COMB_DATA_WRAPPED_SIZE));
+        statements[i] =
+            (struct comb_sql_statement){.text = seen[i].is_part ? PART_REWRAP : BLOB_REWRAP,
+                                        .params = params[i],
+                                        .n_params = 3};
+    }
+    return run(store_of(self), ctx, COMB_SQL_WRITE, statements, n, NULL, err);
+}
+
+static enum comb_status store_replace(struct comb_data_store *self, struct comb_ctx *ctx,
+                                      const struct comb_data_named *seen,
+                                      const struct comb_data_part *by, struct comb_error *err)
+{
+    struct store *store = store_of(self);
+    const struct comb_data_part *old = &seen->part;
+    const struct comb_sql_value alive[] = {comb_sql_uuid(&by->session)};
+    const struct comb_sql_value remember[] = {comb_sql_uuid(&old->object),
+                                              comb_sql_uuid(&old->session),
+                                              comb_sql_integer(comb_clock_wall_us())};
+    const struct comb_sql_value divide[] = {comb_sql_uuid(&seen->blob),
+                                            comb_sql_uuid(&old->session)};
+    const struct comb_sql_value insert[] = {
+        comb_sql_uuid(&seen->blob),  of_bytes(0),
+        of_bytes(old->size),         comb_sql_blob(old->sha256),
+        comb_sql_uuid(&by->session), comb_sql_uuid(&by->object),
+        of_wrapped(&by->seal),       of_stored(&by->seal),
+        of_stored_sha256(&by->seal),
+    };
+    const struct comb_sql_value change[] = {
+        comb_sql_uuid(&old->object), comb_sql_uuid(&by->session), comb_sql_uuid(&by->object),
+        of_wrapped(&by->seal),       of_stored(&by->seal),        of_stored_sha256(&by->seal),
+    };
+    const struct comb_sql_statement of_blob[] = {
+        {store->dialect->session_alive, alive, 1, true},
+        {BLOB_DIVIDE, divide, 2, true},
+        {PART_INSERT, insert, 9, true},
+        {REPLACED_INSERT, remember, 3, false},
+    };
+    const struct comb_sql_statement of_part[] = {
+        {store->dialect->session_alive, alive, 1, true},
+        {PART_REPLACE, change, 6, true},
+        {REPLACED_INSERT, remember, 3, false},
+    };
+
+    return seen->is_part ? run(store, ctx, COMB_SQL_WRITE, of_part, 3, NULL, err)
+                         : run(store, ctx, COMB_SQL_WRITE, of_blob, 4, NULL, err);
+}
+
+static enum comb_status store_list_replaced(struct comb_data_store *self, struct comb_ctx *ctx,
+                                            int64_t window_us, size_t max,
+                                            const struct comb_data_part **ret_objects,
+                                            size_t *ret_n, struct comb_error *err)
+{
+    const struct comb_sql_statement statement =
+        STATEMENT(REPLACED_LIST, comb_sql_integer(comb_clock_wall_us() - window_us), of_bytes(max));
+    const struct comb_sql_rows *rows;
+    struct comb_data_part *objects;
+    enum comb_status status = run_one(store_of(self), ctx, COMB_SQL_SCAN, &statement, &rows, err);
+
+    if (status != COMB_OK)
+        return status;
+    objects = grpcc_arena_calloc(ctx->arena, rows->n_rows, sizeof *objects);
+    if (!objects)
+        return comb_error_no_memory(err);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        objects[i].object = to_id(comb_sql_at(rows, i, 0));
+        objects[i].session = to_id(comb_sql_at(rows, i, 1));
+    }
+    *ret_objects = objects;
+    *ret_n = rows->n_rows;
+    return COMB_OK;
+}
+
+static enum comb_status store_forget_replaced(struct comb_data_store *self, struct comb_ctx *ctx,
+                                              const struct comb_uuid *object,
+                                              struct comb_error *err)
+{
+    const struct comb_sql_statement statement = STATEMENT(REPLACED_DELETE, comb_sql_uuid(object));
+
+    return run_one(store_of(self), ctx, COMB_SQL_WRITE, &statement, NULL, err);
+}
+
 static void store_close(struct comb_data_store *self)
 {
     comb_memory_free(self);
@@ -585,6 +802,11 @@ static const struct comb_data_store_driver driver = {
     .next_doomed = store_next_doomed,
     .drop_parts = store_drop_parts,
     .drop = store_drop,
+    .walk = store_walk,
+    .rewrap = store_rewrap,
+    .replace = store_replace,
+    .list_replaced = store_list_replaced,
+    .forget_replaced = store_forget_replaced,
     .close = store_close,
 };
 

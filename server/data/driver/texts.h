@@ -34,12 +34,12 @@ static const char SESSION_FORGET[] =
     "DELETE FROM blob_session WHERE id = ?2 AND dead_us IS NOT NULL"
     " AND ?1 >= dead_us + ?3";
 
-/* ?1 id: session size sha256 */
-static const char BLOB_GET[] =
-    "SELECT session, size, sha256 FROM blob WHERE id = ?1 AND doomed = 0";
-/* ?1 now ?2 id ?3 session ?4 size ?5 sha256 */
-static const char BLOB_INSERT[] = "INSERT INTO blob (id, session, size, sha256, create_us)"
-                                  " VALUES (?2, ?3, ?4, ?5, ?1)";
+/* ?1 id: session size sha256 wrapped stored stored_sha256 */
+static const char BLOB_GET[] = "SELECT session, size, sha256, wrapped, stored, stored_sha256"
+                               " FROM blob WHERE id = ?1 AND doomed = 0";
+/* ?1 now ?2 id ?3 session ?4 size ?5 sha256 ?6 wrapped ?7 stored ?8 stored_sha256 */
+static const char BLOB_INSERT[] = "INSERT INTO blob (id, session, size, sha256, create_us, wrapped,"
+                                  " stored, stored_sha256) VALUES (?2, ?3, ?4, ?5, ?1, ?6, ?7, ?8)";
 /* ?1 now ?2 after ?3 last ?4 incarnation */
 static const char BLOB_CONDEMN[] =
     "UPDATE blob AS b SET condemn_us = ?1, incarnation = ?4 WHERE b.id > ?2"
@@ -60,18 +60,21 @@ static const char BLOB_DOOMED[] =
 static const char BLOB_DELETE[] = "DELETE FROM blob WHERE id = ?1 AND doomed = 1"
                                   " AND NOT EXISTS (SELECT 1 FROM blob_part WHERE blob = ?1)";
 
-/* ?1 id ?2 from ?3 max: offset size sha256 session object */
+/* ?1 id ?2 from ?3 max: offset size sha256 session object wrapped stored stored_sha256 */
 static const char PART_LIST[] =
-    "SELECT \"offset\", size, sha256, session, object FROM blob_part WHERE blob = ?1"
+    "SELECT \"offset\", size, sha256, session, object, wrapped, stored, stored_sha256"
+    " FROM blob_part WHERE blob = ?1"
     " AND \"offset\" >= coalesce((SELECT max(\"offset\") FROM blob_part"
     " WHERE blob = ?1 AND \"offset\" <= ?2), 0) AND \"offset\" + size > ?2"
     " ORDER BY \"offset\" LIMIT ?3";
 /* Two that overlap cannot come at once: each has the upload's row, from the statement before.
  */
-/* ?1 id ?2 offset ?3 size ?4 sha256 ?5 session ?6 object; no row where one overlaps */
+/* ?1 id ?2 offset ?3 size ?4 sha256 ?5 session ?6 object ?7 wrapped ?8 stored ?9 stored_sha256;
+   no row where one overlaps */
 static const char PART_INSERT[] =
-    "INSERT INTO blob_part (blob, \"offset\", size, sha256, session, object)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM blob_part"
+    "INSERT INTO blob_part (blob, \"offset\", size, sha256, session, object, wrapped, stored,"
+    " stored_sha256) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+    " WHERE NOT EXISTS (SELECT 1 FROM blob_part"
     " WHERE blob = ?1 AND \"offset\" >= ?2 AND \"offset\" < ?2 + ?3)"
     " AND coalesce((SELECT \"offset\" + size FROM blob_part WHERE blob = ?1"
     " AND \"offset\" < ?2 ORDER BY \"offset\" DESC LIMIT 1), 0) <= ?2";
@@ -81,7 +84,38 @@ static const char PART_DELETE[] = "DELETE FROM blob_part WHERE blob = ?1 AND \"o
 /* ?1 object: a row if it has one */
 static const char OBJECT_NAMED[] =
     "SELECT 1 FROM blob WHERE id = ?1 AND session IS NOT NULL UNION ALL"
-    " SELECT 1 FROM blob_part WHERE object = ?1 LIMIT 1";
+    " SELECT 1 FROM blob_part WHERE object = ?1 UNION ALL"
+    " SELECT 1 FROM blob_replaced WHERE object = ?1 LIMIT 1";
+
+/* ?1 after ?2 max: id session size sha256 wrapped stored stored_sha256 doomed */
+static const char WALK_BLOBS[] =
+    "SELECT id, session, size, sha256, wrapped, stored, stored_sha256, doomed FROM blob"
+    " WHERE id > ?1 ORDER BY id LIMIT ?2";
+/* ?1 blob ?2 after offset ?3 max: as PART_LIST, and blob */
+static const char WALK_PARTS[] =
+    "SELECT \"offset\", size, sha256, session, object, wrapped, stored, stored_sha256, blob"
+    " FROM blob_part WHERE (blob, \"offset\") > (?1, ?2) ORDER BY blob, \"offset\" LIMIT ?3";
+/* ?1 id ?2 seen ?3 wrapped */
+static const char BLOB_REWRAP[] = "UPDATE blob SET wrapped = ?3 WHERE id = ?1 AND wrapped = ?2";
+/* ?1 object ?2 seen ?3 wrapped */
+static const char PART_REWRAP[] =
+    "UPDATE blob_part SET wrapped = ?3 WHERE object = ?1 AND wrapped = ?2";
+/* ?1 id ?2 session as seen: it becomes one that is made of parts */
+static const char BLOB_DIVIDE[] =
+    "UPDATE blob SET session = NULL WHERE id = ?1 AND session = ?2 AND wrapped IS NULL"
+    " AND doomed = 0";
+/* ?1 object as seen ?2 session ?3 object ?4 wrapped ?5 stored ?6 stored_sha256 */
+static const char PART_REPLACE[] =
+    "UPDATE blob_part SET session = ?2, object = ?3, wrapped = ?4, stored = ?5, stored_sha256 = ?6"
+    " WHERE object = ?1 AND wrapped IS NULL";
+/* ?1 object ?2 session ?3 now */
+static const char REPLACED_INSERT[] =
+    "INSERT INTO blob_replaced (object, session, replace_us) VALUES (?1, ?2, ?3)";
+/* ?1 before ?2 max: object session */
+static const char REPLACED_LIST[] =
+    "SELECT object, session FROM blob_replaced WHERE replace_us <= ?1 ORDER BY replace_us LIMIT ?2";
+/* ?1 object */
+static const char REPLACED_DELETE[] = "DELETE FROM blob_replaced WHERE object = ?1";
 
 /* ?1 now ?2 id: owner target size sha256 expire parts received hashed state */
 static const char UPLOAD_GET[] =

@@ -120,6 +120,15 @@ static void open_areas(struct domain *d)
     d->data = domain_another(d);
 }
 
+static void open_vault(struct domain *d)
+{
+    char *path = test_path(d->folder, "vault");
+    const struct comb_store_options options = {.url = comb_str_from(path)};
+
+    must_ok(comb_vault_json_open(&options, &d->vault, &d->call.err), &d->call.err);
+    free(path);
+}
+
 int domain_setup(void **state)
 {
     struct domain *d = calloc(1, sizeof *d);
@@ -130,6 +139,7 @@ int domain_setup(void **state)
     d->folder = test_folder_new();
     d->sql = test_sql_row_open(d->folder);
     must_ok(fixture_open_store(d->folder, &d->blobs, &d->call.err), &d->call.err);
+    open_vault(d);
     migrate(d);
     populate(d);
     open_areas(d);
@@ -149,6 +159,7 @@ int domain_teardown(void **state)
     comb_access_free(d->access);
     comb_mutations_free(d->mutations);
     comb_blobs_close(d->blobs);
+    comb_vault_close(d->vault);
     comb_sql_close(d->sql);
     test_ctx_done(&d->call);
     test_ctx_done(&d->stranger);
@@ -166,6 +177,8 @@ struct comb_data *domain_another(struct domain *d)
         .access = d->access,
         .mutations = d->mutations,
         .restore_window_us = DOMAIN_WINDOW_US,
+        .vault = d->vault,
+        .encrypts = d->encrypts,
         .uploads_max = DOMAIN_UPLOADS_MAX,
     };
     struct comb_data *data = NULL;

@@ -22,6 +22,8 @@ struct domain {
     struct comb_tree *tree;
     struct comb_blobs *blobs;
     struct comb_data_store *store;
+    struct comb_vault *vault;
+    bool encrypts; /* what domain_another() opens */
     struct comb_data *data;
     struct comb_uuid root;
 };
@@ -74,5 +76,6 @@ void domain_must_lack(struct domain *d, const char *name);
 int suite_domain_file(void);
 int suite_domain_upload(void);
 int suite_domain_sweep(void);
+int suite_domain_encrypt(void);
 
 #endif

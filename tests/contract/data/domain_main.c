@@ -3,5 +3,9 @@
 
 int main(void)
 {
-    return suite_domain_file() + suite_domain_upload() + suite_domain_sweep() == 0 ? 0 : 1;
+    return suite_domain_file() + suite_domain_upload() + suite_domain_sweep() +
+                       suite_domain_encrypt() ==
+                   0
+               ? 0
+               : 1;
 }
