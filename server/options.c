@@ -80,6 +80,9 @@ static const struct flag flags[] = {
      "secret of the data row: a file of mode 0600, or vault:PATH#KEY"},
     {"docs-credentials-file", FLAG_TEXT, MEMBER(docs_credentials_file), "FILE", NULL, 0, 0,
      "secret of the docs row: a file of mode 0600, or vault:PATH#KEY"},
+    {"encrypt-data", FLAG_SWITCH, MEMBER(encrypt_data), NULL, NULL, 0, 0,
+     "encrypt contents that come in, by keys that the vault row's key wraps; what is encrypted is "
+     "read with or without it"},
     {"cluster", FLAG_SWITCH, MEMBER(cluster), NULL, NULL, 0, 0,
      "refuse to start with a store that only one process can use"},
     {"check", FLAG_SWITCH, MEMBER(check), NULL, NULL, 0, 0,

@@ -28,6 +28,7 @@ struct comb_options {
     const char *config_credentials_file, *sql_credentials_file, *cache_credentials_file;
     const char *registry_credentials_file, *events_credentials_file, *data_credentials_file;
     const char *docs_credentials_file;
+    bool encrypt_data;
     bool cluster; /* every row must be shared with other replicas */
     const char *log;
     const char *log_store; /* the lowest level of the log that is kept in the docs row, or "off" */

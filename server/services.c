@@ -20,6 +20,7 @@
 #include "server/core/clock.h"
 #include "server/data/content.h"
 #include "server/data/data_rpc.h"
+#include "server/data/encrypt_kinds.h"
 #include "server/data/sweep_kind.h"
 #include "server/events/events_rpc.h"
 #include "server/extractor.h"
@@ -239,6 +240,8 @@ static enum comb_status make_tree(struct comb_services *s, struct comb_ctx *ctx,
         .store = s->data_store,
         .access = s->access,
         .mutations = s->mutations,
+        .vault = s->vault,
+        .encrypts = s->rows->options->encrypt_data,
     };
     enum comb_status status = comb_tree_new(&tree, &s->tree, err);
     if (status != COMB_OK)
@@ -322,11 +325,17 @@ static void wake_operations(void *data)
 static enum comb_status make_operations(struct comb_services *s, struct comb_error *err)
 {
     const struct comb_operation_engine_options engine = {.store = s->operations_store};
-    struct comb_operation_kind sweep, reindex;
+    struct comb_operation_kind sweep, encrypt, rotate, reindex;
     enum comb_status status = comb_operation_engine_new(&engine, &s->engine, err);
     comb_data_sweep_kind(s->data, &sweep);
     if (status == COMB_OK)
         status = comb_operation_engine_add(s->engine, &sweep, err);
+    comb_data_encrypt_kind(s->data, &encrypt);
+    if (status == COMB_OK)
+        status = comb_operation_engine_add(s->engine, &encrypt, err);
+    comb_data_rotate_kind(s->data, &rotate);
+    if (status == COMB_OK)
+        status = comb_operation_engine_add(s->engine, &rotate, err);
     s->search_reindex = (struct comb_search_reindex_parts){s->consumers_store, s->search_store};
     comb_search_reindex_kind(&s->search_reindex, &reindex);
     if (status == COMB_OK)

@@ -198,26 +198,41 @@ static int admin_log_level(struct cli *cli, int argc, char **argv)
 
 /* ---- the installation, on the API's side ---- */
 
-static int admin_sweep(struct cli *cli, int argc, char **argv)
+/* Begins an operation of that kind: `usage` with [--wait]. */
+static int start_kind(struct cli *cli, int argc, char **argv, const char *kind, const char *usage)
 {
     const char *wait = NULL;
     const struct cli_option options[] = {{"--wait", false, &wait}, {NULL, false, NULL}};
     struct comb_v1_operations_start_request *request =
         comb_v1_operations_start_request_new(cli->arena);
     struct comb_v1_operations_start_response *response = NULL;
-    if (!cli_arguments(options, &argc, argv, 0, 0, "comb admin sweep [--wait]") ||
-        !cli_connect(cli))
+    if (!cli_arguments(options, &argc, argv, 0, 0, usage) || !cli_connect(cli))
         return CLI_USAGE;
     if (!request)
         return cli_no_memory();
-    comb_v1_operations_start_request_set_kind(request, "data.sweep");
+    comb_v1_operations_start_request_set_kind(request, kind);
     if (comb_v1_operations_start(cli_channel(cli), cli->arena, NULL, request, &response,
                                  &cli->err) != GRPCC_OK)
-        return cli_fail(cli, "sweep");
+        return cli_fail(cli, kind);
     if (wait)
         return cli_wait_operation(cli, response->operation->id);
     cli_print_operation(cli, response->operation);
     return CLI_OK;
+}
+
+static int admin_sweep(struct cli *cli, int argc, char **argv)
+{
+    return start_kind(cli, argc, argv, "data.sweep", "comb admin sweep [--wait]");
+}
+
+static int admin_encrypt(struct cli *cli, int argc, char **argv)
+{
+    return start_kind(cli, argc, argv, "data.encrypt", "comb admin encrypt [--wait]");
+}
+
+static int admin_rotate_keys(struct cli *cli, int argc, char **argv)
+{
+    return start_kind(cli, argc, argv, "data.rotate-keys", "comb admin rotate-keys [--wait]");
 }
 
 int cli_admin(struct cli *cli, int argc, char **argv)
@@ -229,6 +244,8 @@ int cli_admin(struct cli *cli, int argc, char **argv)
                                             {"log-level", admin_log_level},
                                             {"drain", admin_drain},
                                             {"sweep", admin_sweep},
+                                            {"encrypt", admin_encrypt},
+                                            {"rotate-keys", admin_rotate_keys},
                                             {"consumers", cli_admin_consumers},
                                             {"set-aside", cli_admin_set_aside},
                                             {"retry", cli_admin_retry},

@@ -61,7 +61,8 @@ static const struct verb verbs[] = {
     {"feed", "[REF|--user LOGIN|--mine]|follow|...", "who did what to what", cli_feed},
     {"call", "[SERVICE [METHOD [--json JSON|-]]]", "any method, in JSON", cli_call},
     {"admin", "info|check|consumers|...",
-     "one replica, on its admin address; sweeping; consumers; backup; moves", cli_admin},
+     "one replica, on its admin address; sweeping; encryption; consumers; backup; moves",
+     cli_admin},
 };
 
 #define N_VERBS (sizeof verbs / sizeof verbs[0])

@@ -5,7 +5,8 @@
 . tests/e2e/lib.sh
 
 T=$TEST_TMPDIR
-start_combd
+# Encrypted, so that it is seen that contents need no key to be moved; put back they are read without the flag.
+start_combd --encrypt-data
 login_admin
 
 # ---- something of everything ----

@@ -62,9 +62,33 @@ expect 0 anna operations ls
 [ -z "$output" ] || fail "anna sees $output"
 expect 4 anna admin sweep
 
+# Contents are encrypted only where combd was told to.
+printf 'in the clear: plain marker\n' >"$TEST_TMPDIR/plain"
+printf 'encrypted: sealed marker\n' >"$TEST_TMPDIR/sealed"
+expect 0 comb put "$TEST_TMPDIR/plain" /personal/plain
+expect 4 anna admin encrypt
+expect 4 anna admin rotate-keys
+output=$(comb admin encrypt --wait 2>&1) && fail "encryption that is off: $output"
+says "start it with --encrypt-data"
+
 # It outlives its process, until it is forgotten.
 stop_combd
+start_combd --encrypt-data
+expect 0 comb put "$TEST_TMPDIR/sealed" /personal/sealed
+expect 0 comb admin encrypt --wait
+says "done"
+expect 0 comb admin rotate-keys --wait
+says "done"
+says "progress  2 contents"
+if grep -rq 'sealed marker' "$COMB_HOME/data"; then
+    fail "a content can be read in the store"
+fi
+stop_combd
 start_combd
+for name in plain sealed; do
+    expect 0 comb get "/personal/$name" "$TEST_TMPDIR/again-$name"
+    cmp "$TEST_TMPDIR/$name" "$TEST_TMPDIR/again-$name" || fail "$name is not what was put"
+done
 expect 0 comb operations show "$sweep"
 expect 0 comb operations rm "$sweep"
 expect 3 comb operations show "$sweep"
