@@ -26,6 +26,10 @@ enum cli_exit {
     CLI_PARTLY = 7       /* a transfer of a tree that left something out */
 };
 
+/* What lags behind by more changes is said to do so by as many at least (admin.proto, lag_entries).
+ */
+#define CLI_LAG_MAX 100000
+
 /* One run of the program. */
 struct cli {
     const char *server; /* of --server, COMB_SERVER or the credentials; NULL: the default */

@@ -202,9 +202,11 @@ static void print_leases(FILE *out, const struct cluster_sample *now, const char
         fprintf(out, "no replica tells%s\n", end);
     for (size_t i = 0; i < now->n_leases; i++) {
         const struct cluster_lease *lease = &now->leases[i];
-        char since[TEXT_SIZE];
-        fprintf(out, "%-25s %-9s %9" PRIu64 " %9s %9" PRIu64 "%s\n", cli_name(lease->name),
-                short_id(lease->holder), lease->lag,
+        char since[TEXT_SIZE], behind[TEXT_SIZE];
+        snprintf(behind, sizeof behind, "%" PRIu64 "%s", lease->lag,
+                 lease->lag >= CLI_LAG_MAX ? "+" : "");
+        fprintf(out, "%-25s %-9s %9s %9s %9" PRIu64 "%s\n", cli_name(lease->name),
+                short_id(lease->holder), behind,
                 lease->lag ? span_text(since, lease->lag_ms * 1000) : "-", lease->set_aside, end);
     }
 }

@@ -48,7 +48,7 @@ static void print_consumer(const struct comb_v1_admin_consumer *consumer)
         printf("up to date");
     else
         printf("%s%" PRIu64 " behind, the oldest for %s",
-               consumer->lag_entries >= 100000 ? "at least " : "", consumer->lag_entries,
+               consumer->lag_entries >= CLI_LAG_MAX ? "at least " : "", consumer->lag_entries,
                age_text(consumer->lag_ms, age, sizeof age));
     printf(", %" PRIu64 " set aside\n", consumer->set_aside);
     if (consumer->held)

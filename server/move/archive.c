@@ -118,7 +118,7 @@ void comb_archive_writer_free(struct comb_archive_writer *writer)
         return;
     comb_buf_done_secret(&writer->frame);
     grpcc_arena_free(writer->arena);
-    comb_memory_wipe(&writer->place, sizeof writer->place);
+    comb_memory_wipe(writer->place.key, sizeof writer->place.key);
     comb_memory_free(writer);
 }
 
@@ -224,6 +224,6 @@ void comb_archive_reader_free(struct comb_archive_reader *reader)
     if (!reader)
         return;
     grpcc_arena_free(reader->arena);
-    comb_memory_wipe(&reader->place, sizeof reader->place);
+    comb_memory_wipe(reader->place.key, sizeof reader->place.key);
     comb_memory_free(reader);
 }
