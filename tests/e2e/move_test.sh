@@ -127,7 +127,12 @@ move() {
     start_combd --drain-delay-ms 0 "${flags[@]}"
     # Sessions from before go on; nothing has to be logged in again but what came in meanwhile.
     login_admin
-    expect 0 comb mkdir "/personal/after-$row-$SECONDS"
+    # A database into which 100,000 nodes were just put may stand still for seconds.
+    local tries=0 name=/personal/after-$row-$SECONDS
+    until comb mkdir "$name" >"$T/after.log" 2>&1; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 20 ] || fail "no changes are taken: $(cat "$T/after.log")"
+    done
     [ -z "$long" ] || is_as_it_was "the move of $row to $url"
 }
 
