@@ -117,7 +117,7 @@ const char *comb_request_id_new(struct grpcc_arena *arena);
  * NULL: it has none, or one that this version does not know. Static storage. */
 const char *comb_error_reason(const struct grpcc_error *err);
 
-/* The version of the library, "0.3.0". */
+/* The version of the library, "0.4.0". */
 const char *comb_version(void);
 
 #ifdef __cplusplus
