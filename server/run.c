@@ -132,12 +132,17 @@ static enum comb_status make_administrator(struct run *run, struct comb_error *e
 
 /* ---- servers ---- */
 
+/* How long a stream may go on after its connection's age, when the client has been asked to connect
+ * anew: a backup, the move of a row, a large file to a client that does not resume are one call. */
+#define STREAM_GRACE_MS (24u * 3600 * 1000)
+
 static enum comb_status new_server(const struct comb_options *options, struct grpcc_server **ret,
                                    struct comb_error *err)
 {
     const struct grpcc_server_options server = {
         .size = sizeof server,
         .workers = options->workers,
+        .connection_age_grace_ms = STREAM_GRACE_MS,
     };
     struct grpcc_error failure = GRPCC_ERROR_INIT;
     *ret = grpcc_server_new(&server, &failure);

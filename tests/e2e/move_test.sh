@@ -163,7 +163,10 @@ login_admin
 refused mkdir /personal/refused
 
 # ---- there and back ----
-for row in sql data vault config docs; do
+# The MongoDB of the tests takes in 100 activities a second: docs is moved with few.
+rows=(sql data vault config)
+[ -n "$long" ] || rows+=(docs)
+for row in "${rows[@]}"; do
     move "$row" "${to_clustered[$row]}" "${credentials[$row]}"
 done
 is_as_it_was "all moves there"
@@ -172,11 +175,12 @@ diff -r "$T/files" "$T/there" >&2 || fail "contents are not the same there"
 flags_there=("${flags[@]}")
 mkdir -m 700 "$T/back"
 move sql "sqlite:$T/back/comb.db" ""
-if [ -n "$long" ]; then
+if [ -z "$long" ]; then
+    move docs "sqlite:$T/back/docs.db" ""
+else
     move vault "json:$T/back/vault.json" ""
     move data "files:$T/back/data" ""
     move config "json:$T/back/config.json" ""
-    move docs "sqlite:$T/back/docs.db" ""
 fi
 expect 0 comb get -r /personal/files "$T/again"
 diff -r "$T/files" "$T/again" >&2 || fail "contents are not the same again"

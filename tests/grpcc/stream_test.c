@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The three kinds of streams, blocking and by callbacks, over a socket pair. */
+#include <poll.h>
 #include <stdio.h>
 
 #include "tests/grpcc/fixture.h"
@@ -120,6 +121,45 @@ static void a_bidi_stream_goes_to_and_fro(void **state)
     assert_int_equal(grpcc_testing_echo_chat_stream_finish(stream, NULL, &f->err),
                      GRPCC_FAILED_PRECONDITION);
     grpcc_testing_echo_chat_stream_free(stream);
+}
+
+/* ---- longer than its connection ---- */
+
+/* Reads a second message from a stream whose connection is older than it may be. */
+static int read_late(unsigned grace_ms, enum grpcc_status *ret_status)
+{
+    const struct grpcc_server_options options = {
+        .size = sizeof(options), .connection_age_max_ms = 100, .connection_age_grace_ms = grace_ms};
+    struct fixture *f = fixture_new(&options, &echo_table);
+    struct grpcc_testing_answer *answer = NULL;
+    fixture_start(f);
+    struct grpcc_testing_echo_chat_stream *stream =
+        grpcc_testing_echo_chat_stream_open(f->channel, NULL, &f->err);
+    assert_true(grpcc_testing_echo_chat_stream_write(stream, ask(f, "a")));
+    assert_int_equal(grpcc_testing_echo_chat_stream_read(stream, f->arena, &answer, &f->err), 1);
+    poll(NULL, 0, 1000);
+    int read = -1;
+    if (grpcc_testing_echo_chat_stream_write(stream, ask(f, "b")))
+        read = grpcc_testing_echo_chat_stream_read(stream, f->arena, &answer, &f->err);
+    if (read == 1) {
+        assert_true(grpcc_testing_echo_chat_stream_close_send(stream));
+        assert_int_equal(grpcc_testing_echo_chat_stream_read(stream, f->arena, &answer, &f->err),
+                         0);
+    }
+    *ret_status = grpcc_testing_echo_chat_stream_finish(stream, NULL, &f->err);
+    grpcc_testing_echo_chat_stream_free(stream);
+    fixture_free((void **)&f);
+    return read;
+}
+
+static void a_stream_outlives_its_connections_age_by_the_grace(void **state)
+{
+    enum grpcc_status status;
+    (void)state;
+    assert_int_equal(read_late(60000, &status), 1);
+    assert_int_equal(status, GRPCC_OK);
+    assert_int_equal(read_late(100, &status), -1);
+    assert_int_equal(status, GRPCC_UNAVAILABLE);
 }
 
 /* ---- by callbacks ---- */
@@ -266,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_server_stream_may_fail_after_messages),
         cmocka_unit_test(finish_before_the_end_cancels),
         cmocka_unit_test(a_bidi_stream_goes_to_and_fro),
+        cmocka_unit_test(a_stream_outlives_its_connections_age_by_the_grace),
         cmocka_unit_test(callbacks_drive_a_stream),
         cmocka_unit_test(a_stream_of_the_wrong_kind_is_refused),
         cmocka_unit_test(who_does_not_read_is_left),
