@@ -42,8 +42,10 @@ struct part {
 struct row_docs {
     struct comb_move_row base;
     struct comb_docs_stores stores;
-    /* What is being taken in: the part, -1: none yet; how far the copy is right; and a batch. */
+    /* What is being taken in: the part, -1: none yet; whether it was empty; how far the copy is
+     * right; and a batch. */
     int part;
+    bool is_new;
     struct comb_buf done;
     struct grpcc_arena *arena;
     struct entry batch[PAGE_MAX];
@@ -437,42 +439,58 @@ static enum comb_status change(struct row_docs *row, const struct part *part, st
     return status;
 }
 
-/* Makes the copy the same as the batch: from where it is right already to the batch's last entry,
- * or to its end. */
-static enum comb_status settle(struct row_docs *row, bool to_end, struct comb_error *err)
+static enum comb_status set_done(struct row_docs *row, comb_str key, struct comb_error *err)
+{
+    comb_buf_clear(&row->done);
+    return key.ptr && comb_buf_append(&row->done, key.ptr, key.len) ? COMB_OK
+                                                                    : comb_error_no_memory(err);
+}
+
+/* Changes what is there, from where the copy is right already up to `to`, into the batch; *at: how
+ * far in the batch that was. */
+static enum comb_status settle_there(struct row_docs *row, comb_str to, size_t *at,
+                                     struct comb_error *err)
 {
     const struct part *part = &parts[row->part];
     struct entry there[PAGE_MAX];
     struct edit edits[2 * PAGE_MAX];
-    size_t at = 0, n = 0;
-    enum comb_status status = COMB_OK;
     struct grpcc_arena *arena = grpcc_arena_new(0);
-    struct comb_ctx ctx = step(arena);
-    if (!arena)
-        return comb_error_no_memory(err);
-    comb_str from = row->done.len > 0 ? comb_buf_str(&row->done) : STR("");
-    comb_str to = to_end || row->n == 0 ? STR(END) : behind(&ctx, row->batch[row->n - 1].key);
-    do {
-        ctx.deadline_ns = comb_clock_in_ms(STEP_MS);
-        if (!from.ptr || !to.ptr)
-            status = comb_error_no_memory(err);
+    enum comb_status status = arena ? COMB_OK : comb_error_no_memory(err);
+    size_t n = part->kind->page_max;
+    while (status == COMB_OK && n == part->kind->page_max) {
+        grpcc_arena_reset(arena);
+        struct comb_ctx ctx = step(arena);
+        comb_str from = row->done.len > 0 ? comb_buf_str(&row->done) : STR("");
+        status = part->kind->page(row, part, &ctx, from, to, there, &n, err);
         if (status == COMB_OK)
-            status = part->kind->page(row, part, &ctx, from, to, there, &n, err);
-        if (status == COMB_OK)
-            status = change(row, part, &ctx, edits, compare(row, there, n, &at, edits), err);
+            status = change(row, part, &ctx, edits, compare(row, there, n, at, edits), err);
         if (status == COMB_OK && n > 0)
-            from = behind(&ctx, there[n - 1].key);
-    } while (status == COMB_OK && n == part->kind->page_max);
-    for (n = 0; at < row->n; at++)
+            status = set_done(row, behind(&ctx, there[n - 1].key), err);
+    }
+    grpcc_arena_free(arena);
+    return status;
+}
+
+/* Makes the copy the same as the batch: from where it is right already to the batch's last entry,
+ * or to its end. */
+static enum comb_status settle(struct row_docs *row, bool to_end, struct comb_error *err)
+{
+    struct edit edits[PAGE_MAX];
+    size_t at = 0, n = 0;
+    struct comb_ctx ctx = step(row->arena);
+    comb_str to = to_end || row->n == 0 ? STR(END) : behind(&ctx, row->batch[row->n - 1].key);
+    enum comb_status status = to.ptr ? COMB_OK : comb_error_no_memory(err);
+    if (status == COMB_OK && !row->is_new)
+        status = settle_there(row, to, &at, err);
+    for (; at < row->n; at++)
         edits[n++] = (struct edit){NULL, &row->batch[at]};
+    ctx = step(row->arena);
+    if (status == COMB_OK && n > 0)
+        status = parts[row->part].kind->change(row, &parts[row->part], &ctx, edits, n, err);
     if (status == COMB_OK)
-        status = change(row, part, &ctx, edits, n, err);
-    comb_buf_clear(&row->done);
-    if (status == COMB_OK && !comb_buf_append(&row->done, to.ptr, to.len))
-        status = comb_error_no_memory(err);
+        status = set_done(row, to, err);
     row->n = 0;
     grpcc_arena_reset(row->arena);
-    grpcc_arena_free(arena);
     return status;
 }
 
@@ -481,10 +499,14 @@ static enum comb_status go_on_to(struct row_docs *row, int next, struct comb_err
 {
     enum comb_status status = COMB_OK;
     while (status == COMB_OK && row->part < next) {
+        size_t n = 0;
         if (row->part >= 0)
             status = settle(row, true, err);
         row->part++;
         comb_buf_clear(&row->done);
+        if (status == COMB_OK && row->part < N_PARTS)
+            status = give_part(row, &parts[row->part], NULL, &n, err);
+        row->is_new = n == 0;
     }
     return status;
 }
