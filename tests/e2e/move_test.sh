@@ -116,8 +116,13 @@ flags=()
 move() {
     local row=$1 url=$2 file=$3 arguments=()
     [ -z "$file" ] || arguments=(--to-credentials-file "$file")
-    local begin=$SECONDS
-    expect 0 comb admin move-row --server "$admin" "$row" --to "$url" "${arguments[@]}"
+    local begin=$SECONDS tries=0 status=6
+    # One that a store which stood still has broken off is gone on with by the same command.
+    while [ "$status" = 6 ] && [ "$tries" -lt 5 ]; do
+        tries=$((tries + 1)) status=0
+        output=$(comb admin move-row --server "$admin" "$row" --to "$url" "${arguments[@]}" 2>&1) || status=$?
+    done
+    [ "$status" = 0 ] || fail "move-row $row gave status $status: $output"
     says "start them with --$row $url"
     [ -z "$long" ] || printf '%s to %s: %s s\n' "$row" "${url%%:*}" "$((SECONDS - begin))"
     expect 0 comb stat /personal/files/large
@@ -128,7 +133,8 @@ move() {
     # Sessions from before go on; nothing has to be logged in again but what came in meanwhile.
     login_admin
     # A database into which 100,000 nodes were just put may stand still for seconds.
-    local tries=0 name=/personal/after-$row-$SECONDS
+    local name=/personal/after-$row-$SECONDS
+    tries=0
     until comb mkdir "$name" >"$T/after.log" 2>&1; do
         tries=$((tries + 1))
         [ "$tries" -lt 20 ] || fail "no changes are taken: $(cat "$T/after.log")"
